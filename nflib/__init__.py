@@ -1,0 +1,29 @@
+"""nflib: learn image degradations from unpaired photos with normalizing flows.
+
+Submodules load when they are first used, so ``import nflib`` itself is nearly free.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from ._version import __version__
+
+_SUBMODULES = {
+    "bases", "data", "flow", "gaussian", "images", "plots", "testing", "transforms", "units", "widgets",
+}
+_FUNCTIONS = {"device": "units", "generator": "units", "progress": "units"}
+
+__all__ = ["__version__", *sorted(_SUBMODULES), *sorted(_FUNCTIONS)]
+
+
+def __getattr__(name: str):
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"{__name__}.{_FUNCTIONS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,19 @@
+"""Invertible blocks. A transform maps data to latent: ``t(x, context) -> (z, log_det)``, ``t.inverse(z, context) -> (x, log_det)``."""
+
+from .actnorm import ActNorm
+from .affine import Affine
+from .base import Inverse, Sequential, Transform
+from .conditioners import convnet, mlp
+from .coupling import AffineCoupling
+from .injector import AffineInjector
+from .linear import InvertibleConv1x1
+from .multiscale import Multiscale
+from .scales import BoundedScale, ExponentialScale, Scale, SigmoidScale
+from .split import Split
+from .squeeze import Squeeze
+
+__all__ = [
+    "ActNorm", "Affine", "AffineCoupling", "AffineInjector", "BoundedScale", "ExponentialScale", "Inverse",
+    "InvertibleConv1x1", "Multiscale", "Scale", "Sequential", "SigmoidScale", "Split", "Squeeze", "Transform",
+    "convnet", "mlp",
+]

@@ -1,0 +1,63 @@
+"""ActNorm: one scale and one bias per channel, set from the first batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .base import Transform, check_channels, per_channel, positions
+
+
+class ActNorm(Transform):
+    """``z = (x + bias) * exp(log_scale)`` per channel (Glow, section 3.1).
+
+    The first batch seen in training mode, data -> latent, sets bias and scale so that every channel of ``z`` has mean 0
+    and variance 1 over batch and positions. Before that, and in evaluation mode, the layer uses its parameters as they
+    are (the identity when new). Whether it was initialised is a saved buffer. ``log_det = H*W*sum(log_scale)``.
+
+    Args:
+        channels: size C of dimension 1; ``x`` has shape (B, C) or (B, C, H, W).
+
+    Raises:
+        ValueError: if the batch that initialises has a constant channel, since no scale makes its variance 1.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.log_scale = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("initialised", torch.tensor(False))
+
+    @torch.no_grad()
+    def initialise(self, x: Tensor) -> None:
+        """Set bias and scale from this batch (population variance, no epsilon)."""
+        values = x.transpose(0, 1).flatten(1)
+        deviation, mean = torch.std_mean(values, dim=1, correction=0)
+        # A constant channel has a deviation of rounding size, not of exactly zero.
+        constant = ~(deviation > 16 * torch.finfo(x.dtype).eps * mean.abs())
+        if constant.any():
+            raise ValueError(
+                f"ActNorm cannot initialise: channel {int(constant.nonzero()[0])} is constant or not finite in the first batch "
+                f"of shape {tuple(x.shape)}. Give it a batch in which every channel varies."
+            )
+        self.bias.copy_(-mean)
+        self.log_scale.copy_(-deviation.log())
+        self.initialised.fill_(True)
+
+    def forward(self, x, context=None):
+        check_channels(x, len(self.bias), "ActNorm")
+        if self.training and not self.initialised:
+            self.initialise(x)
+        z = (x + per_channel(self.bias, x)) * per_channel(self.log_scale, x).exp()
+        return z, self._log_det(x)
+
+    def inverse(self, z, context=None):
+        check_channels(z, len(self.bias), "ActNorm")
+        x = z * per_channel(-self.log_scale, z).exp() - per_channel(self.bias, z)
+        return x, -self._log_det(z)
+
+    def _log_det(self, x: Tensor) -> Tensor:
+        return (positions(x) * self.log_scale.sum()).expand(len(x))
+
+    def extra_repr(self) -> str:
+        return f"channels={len(self.bias)}"

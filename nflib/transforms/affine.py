@@ -1,0 +1,36 @@
+"""Affine: z = W x + b on vectors. The whole flow of DeFlow's appendix B, in any number of dimensions."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from .base import Transform, check_channels
+
+
+class Affine(Transform):
+    """``z = W x + b`` for vectors, with a full matrix W (DeFlow, eq. 24; in one dimension a = W, b).
+
+    Starts as the identity. ``log_det = log|det W|`` for every sample.
+
+    Args:
+        features: length D of the vectors; ``x`` has shape (B, D).
+    """
+
+    def __init__(self, features: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.eye(features))
+        self.bias = nn.Parameter(torch.zeros(features))
+
+    def forward(self, x, context=None):
+        check_channels(x, len(self.bias), "Affine")
+        log_det = torch.linalg.slogdet(self.weight).logabsdet
+        return x @ self.weight.T + self.bias, log_det.expand(len(x))
+
+    def inverse(self, z, context=None):
+        check_channels(z, len(self.bias), "Affine")
+        log_det = -torch.linalg.slogdet(self.weight).logabsdet
+        return torch.linalg.solve(self.weight, (z - self.bias).T).T, log_det.expand(len(z))
+
+    def extra_repr(self) -> str:
+        return f"features={len(self.bias)}"

@@ -1,0 +1,50 @@
+"""AffineInjector: the context alone scales and shifts every channel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from .base import Transform, check_channels, sum_per_sample
+from .conditioners import convnet
+from .context import matching_context
+from .scales import BoundedScale, Scale
+
+
+class AffineInjector(Transform):
+    """``z = scale(context) * x + shift(context)`` (SRFlow, eq. 4). ``log_det = sum(log scale)``; starts as the identity.
+
+    Args:
+        channels: size C of dimension 1 of ``x``.
+        context_channels: channels of the context, at least 1. It has the batch and positions of ``x``.
+        net: factory ``(inputs, outputs) -> module``, ``mlp`` for vectors, ``convnet`` for images.
+        scale: how raw outputs become scales; bounded by default.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        context_channels: int,
+        net: Callable[[int, int], nn.Module] = convnet,
+        scale: Scale | None = None,
+    ):
+        super().__init__()
+        self.channels, self.context_channels = channels, context_channels
+        self.net = net(context_channels, 2 * channels)
+        self.scale = BoundedScale() if scale is None else scale
+
+    def _raw_and_shift(self, x, context):
+        check_channels(x, self.channels, "AffineInjector")
+        return self.net(matching_context(context, self.context_channels, x)).chunk(2, 1)
+
+    def forward(self, x, context=None):
+        z, log_scale = self.scale.apply(x, *self._raw_and_shift(x, context))
+        return z, sum_per_sample(log_scale)
+
+    def inverse(self, z, context=None):
+        x, log_scale = self.scale.invert(z, *self._raw_and_shift(z, context))
+        return x, -sum_per_sample(log_scale)
+
+    def extra_repr(self) -> str:
+        return f"channels={self.channels}, context_channels={self.context_channels}"

@@ -1,0 +1,81 @@
+"""InvertibleConv1x1: a learned mixing of the channels, the same at every position."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .base import Transform, check_channels, positions
+
+
+class InvertibleConv1x1(Transform):
+    """``z[:, i, j] = W x[:, i, j]`` with ``W = P L (U + diag(s))`` (Glow, section 3.2).
+
+    P and the signs of s stay fixed; L (unit lower), U (strictly upper) and log|s| are learned, so W can never become
+    singular and ``log_det = H*W*sum(log|s|)`` costs nothing. Starts as a random rotation.
+
+    Args:
+        channels: size C of dimension 1; ``x`` has shape (B, C) or (B, C, H, W).
+        generator: makes the first rotation reproducible.
+    """
+
+    def __init__(self, channels: int, generator: torch.Generator | None = None):
+        super().__init__()
+        gaussian = torch.randn(channels, channels, dtype=torch.float64, generator=generator)
+        rotation, _ = torch.linalg.qr(gaussian)
+        self.register_buffer("permutation", torch.eye(channels))
+        self.register_buffer("sign", torch.ones(channels))
+        self.lower = nn.Parameter(torch.zeros(channels, channels))
+        self.upper = nn.Parameter(torch.zeros(channels, channels))
+        self.log_diagonal = nn.Parameter(torch.zeros(channels))
+        self.set_weight(rotation)
+
+    @torch.no_grad()
+    def set_weight(self, weight: Tensor) -> None:
+        """Take over a given matrix (C, C), by its LU decomposition with row pivoting.
+
+        Raises:
+            ValueError: if the matrix is not square, of another size, or singular.
+        """
+        channels = len(self.sign)
+        if weight.shape != (channels, channels):
+            raise ValueError(f"weight must have shape ({channels}, {channels}), got {tuple(weight.shape)}")
+        permutation, lower, upper = torch.linalg.lu(weight.to(torch.float64))
+        diagonal = upper.diagonal()
+        if not (diagonal.abs() > 0).all():
+            raise ValueError("weight must be invertible, got a singular matrix")
+        self.permutation.copy_(permutation)
+        self.sign.copy_(diagonal.sign())
+        self.lower.copy_(lower.tril(-1))
+        self.upper.copy_(upper.triu(1))
+        self.log_diagonal.copy_(diagonal.abs().log())
+
+    def _factors(self) -> tuple[Tensor, Tensor]:
+        lower = self.lower.tril(-1) + torch.eye(len(self.sign), dtype=self.lower.dtype, device=self.lower.device)
+        upper = self.upper.triu(1) + torch.diag(self.sign * self.log_diagonal.exp())
+        return lower, upper
+
+    def weight(self) -> Tensor:
+        """The matrix W, shape (C, C)."""
+        lower, upper = self._factors()
+        return self.permutation @ lower @ upper
+
+    def forward(self, x, context=None):
+        check_channels(x, len(self.sign), "InvertibleConv1x1")
+        return _mix(self.weight(), x), self._log_det(x)
+
+    def inverse(self, z, context=None):
+        check_channels(z, len(self.sign), "InvertibleConv1x1")
+        lower, upper = self._factors()
+        half = torch.linalg.solve_triangular(lower, self.permutation.T, upper=False, unitriangular=True)
+        return _mix(torch.linalg.solve_triangular(upper, half, upper=True), z), -self._log_det(z)
+
+    def _log_det(self, x: Tensor) -> Tensor:
+        return (positions(x) * self.log_diagonal.sum()).expand(len(x))
+
+    def extra_repr(self) -> str:
+        return f"channels={len(self.sign)}"
+
+
+def _mix(weight: Tensor, x: Tensor) -> Tensor:
+    return (weight @ x.flatten(2)).view_as(x) if x.dim() > 2 else x @ weight.T

@@ -1,0 +1,50 @@
+"""Multiscale: levels that each work at half the resolution and give off a latent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from .base import Transform, zeros
+
+
+class Multiscale(Transform):
+    """Levels one after the other; all but the last end in a transform to ``(kept, latent)``, such as :class:`Split`.
+
+    The latent is a tuple with one tensor per level, the finest first. ``inverse`` takes such a tuple.
+
+    Args:
+        levels: at least two transforms; all but the last return a pair, whose first part goes on to the next level.
+    """
+
+    def __init__(self, levels: Sequence[Transform]):
+        super().__init__()
+        if len(levels) < 2:
+            raise ValueError(f"Multiscale needs at least 2 levels, got {len(levels)}")
+        self.levels = nn.ModuleList(levels)
+
+    def forward(self, x, context=None):
+        latents, log_det = [], zeros(x)
+        for level in self.levels[:-1]:
+            (x, latent), term = level(x, context)
+            latents.append(latent)
+            log_det = log_det + term
+        z, term = self.levels[-1](x, context)
+        return (*latents, z), log_det + term
+
+    def inverse(self, z, context=None):
+        if len(z) != len(self.levels):
+            raise ValueError(f"expected one latent per level, {len(self.levels)}, got {len(z)}")
+        x, log_det = self.levels[-1].inverse(z[-1], context)
+        for level, latent in zip(reversed(self.levels[:-1]), reversed(z[:-1])):
+            x, term = level.inverse((x, latent), context)
+            log_det = log_det + term
+        return x, log_det
+
+    def latent_shape(self, shape):
+        shapes = []
+        for level in self.levels[:-1]:
+            shape, latent = level.latent_shape(shape)
+            shapes.append(latent)
+        return (*shapes, self.levels[-1].latent_shape(shape))

@@ -1,0 +1,74 @@
+"""How a conditioner's raw output becomes an elementwise affine map. Shared by coupling, injector and split."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Scale(nn.Module):
+    """``z = scale * x + shift`` with ``log_scale = self.log_scale(raw)``; ``raw`` and ``shift`` come from a network."""
+
+    def log_scale(self, raw: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def apply(self, x: Tensor, raw: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+        """Data -> latent. Returns z and log_scale, both shaped like x."""
+        log_scale = self.log_scale(raw)
+        return x * log_scale.exp() + shift, log_scale
+
+    def invert(self, z: Tensor, raw: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+        """Latent -> data. Returns x and the log_scale of the data -> latent direction."""
+        log_scale = self.log_scale(raw)
+        return (z - shift) * (-log_scale).exp(), log_scale
+
+
+class BoundedScale(Scale):
+    """``log_scale = limit * tanh(raw / limit)``: the identity at raw = 0 and never outside ``exp(+-limit)``.
+
+    The default. An unbounded scale is what makes flows overflow in training and divide by almost zero when sampling.
+    """
+
+    def __init__(self, limit: float = 2.0):
+        super().__init__()
+        self.limit = limit
+
+    def log_scale(self, raw):
+        return self.limit * torch.tanh(raw / self.limit)
+
+    def extra_repr(self) -> str:
+        return f"limit={self.limit}"
+
+
+class ExponentialScale(Scale):
+    """``log_scale = raw``, without a bound: the coupling as the papers write it (SRFlow slides; RealNVP)."""
+
+    def log_scale(self, raw):
+        return raw
+
+
+class SigmoidScale(Scale):
+    """``z = (x + shift) * scale``, ``scale = sigmoid(raw + 2) + eps``: what the published SRFlow and DeFlow code computes.
+
+    Not the identity at raw = 0 but a multiplication by sigmoid(2) = 0.88. For loading official weights.
+    """
+
+    def __init__(self, eps: float = 1e-4):
+        super().__init__()
+        self.eps = eps
+
+    def log_scale(self, raw):
+        # log(sigmoid(r) + eps) without the underflow of sigmoid for very negative r
+        return torch.logaddexp(F.logsigmoid(raw + 2), raw.new_tensor(self.eps).log())
+
+    def apply(self, x, raw, shift):
+        log_scale = self.log_scale(raw)
+        return (x + shift) * log_scale.exp(), log_scale
+
+    def invert(self, z, raw, shift):
+        log_scale = self.log_scale(raw)
+        return z * (-log_scale).exp() - shift, log_scale
+
+    def extra_repr(self) -> str:
+        return f"eps={self.eps}"

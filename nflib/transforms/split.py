@@ -1,0 +1,62 @@
+"""Split: give off half of the channels as a finished latent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from .base import Transform, check_channels, sum_per_sample
+from .conditioners import convnet
+from .context import with_context
+from .scales import BoundedScale, Scale
+
+
+class Split(Transform):
+    """``x -> (x_a, z)`` with ``z = scale(x_a, context) * x_b + shift(x_a, context)`` (RealNVP and Glow's multi-scale design).
+
+    A bijection: the part given off is normalised given the part that stays, so under the model every latent is standard
+    normal, whatever level it left at. ``log_det = sum(log scale)``.
+
+    Args:
+        channels: size C of dimension 1. The first ``keep`` channels stay, the others are given off.
+        keep: how many channels stay, C - C//2 by default.
+        context_channels, net, scale: as in :class:`AffineCoupling`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        keep: int | None = None,
+        context_channels: int = 0,
+        net: Callable[[int, int], nn.Module] = convnet,
+        scale: Scale | None = None,
+    ):
+        super().__init__()
+        self.keep = channels - channels // 2 if keep is None else keep
+        if not 0 < self.keep < channels:
+            raise ValueError(f"keep must be between 1 and {channels - 1}, got {self.keep}")
+        self.channels, self.context_channels = channels, context_channels
+        self.net = net(self.keep + context_channels, 2 * (channels - self.keep))
+        self.scale = BoundedScale() if scale is None else scale
+
+    def forward(self, x, context=None):
+        check_channels(x, self.channels, "Split")
+        stays, leaves = x[:, : self.keep], x[:, self.keep :]
+        raw, shift = self.net(with_context(stays, context, self.context_channels)).chunk(2, 1)
+        latent, log_scale = self.scale.apply(leaves, raw, shift)
+        return (stays, latent), sum_per_sample(log_scale)
+
+    def inverse(self, z, context=None):
+        stays, latent = z
+        raw, shift = self.net(with_context(stays, context, self.context_channels)).chunk(2, 1)
+        leaves, log_scale = self.scale.invert(latent, raw, shift)
+        return torch.cat((stays, leaves), 1), -sum_per_sample(log_scale)
+
+    def latent_shape(self, shape):
+        batch, _, *rest = shape
+        return (batch, self.keep, *rest), (batch, self.channels - self.keep, *rest)
+
+    def extra_repr(self) -> str:
+        return f"channels={self.channels}, keep={self.keep}, context_channels={self.context_channels}"

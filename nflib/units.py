@@ -1,0 +1,63 @@
+"""Small things everything else agrees on: nats and bits, seeds, the device."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+import torch
+from torch import Tensor
+
+
+def bits_per_dim(nll, dims: int, bins: float):
+    """Nats per sample -> bits per dimension relative to the original integer grid.
+
+    ``bits = nats / (dims * ln 2) + log2(bins)``. The second term pays for the width of a grey level in the modelled space,
+    so it must be told (Dequantize knows its own: ``flow.Dequantize().bins``).
+
+    Args:
+        nll: negative log-likelihood in nats, per sample; a number or a tensor of any shape.
+        dims: D = C*H*W, the number of values per sample.
+        bins: grey levels per unit of the modelled space: 256 for (k + U)/256, 255 for k/255 with noise of width 1/255,
+            128 for 256 levels on [-1, 1], 32 for noise of width 1/32.
+
+    Returns:
+        Bits per dimension, like ``nll``.
+    """
+    if dims < 1:
+        raise ValueError(f"dims must be at least 1, got {dims}")
+    if not bins > 0:
+        raise ValueError(f"bins must be positive, got {bins}")
+    return nll / (dims * math.log(2)) + math.log2(bins)
+
+
+def grey_levels(value):
+    """A difference in units of the image range [0, 1] -> 8-bit grey levels, as text and plots show it."""
+    return value * 255
+
+
+def device() -> torch.device:
+    """The device a notebook should use: CUDA if there is one, then Apple's MPS, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A seeded ``torch.Generator`` for the ``generator=`` argument of every stochastic function of nflib."""
+    return torch.Generator(device).manual_seed(seed)
+
+
+def randn(shape, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Standard normal draws with the dtype and device of ``like``, from a generator on any device."""
+    source = like.device if generator is None else generator.device
+    return torch.randn(tuple(shape), dtype=like.dtype, device=source, generator=generator).to(like.device)
+
+
+def progress(iterable, description: str = "", total: int | None = None):
+    """A progress bar around an iterable. Silent where nobody watches: in executed notebooks, in CI and in pipes."""
+    from tqdm import tqdm
+
+    return tqdm(iterable, desc=description, total=total, disable=not sys.stderr.isatty(), leave=False)
