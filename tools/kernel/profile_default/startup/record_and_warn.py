@@ -1,0 +1,52 @@
+"""Runs first in every kernel that executes a notebook of the book.
+
+1. A warning that Python attributes to our own code (a cell, or a module of nflib) is an error, and fails the build.
+   Warnings attributed to other packages stay warnings: their import code is not ours to mend.
+2. After each cell it writes down which of the repository's files the kernel has used: modules it loaded, and files it
+   read. A notebook is executed again when one of them changes.
+"""
+
+
+def _start():
+    import json
+    import os
+    import sys
+    import warnings
+    from pathlib import Path
+
+    warnings.filterwarnings("error", module=r"(nflib(\..*)?|__main__)$")
+
+    root, report = Path(os.environ["NFLIB_ROOT"]), Path(os.environ["NFLIB_RECORD"])
+    opened, written = set(), set()
+    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+    def watch(event, args):
+        if event == "open" and isinstance(args[0], (str, os.PathLike)):
+            path, mode, flags = args
+            changes = set(mode or "") & set("wax+") or (isinstance(flags, int) and flags & writing)
+            (written if changes else opened).add(os.path.abspath(os.fsdecode(path)))
+        elif event == "subprocess.Popen" and "nflib" in str(args[:2]):
+            opened.update(str(p) for p in root.glob("nflib/**/*.py"))  # the command line: it may use any module
+
+    def inside(path):
+        """Path relative to the repository, or None if it is elsewhere, generated or hidden."""
+        try:
+            parts = Path(path).relative_to(root).parts
+        except (TypeError, ValueError):
+            return None
+        generated = any(p.startswith((".", "_build", "__pycache__")) or p.endswith(".egg-info") for p in parts)
+        return None if generated or not Path(path).is_file() else "/".join(parts)
+
+    def record(*_):
+        loaded = {getattr(m, "__file__", None) for m in list(sys.modules.values())} - {None}
+        used = {inside(path) for path in loaded | opened - written} - {None}
+        part = report.with_suffix(".part")
+        part.write_text(json.dumps(sorted(used)), encoding="utf-8")
+        part.replace(report)
+
+    sys.addaudithook(watch)
+    get_ipython().events.register("post_run_cell", record)  # noqa: F821  (a name of every IPython session)
+
+
+_start()
+del _start
