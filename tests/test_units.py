@@ -1,0 +1,61 @@
+import math
+
+import pytest
+import torch
+
+from nflib import units
+
+
+def test_bits_per_dim_of_uniform_noise_is_the_bit_depth():
+    """A flow that knows nothing, density 1 on [0, 1)^D with (k + U)/256, needs 8 bits per value."""
+    assert units.bits_per_dim(0.0, dims=12, bins=256) == 8
+
+
+def test_bits_per_dim_of_a_coded_message():
+    """Probability 2^-n of one integer out of 256, spread over its cell of width 1/256, costs n bits."""
+    for n in (1, 5, 8):
+        nll = -math.log(2.0**-n * 256)
+        assert units.bits_per_dim(nll, dims=1, bins=256) == pytest.approx(n)
+    nll = torch.tensor([0.0, -math.log(256)], dtype=torch.float64)
+    torch.testing.assert_close(units.bits_per_dim(nll, 1, 256), torch.tensor([8.0, 0], dtype=torch.float64))
+
+
+def test_bits_per_dim_does_not_depend_on_the_unit_of_the_model():
+    """Stretching the modelled space by two adds log 2 nats per value and halves the bins."""
+    assert units.bits_per_dim(3.0 + 10 * math.log(2), 10, 128) == pytest.approx(units.bits_per_dim(3.0, 10, 256))
+
+
+@pytest.mark.parametrize("dims, bins", [(0, 256), (3, 0), (3, -1), (3, float("nan"))])
+def test_bits_per_dim_refuses_nonsense(dims, bins):
+    with pytest.raises(ValueError, match="must be"):
+        units.bits_per_dim(1.0, dims, bins)
+
+
+def test_grey_levels():
+    assert units.grey_levels(1.0) == 255
+    assert torch.equal(units.grey_levels(torch.tensor([0.2])), torch.tensor([51.0]))
+
+
+def test_device_is_one_that_works():
+    assert torch.zeros(1, device=units.device()).item() == 0
+
+
+def test_same_seed_same_numbers_and_other_seed_others():
+    like = torch.zeros(1)
+    draw = units.randn((1000,), like, units.generator(3))
+    assert torch.equal(draw, units.randn((1000,), like, units.generator(3)))
+    assert not torch.equal(draw, units.randn((1000,), like, units.generator(4)))
+    assert abs(draw.mean()) < 5 / 1000**0.5 and abs(draw.std() - 1) < 5 / 2000**0.5
+
+
+def test_randn_takes_dtype_from_like_and_global_seed_without_generator():
+    torch.manual_seed(0)
+    first = units.randn([2, 3], torch.zeros(1, dtype=torch.float64))
+    torch.manual_seed(0)
+    assert first.dtype == torch.float64 and first.shape == (2, 3)
+    assert torch.equal(first, units.randn([2, 3], torch.zeros(1, dtype=torch.float64)))
+
+
+def test_progress_passes_items_through_and_is_silent(capsys):
+    assert list(units.progress(range(3), "counting")) == [0, 1, 2]
+    assert capsys.readouterr() == ("", "")
