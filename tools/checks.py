@@ -1,0 +1,99 @@
+"""What ``make test`` runs: five stages, each timed, none stopping the others, one summary at the end."""
+
+from __future__ import annotations
+
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+
+import dev
+from environment import ROOT
+
+OUTPUT = ROOT / "_build" / "test"
+SITE = OUTPUT / "_build" / "html"  # its own place: the reader's _build/html stays as it is
+
+
+@dataclass
+class Stage:
+    """The result of one stage."""
+
+    name: str
+    ok: bool
+    seconds: float
+    passed: int = 0
+    failed: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)  # reason -> how many
+
+    def __str__(self) -> str:
+        word = "ok" if self.ok else "FAILED"
+        counts = f"{self.passed} passed" + (f", {self.failed} failed" if self.failed else "")
+        lines = [f"{self.name:<14}{word:<8}{self.seconds:5.0f} s  {counts}"]
+        lines += [f"{'':14}skipped {count}: {reason}" for reason, count in sorted(self.skipped.items())]
+        return "\n".join(lines)
+
+
+def pytest(name: str, selection: str) -> Stage:
+    """One stage of pytest: the tests whose marks fit ``selection``."""
+    print(f"\n== {name}", flush=True)
+    report = OUTPUT / f"{name.replace(' ', '-')}.xml"
+    report.unlink(missing_ok=True)
+    started = time.monotonic()
+    status = dev.in_environment(
+        "python", "-m", "pytest", "-q", "-m", selection, f"--junitxml={report}", NFLIB_SITE=str(SITE), NFLIB_PROFILE="smoke"
+    )
+    stage = Stage(name, status in (0, 5), time.monotonic() - started)  # 5: nothing selected
+    cases = ElementTree.parse(report).getroot().iter("testcase") if report.is_file() else ()
+    for case in cases:
+        skip = case.find("skipped")
+        if skip is not None:
+            reason = skip.get("message") or "no reason given"
+            stage.skipped[reason] = stage.skipped.get(reason, 0) + 1
+        elif case.find("failure") is not None or case.find("error") is not None:
+            stage.failed += 1
+        else:
+            stage.passed += 1
+    return stage
+
+
+def notebooks() -> Stage:
+    """The committed form of every notebook, then every notebook executed in the smoke profile."""
+    from notebooks import lint, sources
+
+    print("\n== notebooks", flush=True)
+    started = time.monotonic()
+    found = sources(ROOT / "book")
+    problems = [problem for path in found for problem in lint(path)]
+    print("\n".join(problems) or f"  form of {len(found)} notebooks: ok", flush=True)
+    status = dev.notebooks("smoke", [])
+    bad = {problem.split()[0] for problem in problems}
+    return Stage("notebooks", not (status or problems), time.monotonic() - started, len(found) - len(bad), len(bad))
+
+
+def book() -> Stage:
+    """The pages, built anew and strictly from the executed notebooks."""
+    import shutil
+
+    print("\n== book", flush=True)
+    started = time.monotonic()
+    shutil.rmtree(OUTPUT / "_build", ignore_errors=True)
+    ok = dev.build_site("smoke", OUTPUT) == 0 and (SITE / "index.html").is_file()
+    pages = len(list(SITE.glob("*.html")))
+    print(f"  {pages} pages" if ok else "  the book was not built", flush=True)
+    return Stage("book", ok, time.monotonic() - started, pages if ok else 0, 0 if ok else 1)
+
+
+def run_all() -> int:
+    """Run the stages; 0 if all are well."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    stages = [pytest("unit tests", "not book and not browser"), notebooks(), book()]
+    if stages[-1].ok:
+        stages += [pytest("built pages", "book and not browser"), pytest("browser", "browser")]
+    print("\n" + "\n".join(map(str, stages)))
+    bad = [stage.name for stage in stages if not stage.ok]
+    if not stages[2].ok:
+        bad += ["built pages (not run)", "browser (not run)"]
+    skipped = sum(sum(stage.skipped.values()) for stage in stages)
+    total = sum(stage.seconds for stage in stages)
+    verdict = f"FAILED: {', '.join(bad)}" if bad else "All passed" + (f", {skipped} skipped (reasons above)" if skipped else "")
+    print(f"\n{verdict}. {sum(stage.passed for stage in stages)} checks in {total:.0f} s.")
+    return 1 if bad else 0
