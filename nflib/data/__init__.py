@@ -1,0 +1,10 @@
+"""Photos that come with the dependencies, patches of them, and degradations whose truth is known."""
+
+from .degradations import AIM, NTIRE, Camera, White, degrade_aim, degrade_camera, degrade_ntire, degrade_white
+from .photos import PHOTOS, Photo, photos
+from .sampling import high_pass, patches
+
+__all__ = [
+    "AIM", "NTIRE", "PHOTOS", "Camera", "Photo", "White", "degrade_aim", "degrade_camera", "degrade_ntire", "degrade_white",
+    "high_pass", "patches", "photos",
+]
