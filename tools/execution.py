@@ -88,9 +88,10 @@ def kernel_environment(root: Path, record: Path, ipython: Path) -> dict[str, str
     fixed = {
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",
-        "PYTHONWARNINGS": "default",
+        "PYTHONWARNINGS": "",
         "TQDM_DISABLE": "1",
         "IPYTHONDIR": str(ipython),
+        "JUPYTER_PREFER_ENV_PATH": "1",  # not a python3 kernel the user has for something else
         "NFLIB_ROOT": str(root),
         "NFLIB_RECORD": str(record),
     }

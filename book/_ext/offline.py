@@ -13,7 +13,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.util.fileutil import copy_asset
 
-MATHJAX = ("tex-svg.js", "input/tex/extensions", "a11y")  # the SVG output needs no fonts, which file:// would refuse
+MATHJAX = ("tex-svg.js", "input/tex/extensions", "a11y", "sre")  # the SVG output needs no fonts, which file:// would refuse
 WIDGETS_SCRIPT = "nf-widgets.js"
 _FONT_PRELOAD = re.compile(r'<link rel="preload" as="font"[^>]*>\s*')
 

@@ -15,6 +15,7 @@ def _start():
     from pathlib import Path
 
     warnings.filterwarnings("error", module=r"(nflib(\..*)?|__main__)$")
+    warnings.simplefilter("ignore", ResourceWarning)  # Python's default; raised while collecting garbage it stops nothing
 
     root, report = Path(os.environ["NFLIB_ROOT"]), Path(os.environ["NFLIB_RECORD"])
     opened, written = set(), set()
