@@ -1,0 +1,33 @@
+"""Explorers with sliders for tau and sigma: the same class live in Jupyter and in a built page without a kernel.
+
+The classes need anywidget (``pip install "nflib[widgets]"``) and load when first asked for; ``static_bundle`` needs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from .bundle import static_bundle
+
+_CLASSES = {
+    "CouplingExplorer": "coupling_explorer",
+    "GaussianExplorer": "gaussian_explorer",
+    "SigmaExplorer": "sigma_explorer",
+    "TauExplorer": "tau_explorer",
+}
+
+__all__ = [*sorted(_CLASSES), "static_bundle"]
+
+
+def __getattr__(name: str):
+    if name not in _CLASSES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        importlib.import_module("anywidget")
+    except ImportError as error:
+        raise ImportError(f'nflib.widgets.{name} needs anywidget: pip install "nflib[widgets]"') from error
+    return getattr(importlib.import_module(f"{__name__}.{_CLASSES[name]}"), name)
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,118 @@
+// What every widget has around its picture: title, sliders, buttons, read-outs. A widget is a plain object
+// { title, hint, keys, controls(state), solve(state), readouts, summary(state, result), draw(state, result, width) }.
+
+import { format } from "./plot.mjs";
+import { CSS } from "./style.mjs";
+
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+/** A native range input with its label and value. `log`: the track is logarithmic and the value a whole number. */
+function slider({ key, label, min, max, step, unit = "", log = false, digits = 2 }, state, change) {
+  const id = `nf-${key}-${Math.random().toString(36).slice(2)}`;
+  const toTrack = log ? Math.log10 : (value) => value;
+  const fromTrack = log ? (position) => Math.round(10 ** position) : (position) => position;
+  const value = element("span", { class: "nf-value", "aria-hidden": "true" });
+  const input = element("input", {
+    type: "range", id, name: key, step,
+    // A start value beyond the usual range must stay reachable.
+    min: toTrack(Math.min(min, state[key])), max: toTrack(Math.max(max, state[key])),
+  });
+  input.addEventListener("input", () => change({ [key]: fromTrack(+input.value) }));
+  const node = element("div", { class: "nf-slider" }, element("label", { for: id }, element("span", {}, label), value), input);
+  const update = (current) => {
+    const number = log ? current[key].toLocaleString("en").replaceAll(",", "\u202f") : current[key].toFixed(digits).replace("-", "\u2212");
+    const words = unit ? `${number} ${unit}` : number;
+    if (fromTrack(+input.value) !== current[key]) input.value = toTrack(current[key]);
+    input.setAttribute("aria-valuetext", words);
+    value.textContent = words;
+  };
+  return { node, update };
+}
+
+/** Radio buttons. */
+function choice({ key, label, options }, state, change) {
+  const name = `nf-${key}-${Math.random().toString(36).slice(2)}`;
+  const inputs = options.map(([value]) => element("input", { type: "radio", name, value }));
+  inputs.forEach((input) => input.addEventListener("change", () => change({ [key]: input.value })));
+  const labels = inputs.map((input, i) => element("label", {}, input, options[i][1]));
+  const update = (current) => inputs.forEach((input) => { input.checked = input.value === current[key]; });
+  return { node: element("fieldset", {}, element("legend", {}, label), ...labels), update };
+}
+
+/** A button that changes the state; `patch(state)` says how. */
+function button({ label, patch }, read, change) {
+  const node = element("button", { type: "button" }, label);
+  node.addEventListener("click", () => change(patch(read())));
+  return node;
+}
+
+function readout({ key, label, text = (value) => format(value) }) {
+  const value = element("dd", { "data-readout": key });
+  const update = (state, result) => {
+    value.setAttribute("data-value", result[key]);
+    value.textContent = text(result[key], state, result);
+  };
+  return { node: element("div", { class: "nf-readout" }, element("dt", {}, label), value), update };
+}
+
+/** Put a widget into `el` and keep it in step with the model (anywidget's, or the static host's). */
+export function mount(widget, model, el) {
+  const read = () => Object.fromEntries(widget.keys.map((key) => [key, model.get(key)]));
+  const initial = read();
+  const change = (patch) => {
+    for (const [key, value] of Object.entries(patch)) model.set(key, value);
+    model.save_changes();
+  };
+  const controls = widget.controls(initial);
+  const inputs = controls.filter((c) => c.kind !== "button").map((c) => (c.kind === "choice" ? choice : slider)(c, initial, change));
+  const buttons = controls.filter((c) => c.kind === "button").map((c) => button(c, read, change));
+  buttons.push(button({ label: "Reset", patch: () => initial }, read, change));
+  const readouts = widget.readouts.map(readout);
+  const figure = element("div", { class: "nf-figure" });
+
+  const update = () => {
+    const state = read();
+    const result = widget.solve(state);
+    inputs.forEach((input) => input.update(state));
+    readouts.forEach((item) => item.update(state, result));
+    const width = Math.max(260, Math.floor(figure.clientWidth || 640));
+    const { height, body } = widget.draw(state, result, width);
+    figure.innerHTML = `<svg xmlns="http://www.w3.org/2000/svg" role="img" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">${body}</svg>`;
+    figure.firstChild.setAttribute("aria-label", widget.summary(state, result));
+  };
+  let waiting = false;
+  const schedule = () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; update(); });
+  };
+
+  el.classList.add("nf-widget");
+  el.replaceChildren(
+    element("style", {}, CSS),
+    element("div", { class: "nf-title" }, widget.title),
+    element("div", { class: "nf-hint" }, widget.hint),
+    element("div", { class: "nf-controls" }, ...inputs.map((input) => input.node)),
+    element("div", { class: "nf-buttons" }, ...buttons),
+    figure,
+    element("dl", { class: "nf-readouts" }, ...readouts.map((item) => item.node)),
+  );
+  widget.keys.forEach((key) => model.on(`change:${key}`, schedule));
+  update();
+  let known = figure.clientWidth;
+  const observer = new ResizeObserver(() => {
+    if (figure.clientWidth === known) return;
+    known = figure.clientWidth;
+    schedule();
+  });
+  observer.observe(figure);
+  return () => {
+    observer.disconnect();
+    widget.keys.forEach((key) => model.off(`change:${key}`, schedule));
+  };
+}
