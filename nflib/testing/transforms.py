@@ -35,7 +35,8 @@ def check_transform(transform: Transform, x: Tensor, context: Context = None) ->
     """
     if len(x) < 2:
         raise ValueError(f"check_transform needs a batch of at least 2, got {len(x)}")
-    transform = copy.deepcopy(transform).double()
+    fresh = copy.deepcopy(transform).double()
+    transform = copy.deepcopy(fresh)
     x, context = x.detach().double(), _map(context, lambda c: c.detach().double())
     transform.train()
     transform(x, context)  # data-dependent initialisation
@@ -71,24 +72,21 @@ def check_transform(transform: Transform, x: Tensor, context: Context = None) ->
     _close(_flat(z_train), _flat(z), "training and evaluation mode give different latents")
     _close(log_det_train, log_det, "training and evaluation mode give different log_dets")
 
-    _check_save_and_load(transform, x, context, z, log_det)
+    _check_save_and_load(transform, fresh, x, context)
     _check_gradients(transform, x, context)
 
 
-def _check_save_and_load(transform, x, context, z, log_det) -> None:
+def _check_save_and_load(transform, fresh, x, context) -> None:
     file = io.BytesIO()
     torch.save(transform.state_dict(), file)
     file.seek(0)
-    loaded = copy.deepcopy(transform)
-    with torch.no_grad():
-        for parameter in loaded.parameters():
-            parameter.add_(1.0)
-    loaded.load_state_dict(torch.load(file, weights_only=True))
-    loaded.train()  # an "initialised" that is not saved would start afresh here
-    z_loaded, log_det_loaded = loaded(2 * x + 1, context)
-    z_original, log_det_original = transform(2 * x + 1, context)
-    _close(_flat(z_loaded), _flat(z_original), "a loaded transform gives another latent")
-    _close(log_det_loaded, log_det_original, "a loaded transform gives another log_det")
+    fresh.load_state_dict(torch.load(file, weights_only=True))
+    fresh.train()  # "initialised" must have been saved: otherwise it starts afresh on these other data
+    other = 2 * x + 1
+    z_loaded, log_det_loaded = fresh(other, context)
+    z, log_det = transform(other, context)
+    _close(_flat(z_loaded), _flat(z), "a loaded transform gives another latent")
+    _close(log_det_loaded, log_det, "a loaded transform gives another log_det")
 
 
 def _check_gradients(transform, x, context) -> None:
