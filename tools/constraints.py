@@ -17,7 +17,7 @@ HEADER = """\
 # The exact set of packages this version was tested with (Python 3.11, CPU). Written by: python3 tools/dev.py constraints
 # Used by: make setup. Ranges are in pyproject.toml.
 """
-NOT_LISTED = {"nflib", "pip", "setuptools", "wheel"}
+NOT_LISTED = {"nflib", "pip", "wheel"}
 EXTRAS = {"book", "metrics", "test"}
 
 

@@ -6,6 +6,7 @@ site here and nothing third-party is committed. What the theme would fetch from 
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.util.fileutil import copy_asset
 
+BOOK = Path(__file__).resolve().parents[1]
 MATHJAX = ("tex-svg.js", "input/tex/extensions", "a11y", "sre")  # the SVG output needs no fonts, which file:// would refuse
 WIDGETS_SCRIPT = "nf-widgets.js"
 _FONT_PRELOAD = re.compile(r'<link rel="preload" as="font"[^>]*>\s*')
@@ -24,6 +26,23 @@ def _package(name: str) -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
+def _widgets_script() -> str:
+    """The text of the widgets' script, empty as long as nflib has no widgets."""
+    if not _package("nflib.widgets"):
+        return ""
+    from nflib.widgets import static_bundle
+
+    return static_bundle()
+
+
+def _assets() -> str:
+    """A hash of what surrounds the pages: Sphinx rewrites them when it changes, which it would not do by itself."""
+    digest = hashlib.sha256(_widgets_script().encode())
+    for path in sorted(p for folder in ("_static", "_ext") for p in (BOOK / folder).rglob("*.*") if p.suffix != ".pyc"):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
 def _write_scripts(app: Sphinx) -> None:
     """Put MathJax and the widgets' script under _static/ before the first page is written."""
     if app.builder.format != "html":
@@ -33,10 +52,7 @@ def _write_scripts(app: Sphinx) -> None:
     for name in MATHJAX:
         target = static / "mathjax" / name
         copy_asset(str(mathjax / name), str(target if (mathjax / name).is_dir() else target.parent))
-    if _package("nflib.widgets"):
-        from nflib.widgets import static_bundle
-
-        (static / WIDGETS_SCRIPT).write_text(static_bundle(), encoding="utf-8")
+    (static / WIDGETS_SCRIPT).write_text(_widgets_script(), encoding="utf-8")
 
 
 def _tidy_page(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
@@ -64,6 +80,7 @@ def _drop_font_preloads(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict:
+    app.add_config_value("nf_assets", _assets(), "html")
     app.connect("builder-inited", _write_scripts)
     app.connect("html-page-context", _tidy_page, priority=900)
     app.connect("build-finished", _drop_font_preloads)
