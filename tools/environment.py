@@ -73,11 +73,15 @@ def wanted() -> str:
 
 
 def pip(*arguments: str) -> None:
-    """Run pip of the environment; its last words are enough of a message."""
+    """Run ``pip install`` of the environment and show what it fetches and installs."""
     command = [str(venv_program("python")), "-m", "pip", "install", "--disable-pip-version-check", *arguments]
     print("  " + " ".join(["pip", *command[3:]]), flush=True)
-    if subprocess.run(command, cwd=ROOT).returncode:
-        raise SetupError("pip could not install the packages; its message is above. Nothing else was done.")
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace") as run:
+        for line in run.stdout:
+            if not line.startswith("Requirement already satisfied"):
+                print("  " + line, end="", flush=True)
+    if run.returncode:
+        raise SetupError("pip could not install the packages; its message is above. `make setup` tries again.")
 
 
 def _make_venv() -> None:
