@@ -124,13 +124,13 @@ class DomainGaussian(nn.Module):
 
 def is_degraded(domain: Domain, batch: int) -> Tensor:
     """Domain names -> a boolean tensor (B,), True where degraded. One name stands for the whole batch."""
-    names = [domain] * batch if isinstance(domain, str) else list(domain)
+    names = [domain] if isinstance(domain, str) else list(domain)
     unknown = sorted({str(name) for name in names} - set(DOMAINS))
     if unknown:
         raise ValueError(f'domain must be "clean" or "degraded", got {unknown[0]!r}')
-    if len(names) != batch:
+    if len(names) != batch and not isinstance(domain, str):
         raise ValueError(f"got {len(names)} domain names for a batch of {batch}")
-    return torch.tensor([name == "degraded" for name in names])
+    return torch.tensor([name == "degraded" for name in names]).expand(batch)
 
 
 def _as_tuple(z: Latent) -> tuple[Tensor, ...]:
