@@ -1,0 +1,115 @@
+"""The command ``nflib``: reads arguments, calls :mod:`nflib.pipeline`, prints. A bad input is one line and exit code 2."""
+
+from __future__ import annotations
+
+import functools
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(
+    help="Learn image degradations from unpaired photos with normalizing flows.",
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+)
+
+
+class Degradation(str, Enum):
+    ntire = "ntire"
+    aim = "aim"
+    camera = "camera"
+    none = "none"
+
+
+def command(function):
+    """Register a command whose ValueErrors and OSErrors end in one line on stderr and exit code 2."""
+
+    @functools.wraps(function)
+    def run(*arguments, **options):
+        try:
+            return function(*arguments, **options)
+        except (ValueError, OSError) as error:
+            typer.echo(f"nflib: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(2) from None
+
+    return app.command()(run)
+
+
+def show_version(wanted: bool):
+    if wanted:
+        from . import __version__
+
+        typer.echo(f"nflib {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", callback=show_version, is_eager=True)] = False,
+):
+    pass
+
+
+@command
+def photos(
+    out: Annotated[Path, typer.Argument(help="Folder to write to: new, empty, or made by this command before.")],
+    degradation: Annotated[Degradation, typer.Option(help="What to do to the degraded photos.")] = Degradation.ntire,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+):
+    """Write bundled photos as two unpaired folders, OUT/clean and OUT/degraded, and pairs in OUT/validation.
+
+    Nothing is downloaded. Called again, it goes on where it was stopped.
+    """
+    from .pipeline import write_photos
+
+    written = write_photos(out, degradation.value, seed)
+    typer.echo(f"{len(written)} photos written to {out}" if written else f"{out} is complete, nothing to do")
+    typer.echo(f"Try: nflib noise --clean {out / 'clean'} --degraded {out / 'degraded'}")
+
+
+@command
+def noise(
+    clean: Annotated[Path, typer.Option(help="Folder of clean photos.")],
+    degraded: Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")],
+    json: Annotated[Optional[Path], typer.Option(help="Also write the result to this file.")] = None,
+):
+    """Estimate the noise level of degraded photos from clean photos of other scenes, without pairs."""
+    from .pipeline import estimate_noise
+
+    estimate = estimate_noise(clean, degraded)
+    for line in estimate.skipped:
+        typer.echo(f"skipped {line}", err=True)
+    if json is not None:
+        estimate.save(json)
+    show_noise(estimate)
+    if estimate.skipped:
+        typer.echo(f"files skipped: {len(estimate.skipped)}", err=True)
+
+
+def show_noise(estimate) -> None:
+    """Print a :class:`~nflib.pipeline.NoiseEstimate`, in grey levels."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from .units import grey_levels
+
+    table = Table(title="Noise level (standard deviation, grey levels of 255)")
+    for heading in ("channel", "noise", "95 % interval", "content beside it"):
+        table.add_column(heading, justify="left" if heading == "channel" else "right")
+    for name, found in estimate.channels.items():
+        interval = "unknown" if found.low is None else f"{grey_levels(found.low):.2f} to {grey_levels(found.high):.2f}"
+        table.add_row(name, f"{grey_levels(found.sigma):.2f}", interval, f"{grey_levels(found.content):.2f}")
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"From {estimate.clean_photos} clean and {estimate.degraded_photos} degraded photos. This assumes:")
+    for line in estimate.ASSUMES:
+        console.print(f"- {line}")
+    if any(found.low is None for found in estimate.channels.values()):
+        console.print("An interval needs at least two photos in each folder.")
+    less = [name for name, found in estimate.channels.items() if found.case == 2]
+    if less:
+        console.print(
+            f"The degraded photos have less fine detail than the clean ones ({', '.join(less)}): no noise can be seen. "
+            "Either there is none, or the content differs, or the degradation blurs."
+        )
