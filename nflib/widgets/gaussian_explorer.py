@@ -73,6 +73,7 @@ class GaussianExplorer(Explorer):
             "mean_u": fit.mean_u,
             "multiplier": fit.multiplier,
             "nll": fit.nll(x, y),
+            "mean_tau": fit.mean_x + self.tau * fit.mean_u,
             "var_tau": fit.cov_x + self.tau**2 * fit.cov_u,
         }
 

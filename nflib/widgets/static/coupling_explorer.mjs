@@ -60,7 +60,7 @@ function excessCurve({ c }, { rho, excess, excess_transport: transport }, left, 
   panel.arrow([c, ceiling], [c, Math.min(excess, ceiling) + 0.02 * ceiling], COLOUR.noise, 2);
   panel.text([-1.06, ceiling], "Error of that denoiser on the", { dy: -26, weight: 600 });
   panel.text([-1.06, ceiling], "additive truth, best possible = 1", { dy: -9, weight: 600 });
-  panel.text([rho, 1], `additive, c = \u03c1 = ${rho.toFixed(2)}`, { anchor: "end", dx: 6, dy: 22, colour: WORDS.clean, weight: 600 });
+  panel.text([rho, 1], `additive, c = \u03c1 = ${rho.toFixed(2)}`, { anchor: "end", ...(ceiling > 6 ? { dx: -12, dy: 4 } : { dx: 6, dy: 22 }), colour: WORDS.clean, weight: 600 });
   panel.text([1, transport], "optimal", { anchor: "end", dx: 10, dy: -30, colour: WORDS.naive, weight: 600 });
   panel.text([1, transport], "transport", { anchor: "end", dx: 10, dy: -15, colour: WORDS.naive, weight: 600 });
   panel.horizontalAxis("correlation c of the pairs", [-1, -0.5, 0, 0.5, 1]);

@@ -90,7 +90,7 @@ function densities(state, result, width) {
 function varianceLine(state, result, width, top) {
   const { var_a: a, var_b: b, var_x: s } = result;
   const end = niceCeiling(1.15 * Math.max(a, b, state.x.length ? 0 : state.signal_sd ** 2 + state.sigma ** 2));
-  const panel = new Panel({ left: 12, top: top + 24, width: width - 24, height: 100, x: [0, end], y: [0, 1] });
+  const panel = new Panel({ left: 20, top: top + 24, width: width - 40, height: 100, x: [0, end], y: [0, 1] });
   panel.rectangle([0, 0], [a, 1], fill(COLOUR.clipped, 0.14));
   panel.rectangle([a, 0], [end, 1], fill(COLOUR.noise, 0.12));
   panel.segment([0, 0.5], [end, 0.5], pen(COLOUR.soft, 1));
@@ -127,6 +127,7 @@ export default {
     { key: "mean_u", label: "mean of the noise" },
     { key: "multiplier", label: "multiplier \u03bb" },
     { key: "nll", label: "NLL (nats)" },
+    { key: "mean_tau", label: "mean of x + \u03c4 u" },
     { key: "var_tau", label: "variance of x + \u03c4 u" },
   ],
   summary: (state, r) =>

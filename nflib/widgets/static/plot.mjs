@@ -139,6 +139,6 @@ export class Panel {
 
   svg() {
     const { left, top, width, height } = this;
-    return `<svg x="${left}" y="${top}" width="${width}" height="${height}" viewBox="${left} ${top} ${width} ${height}" overflow="hidden">${this.inside}</svg>${this.outside}`;
+    return `<svg role="presentation" x="${left}" y="${top}" width="${width}" height="${height}" viewBox="${left} ${top} ${width} ${height}" overflow="hidden">${this.inside}</svg>${this.outside}`;
   }
 }

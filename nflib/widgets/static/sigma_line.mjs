@@ -50,13 +50,13 @@ const RATIOS = [0.001, 0.01, 0.1, 1];
 const tenth = (value) => (value >= 1 ? value.toLocaleString("en").replaceAll(",", "\u202f") : String(value));
 
 function priceCurve({ ratio, price }, left, top, width) {
-  const panel = new Panel({ left: left + 68, top: top + 28, width: width - 82, height: 200, x: [Math.log10(0.001), Math.log10(4)], y: [0, 6.4] });
+  const panel = new Panel({ left: left + 68, top: top + 28, width: width - 82, height: 200, x: [-3, Math.log10(6)], y: [0, 6.4] });
   panel.verticalAxis(PRICES.map(Math.log10), (v) => tenth(Math.round(10 ** v)));
   panel.curve((v) => Math.log10(priceOfUnpaired(10 ** v)), pen(COLOUR.ink, 2.5));
   const here = [Math.log10(ratio), Math.log10(price)];
   panel.dots([here], 7, fill(COLOUR.noise));
   panel.text(here, `${tenth(price >= 100 ? Math.round(price) : +price.toFixed(1))} \u00d7`, { dx: 10, dy: -8, weight: 600, colour: WORDS.noise, ...(here[0] > -0.3 && { anchor: "end", dx: 4, dy: -14 }) });
-  panel.text([Math.log10(0.001 * 4) / 2, 6.4], "The price of being unpaired", { anchor: "middle", dy: -9, weight: 600 });
+  panel.text([(panel.x[0] + panel.x[1]) / 2, 6.4], "The price of being unpaired", { anchor: "middle", dy: -9, weight: 600 });
   panel.horizontalAxis("noise-to-signal ratio r", RATIOS.map(Math.log10), (v) => String(+(10 ** v).toPrecision(1)));
   return panel.svg();
 }

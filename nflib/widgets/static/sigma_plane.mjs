@@ -75,8 +75,8 @@ function draw(state, result, width) {
     white.segment([0, 0], tip, pen(colour, 3));
   });
   legend(white, [result.lambda_1, result.lambda_2].map((value, i) => (value > 1 + 1e-9
-    ? [`\u03bb${"\u2081\u2082"[i]} = ${format(value)}: the part above 1 is noise`, WORDS.noise]
-    : [`\u03bb${"\u2081\u2082"[i]} = ${format(value)}: clipped to no noise`, WORDS.clipped])));
+    ? [`\u03bb${"\u2081\u2082"[i]} = ${format(value)}: \u03bb \u2212 1 is noise`, WORDS.noise]
+    : [`\u03bb${"\u2081\u2082"[i]} = ${format(value)}: clipped`, WORDS.clipped])));
 
   const size = Math.max(state.sigma, Math.sqrt(result.u_11), Math.sqrt(result.u_22), Math.sqrt(result.naive_11), Math.sqrt(result.naive_22));
   const noise = panel(2, "the noise", 1.2 * Math.max(size, 0.4));

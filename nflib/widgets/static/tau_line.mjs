@@ -19,8 +19,9 @@ function solve({ tau, sigma, mean_u, seed }) {
 }
 
 function draw(state, result, width) {
-  const range = [Math.min(-4, 2 * state.mean_u - 4), Math.max(4, 2 * state.mean_u + 4)];
-  const base = { left: 4, width: width - 8, x: range };
+  const ends = result.points.map((x, i) => x + state.tau * result.shifts[i]);
+  const range = [Math.min(-4, state.mean_u - 4, Math.floor(Math.min(...ends))), Math.max(4, state.mean_u + 4, Math.ceil(Math.max(...ends)))];
+  const base = { left: 12, width: width - 24, x: range };
   const laws = new Panel({ ...base, top: 4, height: 170, y: [0, 0.48] });
   laws.area((v) => density(v, 0, 1), fill(COLOUR.clean, 0.12));
   laws.curve((v) => density(v, 0, 1), pen(COLOUR.clean, 2.5));
@@ -32,7 +33,7 @@ function draw(state, result, width) {
   const arrows = new Panel({ ...base, top: 186, height: 180, y: [0, POINTS + 1.6] });
   result.points.forEach((x, i) => {
     const row = POINTS - i;
-    const [there, full] = [x + state.tau * result.shifts[i], x + result.shifts[i]];
+    const [there, full] = [ends[i], x + result.shifts[i]];
     arrows.segment([x, row], [full, row], pen(COLOUR.grid, 1));
     arrows.dots([[full, row]], 4.5, pen(COLOUR.degraded, 1.8));
     arrows.arrow([x, row], [there, row], COLOUR.noise, 2.2);

@@ -1,0 +1,201 @@
+"""The widgets in a page of our own, opened from disk: no kernel, no network, no other file."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+from browser.driver import assert_right, exercise, set_value, settle, shown, slider, sliders, state
+
+from nflib import widgets
+
+pytest.importorskip("anywidget", reason="the widget classes need anywidget")
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory) -> str:
+    """A page with every widget; the address of the file."""
+    rng = np.random.default_rng(1)
+    made = [
+        widgets.GaussianExplorer(),
+        widgets.GaussianExplorer(x=rng.normal(120, 30, 60), y=rng.normal(126, 40, 45), weighting="count", unit="grey levels"),
+        widgets.SigmaExplorer(),
+        widgets.SigmaExplorer(dimension=2),
+        widgets.TauExplorer(),
+        widgets.TauExplorer(dimension=2),
+        widgets.CouplingExplorer(),
+    ]
+    body = "\n".join(widget._repr_mimebundle_()[0]["text/html"] for widget in made)
+    path = tmp_path_factory.mktemp("page") / "widgets.html"
+    path.write_text(
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Widgets</title><script>{widgets.static_bundle()}</script></head><body>{body}</body></html>",
+        encoding="utf-8",
+    )
+    return path.as_uri()
+
+
+NUMBER = 7
+
+
+@pytest.mark.parametrize("index", range(NUMBER))
+def test_every_slider_gives_the_numbers_of_python(page, file, index):
+    page.goto(file)
+    assert page.locator(".nf-widget").count() == NUMBER
+    exercise(page, page.locator(".nf-widget").nth(index))
+
+
+def test_choice_buttons_and_reset(page, file):
+    page.goto(file)
+    widget = page.locator(".nf-widget").first
+    first = assert_right(widget)
+    initial = state(widget)
+    widget.get_by_role("radio", name="count").check()
+    settle(page)
+    assert state(widget)["weighting"] == "count" and assert_right(widget)["nll"] != first["nll"]
+    widget.get_by_role("button", name="New samples").click()
+    settle(page)
+    assert assert_right(widget)["var_x"] != first["var_x"]
+    set_value(page, widget, "tau", 0)
+    widget.get_by_role("button", name="Reset").click()
+    settle(page)
+    assert state(widget) == initial and shown(widget) == first
+    assert slider(widget, "tau").input_value() == "1"
+
+    coupling = page.locator(".nf-widget[data-widget=CouplingExplorer]")
+    coupling.get_by_role("button", name="additive").click()
+    settle(page)
+    assert assert_right(coupling)["excess"] == pytest.approx(1, abs=1e-12)
+
+
+def test_sliders_are_labelled_native_and_tell_their_unit(page, file):
+    page.goto(file)
+    for widget in page.locator(".nf-widget").all():
+        for name in sliders(widget):
+            control = slider(widget, name)
+            label = widget.locator(f"label[for='{control.get_attribute('id')}']")
+            assert label.count() == 1
+            assert control.get_attribute("aria-valuetext") == label.locator(".nf-value").inner_text()
+        assert widget.get_by_role("img").get_attribute("aria-label")
+    ids = page.locator("[id]").evaluate_all("all => all.map(e => e.id)")
+    assert len(ids) == len(set(ids))
+    values = page.locator("input[name=tau]").first.get_attribute("aria-valuetext"), page.locator("input[name=angle]").get_attribute("aria-valuetext")
+    assert values == ("1.00 × u", "50 degrees")
+
+
+def test_words_of_the_picture_follow_the_slider(page, file):
+    page.goto(file)
+    widget = page.locator(".nf-widget[data-widget=TauExplorer]").first
+    set_value(page, widget, "tau", 1)
+    assert "tau = 2.000: mean 2.000" in widget.get_by_role("img").get_attribute("aria-label")
+
+
+def test_a_move_takes_well_under_a_tenth_of_a_second(page, file):
+    page.goto(file)
+    for widget in page.locator(".nf-widget").all():
+        times = slider(widget, "tau" if "tau" in sliders(widget) else "sigma").evaluate("""async (input) => {
+            const times = [];
+            for (const share of [0.2, 0.4, 0.6, 0.8, 1]) {
+                const picture = input.closest(".nf-widget").querySelector(".nf-figure");
+                const drawn = new Promise((done) => new MutationObserver((_, o) => { o.disconnect(); done(); }).observe(picture, { childList: true }));
+                input.value = +input.min + share * (input.max - input.min);
+                const start = performance.now();
+                input.dispatchEvent(new Event("input"));
+                await drawn;
+                times.push(performance.now() - start);
+            }
+            return times;
+        }""")
+        assert min(times) < 100, f"{widget.get_attribute('data-widget')} takes {min(times):.0f} ms"
+
+
+@pytest.mark.parametrize("width", [340, 360, 700, 1000])
+@pytest.mark.parametrize("share", [None, 0.0, 1.0])
+def test_nothing_leaves_its_frame_or_covers_other_words(page, file, width, share):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(file)
+    for widget in page.locator(".nf-widget").all():
+        for name in sliders(widget) if share is not None else ():
+            set_value(page, widget, name, share)
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cut, covered = page.evaluate("""() => {
+        const cut = [], covered = [];
+        for (const svg of document.querySelectorAll(".nf-figure > svg")) {
+            const frame = svg.getBoundingClientRect();
+            const words = [...svg.querySelectorAll("text")].map((t) => [t.textContent, t.getBoundingClientRect()]);
+            const where = svg.getAttribute("aria-label").slice(0, 40);
+            for (const [text, b] of words)
+                if (b.left < frame.left - 3 || b.right > frame.right + 3 || b.top < frame.top - 3 || b.bottom > frame.bottom + 3) cut.push(`${where}: ${text}`);
+            words.forEach(([p, a], i) => words.slice(i + 1).forEach(([q, b]) => {
+                const over = Math.max(0, Math.min(a.right, b.right) - Math.max(a.left, b.left)) * Math.max(0, Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top));
+                if (over > 0.25 * Math.min(a.width * a.height, b.width * b.height)) covered.push(`${where}: ${p} | ${q}`);
+            }));
+        }
+        return [cut, covered];
+    }""")
+    assert not cut + covered
+
+
+def test_its_ground_is_light_on_a_dark_page(page, file):
+    page.goto(file)
+    page.evaluate("document.body.style.cssText = 'background: #111; color: #eee'")
+    looks = page.locator(".nf-widget, .nf-widget .nf-title, .nf-widget .nf-slider label").evaluate_all(
+        "all => all.map(e => [getComputedStyle(e).color, getComputedStyle(e.closest('.nf-widget')).backgroundColor])"
+    )
+    assert {tuple(look) for look in looks} == {("rgb(34, 34, 34)", "rgb(255, 255, 255)")}
+
+
+def test_without_scripts_the_pictures_stay(browser, file):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(file)
+    assert page.locator(".nf-widget input").count() == 0
+    pictures = page.locator(".nf-widget > img").all()
+    assert len(pictures) == NUMBER
+    for picture in pictures:
+        assert picture.is_visible() and picture.bounding_box()["height"] > 200
+        assert len(picture.get_attribute("alt")) > 60
+    context.close()
+
+
+MAKERS = [
+    widgets.GaussianExplorer, widgets.SigmaExplorer, lambda: widgets.SigmaExplorer(dimension=2), widgets.TauExplorer,
+    lambda: widgets.TauExplorer(dimension=2), widgets.CouplingExplorer,
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_live_module_with_a_model_like_jupyters(page, make):
+    """The module that anywidget loads: it draws, tells the model what the slider did, and follows a change from Python."""
+    widget = make()
+    page.set_content('<div id="cell"></div>')
+    address = "data:text/javascript;base64," + base64.b64encode(widget._esm.encode()).decode()
+    page.evaluate("""async ([address, state]) => {
+        const { default: live } = await import(address);
+        const listeners = {};
+        window.model = {
+            saved: 0, get: (key) => state[key], on: (event, f) => (listeners[event] ??= []).push(f), off: (event) => { delete listeners[event]; },
+            set(key, value) { state[key] = value; (listeners["change:" + key] ?? []).forEach((f) => f()); }, save_changes() { this.saved++; },
+            listening: () => Object.keys(listeners).length,
+        };
+        window.stop = live.render({ model, el: document.getElementById("cell") });
+    }""", [address, widget.state])
+    cell = page.locator("#cell")
+    assert shown(cell) == pytest.approx(widget.readouts(), rel=1e-9, abs=1e-12)
+
+    set_value(page, cell, "sigma", 0.5)
+    widget.sigma = page.evaluate("model.get('sigma')")
+    assert page.evaluate("model.saved") == 1
+    assert shown(cell) == pytest.approx(widget.readouts(), rel=1e-9, abs=1e-12)
+
+    widget.sigma = 0.37
+    page.evaluate("model.set('sigma', 0.37)")
+    settle(page)
+    assert shown(cell) == pytest.approx(widget.readouts(), rel=1e-9, abs=1e-12)
+    assert slider(cell, "sigma").get_attribute("aria-valuetext").startswith("0.37")
+
+    page.evaluate("stop()")
+    assert page.evaluate("model.listening()") == 0

@@ -1,0 +1,137 @@
+"""The Python side: arguments, what a page gets, what is missing when anywidget is."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from nflib import widgets
+from nflib.widgets import bundle
+
+pytest.importorskip("anywidget", reason="the widget classes need anywidget")
+MAKERS = {
+    "GaussianExplorer": widgets.GaussianExplorer,
+    "SigmaExplorer 1-D": widgets.SigmaExplorer,
+    "SigmaExplorer 2-D": lambda **state: widgets.SigmaExplorer(dimension=2, **state),
+    "TauExplorer 1-D": widgets.TauExplorer,
+    "TauExplorer 2-D": lambda **state: widgets.TauExplorer(dimension=2, **state),
+    "CouplingExplorer": widgets.CouplingExplorer,
+}
+
+
+def parse(text: str) -> tuple[str, dict, str]:
+    """Widget name, state and the picture's alt text."""
+    match = re.fullmatch(r'<div class="nf-widget" data-widget="(\w+)" data-state="([^"]*)"><img alt="([^"]*)" src="data:image/png;base64,[^"]*"[^>]*></div>', text)
+    assert match, text[:300]
+    return match[1], json.loads(html.unescape(match[2])), html.unescape(match[3])
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_bundle_for_pages(name):
+    widget = MAKERS[name]()
+    data, _ = widget._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    public, state, alt = parse(data["text/html"])
+    assert public == name.split()[0]
+    assert state == widget.state
+    assert getattr(widgets, public)(**state).readouts() == widget.readouts()
+    assert len(alt) > 60 and any(c.isdigit() for c in alt)
+    picture = base64.b64decode(data["image/png"])
+    assert picture.startswith(b"\x89PNG") and data["image/png"] in data["text/html"]
+    assert int.from_bytes(picture[16:20], "big") <= 6.5 * 150
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_live_module_is_of_its_own_widget(name):
+    widget = MAKERS[name]()
+    assert widget.front_end in widget._esm and widget._esm.rstrip().splitlines()[-1].startswith("export default { render:")
+    assert not re.search(r"^import ", widget._esm, re.MULTILINE)
+
+
+def test_dimension_chooses_the_form():
+    assert isinstance(widgets.SigmaExplorer(dimension=2, angle=10), widgets.SigmaExplorer)
+    assert "angle" in widgets.SigmaExplorer(dimension=2).state and "angle" not in widgets.SigmaExplorer().state
+    assert widgets.TauExplorer(dimension=2, mean_u=torch.tensor([1.0, -2.0])).state["mean_u"] == [1.0, -2.0]
+
+
+def test_state_cannot_break_out_of_the_page():
+    text = widgets.GaussianExplorer(unit='</script><script>alert("x")</script>\'&<!--')._repr_mimebundle_()[0]["text/html"]
+    assert "</script" not in text and "<!--" not in text
+    assert parse(text)[1]["unit"] == '</script><script>alert("x")</script>\'&<!--'
+
+
+def test_static_bundle_is_one_classic_script():
+    script = widgets.static_bundle()
+    assert not re.search(r"^\s*(import|export)\b", script, re.MULTILINE)
+    assert not re.search(r"</script|<!--|\bfetch\(|XMLHttpRequest|import\(", script)
+    assert set(re.findall(r"https?://[^\"'` ]+", script)) <= {"http://www.w3.org/2000/svg"}
+    assert all(cls in script for cls in ("GaussianExplorer", "SigmaExplorer", "TauExplorer", "CouplingExplorer"))
+    assert len(script) < 100_000
+
+
+def test_bundler_refuses_what_it_cannot_translate():
+    with pytest.raises(ValueError, match="found 'import x from"):
+        bundle._scope("new", 'import x from "https://elsewhere/x.mjs";\n')
+
+
+@pytest.mark.parametrize("make, words", [
+    (lambda: widgets.GaussianExplorer(sigma=-1), "sigma"),
+    (lambda: widgets.GaussianExplorer(tau=float("nan")), "tau must be a finite number, got nan"),
+    (lambda: widgets.GaussianExplorer(n=1), "'n'"),
+    (lambda: widgets.GaussianExplorer(weighting="both"), "weighting"),
+    (lambda: widgets.GaussianExplorer(x=[1.0, 2.0]), "both samples or neither"),
+    (lambda: widgets.GaussianExplorer(x=[1.0, float("inf")], y=[1.0]), "x must be a list of finite numbers"),
+    (lambda: widgets.GaussianExplorer(x=np.zeros((3, 2)), y=[1.0]), "x must be a list"),
+    (lambda: widgets.GaussianExplorer(x=[1.0, 1.0], y=[1.0, 2.0]), "no variance"),
+    (lambda: widgets.GaussianExplorer(x=np.arange(5001.0), y=[1.0]), "at most 5000"),
+    (lambda: widgets.SigmaExplorer(dimension=3), "dimension"),
+    (lambda: widgets.SigmaExplorer(sigma=0), "sigma"),
+    (lambda: widgets.SigmaExplorer(dimension=2, cov_x=[[1, 2], [2, 1]]), "positive definite"),
+    (lambda: widgets.SigmaExplorer(dimension=2, cov_x=[1, 2]), "2 x 2"),
+    (lambda: widgets.TauExplorer(dimension=2, mean_u=[1.0]), "2 numbers, got 1"),
+    (lambda: widgets.CouplingExplorer(c=1.1), "'c'"),
+])
+def test_bad_arguments_say_what_is_wrong(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+def test_unknown_argument():
+    with pytest.raises(TypeError, match="SigmaLine has no argument 'angle'; it takes dimension, n, sigma"):
+        widgets.SigmaExplorer(angle=3)
+
+
+def python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def test_nothing_heavy_is_imported_before_a_class_is_asked_for():
+    out = python(
+        "import sys, nflib.widgets as w; w.static_bundle(); dir(w)\n"
+        "print([m for m in ('anywidget', 'ipywidgets', 'matplotlib', 'torch', 'numpy') if m in sys.modules])\n"
+        "w.TauExplorer(); print('matplotlib' in sys.modules)"
+    )
+    assert out.split() == ["[]", "False"]
+
+
+def test_without_anywidget_the_bundle_works_and_a_class_says_what_to_install():
+    out = python(
+        "import sys; sys.modules['anywidget'] = None\n"
+        "import nflib.widgets as w; print(len(w.static_bundle()) > 1000)\n"
+        "try: w.GaussianExplorer\n"
+        "except ImportError as error: print(error)"
+    )
+    assert out.splitlines() == ["True", 'nflib.widgets.GaussianExplorer needs anywidget: pip install "nflib[widgets]"']
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        widgets.Nothing
