@@ -1,0 +1,25 @@
+"""The program in the README runs and prints what the README says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+TEXT = (Path(__file__).parent.parent / "README.md").read_text()
+PROGRAM = re.search(r"```python\n(.*?)```", TEXT, re.S)[1]
+
+
+@pytest.mark.parametrize("level, printed", [("25", re.search(r"It prints `(.*?)`", TEXT)[1]), ("12", re.search(r"prints (\d+\.\d), because", TEXT)[1])])
+def test_program(capsys, level, printed):
+    assert len(PROGRAM.splitlines()) <= 15
+    exec(PROGRAM.replace("25 / 255", f"{level} / 255"), {})
+    assert printed in capsys.readouterr().out
+
+
+def test_files_it_names_are_there():
+    names = set(re.findall(r"\]\(((?!http)[^)]+)\)", TEXT)) | set(re.findall(r"`([\w.]+/[\w./]*|[A-Z]+\.(?:md|cff)|[\w]+\.(?:txt|yml))`", TEXT))
+    # made by running the commands the README gives
+    made = {"_build/html/index.html", "try/validation", "try/clean", "try/degraded"}
+    root = Path(__file__).parent.parent
+    missing = {name for name in names - made if not ((root / name).exists() or (root / "nflib" / name).exists())}
+    assert names and not missing
