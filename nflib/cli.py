@@ -1,4 +1,4 @@
-"""The command ``nflib``: reads arguments, calls :mod:`nflib.pipeline`, prints. A bad input is one line and exit code 2."""
+"""The command ``nflib``: reads arguments, calls :mod:`nflib.pipeline`, prints. Bad input: one line, exit code 2."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import typer
 
 app = typer.Typer(
     help="Learn image degradations from unpaired photos with normalizing flows.",
-    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 
 
@@ -46,7 +49,9 @@ def show_version(wanted: bool):
 
 @app.callback()
 def main(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", callback=show_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=show_version, is_eager=True)
+    ] = False,
 ):
     pass
 

@@ -23,9 +23,9 @@ GROUPS = 20
 def write_photos(out: str | Path, degradation: str = "ntire", seed: int = 0) -> list[Path]:
     """Write the bundled photos as a small unpaired data set, to try everything on folders.
 
-    ``out/clean`` and ``out/degraded`` hold different scenes; ``out/validation/clean`` and ``out/validation/degraded`` hold
-    pairs. ``out/photos.json`` says how they were made and who took the photos. A job that was interrupted goes on where it
-    stopped: files that are there are whole and are kept, and every photo has its own random numbers.
+    ``out/clean`` and ``out/degraded`` hold different scenes; ``out/validation/clean`` and ``out/validation/degraded``
+    hold pairs. ``out/photos.json`` says how they were made and who took the photos. A job that was interrupted goes on
+    where it stopped: files that are there are whole and are kept, and every photo has its own random numbers.
 
     Args:
         out: a folder that does not exist, is empty, or was written by this function with the same settings.
@@ -73,8 +73,9 @@ def write_photos(out: str | Path, degradation: str = "ntire", seed: int = 0) -> 
 class ChannelNoise(NamedTuple):
     """Noise of one colour channel, deviations in units of the image range [0, 1].
 
-    ``low`` and ``high`` are None where a folder has less than two photos. ``content`` is the deviation of the clean responses:
-    the smaller the noise is beside it, the less can be known. ``case`` is 2 where the degraded photos have less than the clean.
+    ``low`` and ``high`` are None where a folder has less than two photos. ``content`` is the deviation of the clean
+    responses: the smaller the noise is beside it, the less can be known. ``case`` is 2 where the degraded photos have
+    less than the clean.
     """
 
     sigma: float
@@ -109,19 +110,27 @@ class NoiseEstimate:
     def save(self, path: str | Path) -> None:
         """Write as JSON."""
         channels = {name: noise._asdict() for name, noise in self.channels.items()}
-        _write_json(Path(path), {
-            "unit": "image range [0, 1]", "level": 0.95, "channels": channels, "clean_photos": self.clean_photos,
-            "degraded_photos": self.degraded_photos, "skipped": list(self.skipped), "assumes": list(self.ASSUMES),
-        })
+        _write_json(
+            Path(path),
+            {
+                "unit": "image range [0, 1]",
+                "level": 0.95,
+                "channels": channels,
+                "clean_photos": self.clean_photos,
+                "degraded_photos": self.degraded_photos,
+                "skipped": list(self.skipped),
+                "assumes": list(self.ASSUMES),
+            },
+        )
 
 
 def estimate_noise(clean: str | Path, degraded: str | Path) -> NoiseEstimate:
     """Noise level of degraded photos from clean photos of other scenes: the unpaired Gaussian on high-pass responses.
 
-    The responses of :func:`nflib.data.high_pass` hold the noise at full strength and little content. Their variances in the
-    two folders go through :func:`nflib.gaussian.fit_moments`. Content is neither Gaussian nor independent from pixel to pixel,
-    so the 95 % interval comes from leaving out photos (delete-a-group jackknife, Student's t with Welch's degrees of freedom),
-    not from the number of pixels.
+    The responses of :func:`nflib.data.high_pass` hold the noise at full strength and little content. Their variances in
+    the two folders go through :func:`nflib.gaussian.fit_moments`. Content is neither Gaussian nor independent from
+    pixel to pixel, so the 95 % interval comes from leaving out photos (delete-a-group jackknife, Student's t with
+    Welch's degrees of freedom), not from the number of pixels.
 
     Args:
         clean, degraded: folders of photos, unpaired. Files that cannot be read are skipped and listed in the answer.

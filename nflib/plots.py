@@ -1,7 +1,8 @@
 """Figures of more than one chapter: images at whole-number zoom, residuals, histograms with densities.
 
-Every function returns a matplotlib Figure that pyplot does not know: as the last value of a notebook cell it is shown once.
-At most 6.5 inches wide, white and opaque (so it can be read on a dark page), in colours that colour-blind readers tell apart.
+Every function returns a matplotlib Figure that pyplot does not know: as the last value of a notebook cell it is shown
+once. At most 6.5 inches wide, white and opaque (so it can be read on a dark page), in colours that colour-blind readers
+tell apart.
 """
 
 from __future__ import annotations
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 
 # Okabe and Ito, "Color Universal Design" (2008).
 PALETTE = {
-    "blue": "#0072B2", "vermillion": "#D55E00", "green": "#009E73", "orange": "#E69F00",
-    "sky": "#56B4E9", "purple": "#CC79A7", "yellow": "#F0E442", "black": "#000000",
+    "blue": "#0072B2",
+    "vermillion": "#D55E00",
+    "green": "#009E73",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "purple": "#CC79A7",
+    "yellow": "#F0E442",
+    "black": "#000000",
 }
 # Inches: the widest figure, the narrowest row of images, between images, a line of text.
 WIDTH = 6.5
@@ -80,12 +87,17 @@ def show_images(
     note = note or f"black {low:g}, white {high:g}" + (f", {scale}x" if scale > 1 else "")
     with plt.rc_context(_settings()):
         figure = plt.figure(figsize=(total[0] / dpi, total[1] / dpi), dpi=dpi)
-        # Notebooks cut figures to what is drawn, by fractions of a pixel: this rectangle, and nothing else, tells them where.
-        figure.add_artist(Rectangle((0, 0), 1, 1, transform=figure.transFigure, facecolor="white", linewidth=0, zorder=-1))
+        # Notebooks cut figures to what is drawn, by fractions of a pixel: this rectangle, and nothing else, tells them
+        # where.
+        figure.add_artist(
+            Rectangle((0, 0), 1, 1, transform=figure.transFigure, facecolor="white", linewidth=0, zorder=-1)
+        )
         for i, array in enumerate(arrays):
             left = i % columns * (width + gap)
             top = i // columns * (height + head + gap) + head
-            axes = figure.add_axes((left / total[0], 1 - (top + height) / total[1], width / total[0], height / total[1]))
+            axes = figure.add_axes(
+                (left / total[0], 1 - (top + height) / total[1], width / total[0], height / total[1])
+            )
             axes.imshow(array, cmap="gray", vmin=0, vmax=255, interpolation="none", aspect="auto")
             axes.set_axis_off()
             if titles is not None:
@@ -110,8 +122,8 @@ def show_residual(
         degraded: an image of that size, or a mapping from titles to such.
         crop: (top, left, size) of a square to show; everything by default.
         scale: whole-number zoom.
-        span: difference (image range) shown as white, its negative as black, none as grey. By default what 99.9 % of all
-            differences stay below, in whole grey levels.
+        span: difference (image range) shown as white, its negative as black, none as grey. By default what 99.9 % of
+            all differences stay below, in whole grey levels.
     """
     rows = degraded if isinstance(degraded, Mapping) else {"degraded": degraded}
     for name, image in rows.items():
@@ -129,7 +141,9 @@ def show_residual(
     for name, image in rows.items():
         images += [clean[window], image[window], (differences[name] / span + 1) / 2]
         titles += ["clean", name, f"{name} - clean"]
-    note = f"images: black 0, white 1; difference: black {-span * 255:.3g}, white {span * 255:+.3g} grey levels; {scale}x"
+    note = (
+        f"images: black 0, white 1; difference: black {-span * 255:.3g}, white {span * 255:+.3g} grey levels; {scale}x"
+    )
     return show_images(images, titles, scale, columns=3, note=note)
 
 
@@ -153,12 +167,16 @@ def histogram_with_density(
     """
     from matplotlib import pyplot as plt
 
-    values = {k: np.asarray(v.detach().cpu() if isinstance(v, Tensor) else v, float).ravel() for k, v in samples.items()}
+    values = {
+        k: np.asarray(v.detach().cpu() if isinstance(v, Tensor) else v, float).ravel() for k, v in samples.items()
+    }
     if not values or not all(len(v) for v in values.values()):
         raise ValueError("samples must hold at least one array, and no empty one")
     low, high = limits or np.quantile(np.concatenate(list(values.values())), [0.001, 0.999])
     if not low < high:
-        raise ValueError(f"limits must be two rising numbers, got {low} and {high}; samples that are all equal have no histogram")
+        raise ValueError(
+            f"limits must be two rising numbers, got {low} and {high}; samples that are all equal have no histogram"
+        )
     labels = list(dict.fromkeys([*values, *(densities or {})]))
     colour = {label: list(PALETTE.values())[i % len(PALETTE)] for i, label in enumerate(labels)}
     edges = np.linspace(low, high, bins + 1)
@@ -183,10 +201,22 @@ def _settings() -> dict:
     from cycler import cycler
 
     return {
-        "figure.figsize": (WIDTH, 3.0), "figure.dpi": DPI, "figure.facecolor": "white", "savefig.facecolor": "white",
-        "axes.facecolor": "white", "axes.prop_cycle": cycler(color=list(PALETTE.values())), "axes.grid": True,
-        "axes.axisbelow": True, "axes.spines.top": False, "axes.spines.right": False, "grid.color": "#E4E4E4",
-        "lines.linewidth": 1.8, "font.size": 10, "axes.titlesize": 10, "legend.frameon": False, "image.cmap": "gray",
+        "figure.figsize": (WIDTH, 3.0),
+        "figure.dpi": DPI,
+        "figure.facecolor": "white",
+        "savefig.facecolor": "white",
+        "axes.facecolor": "white",
+        "axes.prop_cycle": cycler(color=list(PALETTE.values())),
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "grid.color": "#E4E4E4",
+        "lines.linewidth": 1.8,
+        "font.size": 10,
+        "axes.titlesize": 10,
+        "legend.frameon": False,
+        "image.cmap": "gray",
     }
 
 

@@ -45,8 +45,18 @@ assert not {"torch", "numpy", "PIL", "matplotlib"} & set(sys.modules)
 def test_the_installed_command(tmp_path):
     """The real program: an error is one line on stderr without a traceback."""
     done = subprocess.run(
-        [sys.executable, "-c", "from nflib.cli import app; app()", "noise", "--clean", tmp_path / "no", "--degraded", tmp_path],
-        capture_output=True, text=True,
+        [
+            sys.executable,
+            "-c",
+            "from nflib.cli import app; app()",
+            "noise",
+            "--clean",
+            tmp_path / "no",
+            "--degraded",
+            tmp_path,
+        ],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr == f"nflib: {tmp_path / 'no'}: no such folder\n"

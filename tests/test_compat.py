@@ -69,7 +69,11 @@ def test_only_the_missing_operator_is_helped(monkeypatch):
     assert "torchvision.half" not in sys.modules
     assert isinstance(_compat._declarations, Library)
 
-    for error in (RuntimeError("operator torchvision::roi_align does not exist"), RuntimeError("CUDA"), ImportError("libjpeg")):
+    for error in (
+        RuntimeError("operator torchvision::roi_align does not exist"),
+        RuntimeError("CUDA"),
+        ImportError("libjpeg"),
+    ):
         importer = Importer(error)
         monkeypatch.setattr(_compat, "importlib", importer)
         with pytest.raises(type(error), match=str(error)):

@@ -18,11 +18,21 @@ def bundle(tmp_path_factory):
 def test_write_photos_makes_unpaired_folders_and_validation_pairs(bundle):
     out, written = bundle
     found = {str(f.relative_to(out)) for f in out.rglob("*.png")}
-    assert found == {str(f.relative_to(out)) for f in written} == {
-        "clean/astronaut.png", "clean/motorcycle.png", "degraded/coffee.png", "degraded/rocket.png", "degraded/china.png",
-        "validation/clean/chelsea.png", "validation/clean/flower.png",
-        "validation/degraded/chelsea.png", "validation/degraded/flower.png",
-    }
+    assert (
+        found
+        == {str(f.relative_to(out)) for f in written}
+        == {
+            "clean/astronaut.png",
+            "clean/motorcycle.png",
+            "degraded/coffee.png",
+            "degraded/rocket.png",
+            "degraded/china.png",
+            "validation/clean/chelsea.png",
+            "validation/clean/flower.png",
+            "validation/degraded/chelsea.png",
+            "validation/degraded/flower.png",
+        }
+    )
     photos = data.photos()
     for file in ("clean/astronaut", "validation/clean/flower"):
         assert torch.equal(images.read(out / f"{file}.png"), photos[file.split("/")[-1]])
@@ -63,7 +73,8 @@ def test_write_photos_refuses_to_mix(bundle, tmp_path):
 
 
 def scenes(folder, n, sigma, seed):
-    """Smooth random images with white noise of deviation sigma (one per channel), 16-bit so that rounding adds nothing."""
+    """Smooth random images with white noise of deviation sigma (one per channel), 16-bit so that rounding adds
+    nothing."""
     folder.mkdir()
     generator = units.generator(seed)
     for i in range(n):
@@ -117,9 +128,20 @@ def test_jackknife_of_equal_photos_is_the_usual_standard_error():
 
 
 def test_estimate_on_correlated_noise_is_the_level_in_its_band(bundle):
-    """On the bundled photos the interval holds the deviation of filtered NTIRE-like noise, which is known, not the pixel's 12."""
+    """On the bundled photos the interval holds the deviation of filtered NTIRE-like noise, which is known, not the
+    pixel's 12."""
     out, _ = bundle
-    weights = {(0, 0): 1, (0, 1): -0.5, (0, -1): -0.5, (1, 0): -0.5, (-1, 0): -0.5, (1, 1): 0.25, (-1, -1): 0.25, (1, -1): 0.25, (-1, 1): 0.25}
+    weights = {
+        (0, 0): 1,
+        (0, 1): -0.5,
+        (0, -1): -0.5,
+        (1, 0): -0.5,
+        (-1, 0): -0.5,
+        (1, 1): 0.25,
+        (-1, -1): 0.25,
+        (1, -1): 0.25,
+        (-1, 1): 0.25,
+    }
     covariance = data.NTIRE().covariance(64, 64)[1, 1]
     truth = math.sqrt(sum(w * covariance[lag] for lag, w in weights.items()))
     found = pipeline.estimate_noise(out / "clean", out / "degraded").channels["green"]

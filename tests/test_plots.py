@@ -27,7 +27,8 @@ def picture(height=12, width=16, seed=0, channels=3):
 @pytest.mark.parametrize("cut", [None, "tight"], ids=["whole", "as a notebook cuts it"])
 @pytest.mark.parametrize("scale, count, columns", [(1, 2, None), (3, 3, None), (3, 4, 2), (5, 1, None), (8, 7, 7)])
 def test_every_pixel_is_a_block_of_its_own_colour(scale, count, columns, cut):
-    """The drawn figure holds the images exactly, enlarged by whole numbers, also where it had to be fitted to the page."""
+    """The drawn figure holds the images exactly, enlarged by whole numbers, also where it had to be fitted to the
+    page."""
     images = [picture(seed=i) for i in range(count)]
     titles = [f"a long title {i}" for i in range(count)]
     figure = plots.show_images(images, titles, scale=scale, columns=columns)
@@ -71,7 +72,9 @@ def test_residual_has_one_scale_and_zero_is_grey():
 def test_histogram_has_area_one_and_follows_its_density():
     x = torch.randn(200_000, generator=units.generator(0), dtype=torch.float64)
     normal = lambda t: np.exp(-(t**2) / 2) / np.sqrt(2 * np.pi)  # noqa: E731
-    figure = plots.histogram_with_density({"x": x, "y": x[:1000] + 1}, {"x": normal, "model": normal}, xlabel="x (nats)", limits=(-3, 3))
+    figure = plots.histogram_with_density(
+        {"x": x, "y": x[:1000] + 1}, {"x": normal, "model": normal}, xlabel="x (nats)", limits=(-3, 3)
+    )
     axes = figure.axes[0]
     heights, edges, _ = axes.patches[0].get_data()
     share = ((x > -3) & (x < 3)).double().mean().item()
@@ -86,7 +89,9 @@ def test_figures_are_values_that_pyplot_does_not_keep():
     before = plt.get_fignums()
     settings = dict(matplotlib.rcParams)
     for figure in (
-        plots.show_images([picture()]), plots.show_residual(picture(), picture(seed=1)), plots.histogram_with_density({"x": [1, 2.0]}),
+        plots.show_images([picture()]),
+        plots.show_residual(picture(), picture(seed=1)),
+        plots.histogram_with_density({"x": [1, 2.0]}),
     ):
         assert isinstance(figure, matplotlib.figure.Figure) and figure.get_facecolor() == (1, 1, 1, 1)
         assert figure.get_figwidth() <= 6.5 + 1e-6

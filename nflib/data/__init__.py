@@ -5,6 +5,17 @@ from .photos import PHOTOS, Photo, photos
 from .sampling import high_pass, patches
 
 __all__ = [
-    "AIM", "NTIRE", "PHOTOS", "Camera", "Photo", "White", "degrade_aim", "degrade_camera", "degrade_ntire", "degrade_white",
-    "high_pass", "patches", "photos",
+    "AIM",
+    "NTIRE",
+    "PHOTOS",
+    "Camera",
+    "Photo",
+    "White",
+    "degrade_aim",
+    "degrade_camera",
+    "degrade_ntire",
+    "degrade_white",
+    "high_pass",
+    "patches",
+    "photos",
 ]

@@ -1,14 +1,14 @@
 """Degradations with known truth: what a method has to find out from unpaired photos, and can be scored against.
 
-Models after the one-line descriptions of the AIM 2019 and NTIRE 2020 challenge data in DeFlow and LUD-VAE (which give no
-formulas), and of the noise of real low-light photos. Noise fields are filtered on a circle, by FFT, so that their covariance
-is known exactly. In the formulas f = (fy, fx) is in cycles per pixel and every filter K is scaled to ``mean(K^2) = 1``, so
-that it keeps the variance of white noise.
+Models after the one-line descriptions of the AIM 2019 and NTIRE 2020 challenge data in DeFlow and LUD-VAE (which give
+no formulas), and of the noise of real low-light photos. Noise fields are filtered on a circle, by FFT, so that their
+covariance is known exactly. In the formulas f = (fy, fx) is in cycles per pixel and every filter K is scaled to
+``mean(K^2) = 1``, so that it keeps the variance of white noise.
 
-Every degradation is called ``degrade(clean, strength=1.0, generator=None)`` with clean images (3, H, W) or (B, 3, H, W) in
-[0, 1] of any size, and returns images of the same shape, as an 8-bit file would hold them. The strength multiplies the noise;
-strength 0 returns the input exactly. ``noise`` is what is added before clipping and rounding, ``spectrum`` and ``covariance``
-are its truth at strength 1.
+Every degradation is called ``degrade(clean, strength=1.0, generator=None)`` with clean images (3, H, W) or (B, 3, H, W)
+in [0, 1] of any size, and returns images of the same shape, as an 8-bit file would hold them. The strength multiplies
+the noise; strength 0 returns the input exactly. ``noise`` is what is added before clipping and rounding, ``spectrum``
+and ``covariance`` are its truth at strength 1.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class _Degradation:
             return clean
         if not (clean.min() >= 0 and clean.max() <= 1):
             raise ValueError(f"clean must lie in [0, 1], got values from {clean.min():.4g} to {clean.max():.4g}")
-        return self._finish(self._recolour(batch, strength) + strength * self.noise(batch, generator), strength).view_as(clean)
+        noisy = self._recolour(batch, strength) + strength * self.noise(batch, generator)
+        return self._finish(noisy, strength).view_as(clean)
 
     def noise(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """The noise at strength 1, before clipping and rounding, shaped like clean."""
@@ -51,7 +52,7 @@ class _Degradation:
         raise NotImplementedError
 
     def covariance(self, height: int, width: int) -> Tensor:
-        """Covariance of channel c at a pixel and channel d at (dy, dx) from it, circular: (3, 3, height, width), float64."""
+        """Covariance of channel c at a pixel and d at (dy, dx) from it, circular: (3, 3, height, width), float64."""
         return torch.fft.ifft2(self.spectrum(height, width)).real
 
     def _recolour(self, clean: Tensor, strength: float) -> Tensor:
@@ -117,16 +118,17 @@ class NTIRE(_Degradation):
 class AIM(_Degradation):
     """AIM 2019-like: low-frequency colour blotches, column banding, and JPEG.
 
-    ``n_R = z_l + z_1 + b, n_G = z_l - (z_1 + z_2)/2 + b, n_B = z_l + z_2 + b``, where z_l, z_1, z_2 are fields of the filter
-    ``K(f) ~ exp(-2 pi^2 s^2 |f|^2)`` and b depends on the column only, filtered in the same way with s_band. The result is
-    stored as JPEG with 4:2:0 colour. JPEG is not part of the noise, its spectrum or its covariance.
+    ``n_R = z_l + z_1 + b, n_G = z_l - (z_1 + z_2)/2 + b, n_B = z_l + z_2 + b``, where z_l, z_1, z_2 are fields of the
+    filter ``K(f) ~ exp(-2 pi^2 s^2 |f|^2)`` and b depends on the column only, filtered in the same way with s_band. The
+    result is stored as JPEG with 4:2:0 colour. JPEG is not part of the noise, its spectrum or its covariance.
 
     Attributes:
         sigma, sigma_colour, sigma_band: deviations of z_l, of z_1 and z_2, and of b.
         s, s_band: blur in pixels.
         quality: of the JPEG at strength 1; strength t has ``100 - t (100 - quality)``, between 1 and 100.
-        gain, offset: at strength t the colours are first moved a fraction t of the way from x to ``gain * x + offset``. Off by
-            default; ``(.95, .98, .92)`` and ``(.01, -.01, .03)`` give a colour cast that channel statistics can take out.
+        gain, offset: at strength t the colours are first moved a fraction t of the way from x to ``gain * x + offset``.
+            Off by default; ``(.95, .98, .92)`` and ``(.01, -.01, .03)`` give a colour cast that channel statistics can
+            take out.
     """
 
     sigma: float = 8 / 255
@@ -153,7 +155,8 @@ class AIM(_Degradation):
         _check_grid(height, width)
         blotches = (self._mix @ self._mix.T)[:, :, None, None] * self._filter(height, width) ** 2
         bands = torch.zeros(height, width, dtype=torch.float64)
-        bands[0] = height * (self.sigma_band * self._band_filter(1, width)[0]) ** 2  # constant down a column: all at fy = 0
+        # constant down a column: all the power is at fy = 0
+        bands[0] = height * (self.sigma_band * self._band_filter(1, width)[0]) ** 2
         return blotches + bands
 
     @property
@@ -168,7 +171,9 @@ class AIM(_Degradation):
         return _unit(_gaussian(self.s_band, *_frequencies(height, width)))
 
     def _recolour(self, clean, strength):
-        gain, offset = (torch.tensor(v, dtype=clean.dtype, device=clean.device).view(3, 1, 1) for v in (self.gain, self.offset))
+        gain, offset = (
+            torch.tensor(v, dtype=clean.dtype, device=clean.device).view(3, 1, 1) for v in (self.gain, self.offset)
+        )
         return clean + strength * ((gain - 1) * clean + offset)
 
     def _finish(self, noisy, strength):
@@ -180,8 +185,8 @@ class AIM(_Degradation):
 class Camera(_Degradation):
     """Camera-like: signal-dependent, spatially correlated noise, fitted to the low-light photos of RENOIR.
 
-    ``n_c = g_c sqrt(a x_c + b) (k * w_c)`` with independent white w_c and the separable filter k = [.05 .25 1 .25 .05] scaled
-    to unit energy, in both directions.
+    ``n_c = g_c sqrt(a x_c + b) (k * w_c)`` with independent white w_c and the separable filter k = [.05 .25 1 .25 .05]
+    scaled to unit energy, in both directions.
 
     Attributes:
         a, b: variance of the noise for green, ``a x + b``.
@@ -208,7 +213,8 @@ class Camera(_Degradation):
 
     def _filter(self, height: int, width: int) -> Tensor:
         fy, fx = _frequencies(height, width)
-        along_y, along_x = (1 + 0.5 * torch.cos(2 * math.pi * f) + 0.1 * torch.cos(4 * math.pi * f) for f in (fy, fx))
+        turn = 2 * math.pi
+        along_y, along_x = (1 + 0.5 * torch.cos(turn * f) + 0.1 * torch.cos(2 * turn * f) for f in (fy, fx))
         return _unit(along_y * along_x)
 
 
@@ -218,7 +224,7 @@ degrade_camera = Camera()
 
 
 def degrade_white(clean: Tensor, sigma: float, generator: torch.Generator | None = None) -> Tensor:
-    """clean (3, H, W) or (B, 3, H, W) with white Gaussian noise of deviation sigma (image range), clipped, in 8 bits."""
+    """clean (3, H, W) or (B, 3, H, W) with white Gaussian noise of deviation sigma (image range), as 8-bit images."""
     return White(sigma)(clean, generator=generator)
 
 
@@ -227,7 +233,7 @@ def _as_batch(clean: Tensor) -> Tensor:
         raise ValueError(f"clean must be a tensor, got {type(clean).__name__}; nflib.images.as_images makes one of it")
     if clean.dim() not in (3, 4) or clean.shape[-3] != 3 or 0 in clean.shape or not clean.is_floating_point():
         raise ValueError(
-            f"clean must be a floating tensor (3, H, W) or (B, 3, H, W), got {clean.dtype} of shape {tuple(clean.shape)}"
+            f"clean must be a floating tensor (3, H, W) or (B, 3, H, W), got {clean.dtype} {tuple(clean.shape)}"
         )
     return clean if clean.dim() == 4 else clean[None]
 
@@ -270,5 +276,5 @@ def _jpeg(image: Tensor, quality: int) -> Tensor:
 def _check_grid(height: int, width: int) -> None:
     if min(height, width) < SMALLEST_FIELD:
         raise ValueError(
-            f"fields are at least {SMALLEST_FIELD}x{SMALLEST_FIELD} (smaller images are cut out of one), got {height}x{width}"
+            f"fields are at least {SMALLEST_FIELD}x{SMALLEST_FIELD}, smaller images are cut out, got {height}x{width}"
         )

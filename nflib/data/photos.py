@@ -1,6 +1,6 @@
 """Seven colour photos that lie inside the scikit-image and scikit-learn packages. Nothing is ever downloaded.
 
-No two roles share a scene: "clean" and "degraded" are for training without pairs, "validation" is for scoring with pairs.
+No two roles share a scene: "clean" and "degraded" are for training without pairs, "validation" for scoring with pairs.
 """
 
 from __future__ import annotations
@@ -60,27 +60,51 @@ class Photo:
 
 PHOTOS = (
     Photo(
-        "astronaut", "clean", "no known copyright restrictions, released into the public domain", "NASA",
-        "Eileen Collins, NASA Great Images database, https://flic.kr/p/r9qvLn", "scikit-image", "astronaut.png",
+        "astronaut",
+        "clean",
+        "no known copyright restrictions, released into the public domain",
+        "NASA",
+        "Eileen Collins, NASA Great Images database, https://flic.kr/p/r9qvLn",
+        "scikit-image",
+        "astronaut.png",
     ),
     Photo(
-        "motorcycle", "clean", "no licence stated in the package", "N. Nesic, P. Westling, X. Wang, Y. Kitajima, G. Krathwohl, D. Scharstein",
+        "motorcycle",
+        "clean",
+        "no licence stated in the package",
+        "N. Nesic, P. Westling, X. Wang, Y. Kitajima, G. Krathwohl, D. Scharstein",
         "left image, Middlebury 2014 stereo benchmark, http://vision.middlebury.edu/stereo/data/scenes2014/",
-        "scikit-image", "motorcycle_left.png",
+        "scikit-image",
+        "motorcycle_left.png",
     ),
     Photo("coffee", "degraded", "CC0", "Rachel Michetti", "Pikolo Espresso Bar", "scikit-image", "coffee.png"),
     Photo(
-        "rocket", "degraded", "public domain", "SpaceX",
-        "https://www.flickr.com/photos/spacexphotos/16511594820", "scikit-image", "rocket.jpg",
+        "rocket",
+        "degraded",
+        "public domain",
+        "SpaceX",
+        "https://www.flickr.com/photos/spacexphotos/16511594820",
+        "scikit-image",
+        "rocket.jpg",
     ),
     Photo(
-        "china", "degraded", "CC BY 2.0", "danielbuechele",
-        "https://www.flickr.com/photos/danielbuechele/6061409035", "scikit-learn", "china.jpg",
+        "china",
+        "degraded",
+        "CC BY 2.0",
+        "danielbuechele",
+        "https://www.flickr.com/photos/danielbuechele/6061409035",
+        "scikit-learn",
+        "china.jpg",
     ),
     Photo("chelsea", "validation", "CC0", "Stefan van der Walt", "Chelsea the cat", "scikit-image", "chelsea.png"),
     Photo(
-        "flower", "validation", "CC BY 2.0", "vultilion (the package's note also names danielbuechele)",
-        "https://www.flickr.com/photos/vultilion/6056698931", "scikit-learn", "flower.jpg",
+        "flower",
+        "validation",
+        "CC BY 2.0",
+        "vultilion (the package's note also names danielbuechele)",
+        "https://www.flickr.com/photos/vultilion/6056698931",
+        "scikit-learn",
+        "flower.jpg",
     ),
 )
 
@@ -89,8 +113,8 @@ def photos(role: str = "all") -> dict[str, Tensor]:
     """The bundled photos of one role, name -> (3, H, W), float32 in [0, 1].
 
     Args:
-        role: "clean" (2 photos), "degraded" (3), "validation" (2) or "all". Photos in the role "degraded" are still clean:
-            degrade them with a degradation of this package.
+        role: "clean" (2 photos), "degraded" (3), "validation" (2) or "all". Photos in the role "degraded" are still
+            clean: degrade them with a degradation of this package.
     """
     if role not in (*ROLES, "all"):
         raise ValueError(f'role must be "all" or one of {", ".join(ROLES)}, got {role!r}')

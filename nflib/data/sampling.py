@@ -57,8 +57,9 @@ def patches(
 def high_pass(images: Tensor) -> Tensor:
     """Diagonal differences ``(a - b - c + d) / 2`` of all 2x2 blocks (the Haar HH band).
 
-    The weights sum to zero, so flat content and ramps vanish; their squares sum to one, so white noise of deviation sigma
-    keeps its deviation, and the responses to white noise are independent of each other. Edges of the content remain.
+    The weights sum to zero, so flat content and ramps vanish; their squares sum to one, so white noise of deviation
+    sigma keeps its deviation, and the responses to white noise are independent of each other. Edges of the content
+    remain.
 
     Args:
         images: (..., H, W), H and W at least 2; an odd last row or column is left out.

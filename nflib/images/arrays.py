@@ -16,9 +16,9 @@ def as_images(images) -> Tensor:
     """Convert what users bring to images as nflib wants them.
 
     Args:
-        images: a tensor (H, W), (C, H, W) or (B, C, H, W), or a numpy array (H, W), (H, W, C) or (B, H, W, C), or whatever
-            numpy makes such an array of (a Pillow image). C is 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA).
-            uint8 0..255, uint16 0..65535, or floats in [0, 1].
+        images: a tensor (H, W), (C, H, W) or (B, C, H, W), or a numpy array (H, W), (H, W, C) or (B, H, W, C), or
+            whatever numpy makes such an array of (a Pillow image). C is 1 (grey), 2 (grey and alpha), 3 (RGB) or 4
+            (RGBA). uint8 0..255, uint16 0..65535, or floats in [0, 1].
 
     Returns:
         (B, 3, H, W), float64 for float64 and float32 for all else, on the device of a tensor. Grey is repeated.

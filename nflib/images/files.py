@@ -24,10 +24,10 @@ TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 def read(path: str | os.PathLike) -> Tensor:
     """Read an image file -> (3, H, W), float32 in [0, 1], RGB, upright.
 
-    8 bits go by 1/255 and 16 bits by 1/65535 (16-bit grey with alpha keeps its upper 8 bits only); float TIFF must be in
-    [0, 1] already. Grey is repeated, palettes are looked up, CMYK is converted without a colour profile, transparency is
-    composited over white, an EXIF rotation is applied. Of several pages or frames the first is read. Colour profiles are
-    ignored.
+    8 bits go by 1/255 and 16 bits by 1/65535 (16-bit grey with alpha keeps its upper 8 bits only); float TIFF must be
+    in [0, 1] already. Grey is repeated, palettes are looked up, CMYK is converted without a colour profile,
+    transparency is composited over white, an EXIF rotation is applied. Of several pages or frames the first is read.
+    Colour profiles are ignored.
 
     Raises:
         ValueError: naming the file and what is wrong with it, whatever that is.
@@ -142,7 +142,8 @@ def _decode(path: Path) -> np.ndarray:
 def _low_bytes(path: Path, image: Image.Image) -> np.ndarray | None:
     """The lower bytes of 16-bit RGB or RGBA, of which Pillow keeps the upper ones; None for any other image.
 
-    Pillow unpacks either byte order, keeping the byte that is significant in it. Told the wrong order, it keeps the others.
+    Pillow unpacks either byte order, keeping the byte that is significant in it. Told the wrong order, it keeps the
+    others.
     """
     if image.mode not in ("RGB", "RGBA") or not image.tile:
         return None
@@ -194,7 +195,7 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _png16(pixels: np.ndarray) -> bytes:
-    """(H, W, 3) of 0..65535 -> a 16-bit RGB PNG file (PNG specification, 3rd edition: sections 5, 9.2 filter "Up", 11.2)."""
+    """(H, W, 3) of 0..65535 -> a 16-bit RGB PNG file (PNG specification: sections 5 and 11.2, filter "Up" of 9.2)."""
     height, width, _ = pixels.shape
     rows = np.frombuffer(pixels.astype(">u2").tobytes(), np.uint8).reshape(height, -1)
     filtered = np.empty((height, 1 + rows.shape[1]), np.uint8)
@@ -207,5 +208,8 @@ def _png16(pixels: np.ndarray) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(filtered.tobytes(), 6)) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(filtered.tobytes(), 6))
+        + chunk(b"IEND", b"")
     )

@@ -11,8 +11,8 @@ from torch import Tensor
 def resize(x: Tensor, factor: float | None = None, size: tuple[int, int] | None = None) -> Tensor:
     """Bicubic resize as MATLAB's ``imresize`` does it: a = -1/2, widened by 1/factor when shrinking, edges mirrored.
 
-    Pixel centres are aligned, each output is a weighted mean of inputs (weights sum to one), rows and columns separately.
-    Results may leave [0, 1] by a little at edges: clamp them before they are stored.
+    Pixel centres are aligned, each output is a weighted mean of inputs (weights sum to one), rows and columns
+    separately. Results may leave [0, 1] by a little at edges: clamp them before they are stored.
 
     Args:
         x: (..., H, W), floating.
@@ -25,7 +25,9 @@ def resize(x: Tensor, factor: float | None = None, size: tuple[int, int] | None 
     if (factor is None) == (size is None):
         raise ValueError("give either factor or size")
     if x.dim() < 2 or 0 in x.shape or not x.is_floating_point():
-        raise ValueError(f"x must be a floating tensor (..., H, W) of non-zero size, got {x.dtype} of shape {tuple(x.shape)}")
+        raise ValueError(
+            f"x must be a floating tensor (..., H, W) of non-zero size, got {x.dtype} of shape {tuple(x.shape)}"
+        )
     if size is None:
         if not (factor > 0 and math.isfinite(factor)):
             raise ValueError(f"factor must be positive, got {factor}")

@@ -45,8 +45,8 @@ def tiles(x: Tensor, size: int, overlap: int) -> tuple[list[Tensor], Callable[[S
         overlap: pixels shared by neighbours, less than size; at the border of the image it can be more.
 
     Returns:
-        The tiles, a list of (..., size, size), and ``join(processed)``, which takes them in the same order, all of the same
-        size, that of the tiles or a whole multiple of it (super-resolution).
+        The tiles, a list of (..., size, size), and ``join(processed)``, which takes them in the same order, all of the
+        same size, that of the tiles or a whole multiple of it (super-resolution).
     """
     if not 0 <= overlap < size:
         raise ValueError(f"overlap must be from 0 to size - 1 = {size - 1}, got {overlap}")

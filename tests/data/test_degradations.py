@@ -25,6 +25,7 @@ def psnr(a, b):
 
 # ---- what every degradation must satisfy
 
+
 @named
 @pytest.mark.parametrize("shape", [(3, 24, 40), (2, 3, 17, 33), (3, 1, 1), (3, 1, 3), (1, 3, 5, 64)])
 def test_any_size_in_8_bits_and_range(degrade, shape):
@@ -56,9 +57,13 @@ def test_seeds_and_independence_within_a_batch(degrade):
 @pytest.mark.parametrize(
     "clean, message",
     [
-        (torch.zeros(1, 8, 8), "floating tensor"), (torch.zeros(3, 0, 8), "floating tensor"), (torch.zeros(8, 8), "floating tensor"),
-        (torch.zeros(3, 8, 8, dtype=torch.uint8), "floating tensor"), (torch.full((3, 8, 8), 200.0), "must lie in"),
-        (torch.full((3, 8, 8), math.nan), "must lie in"), (np.zeros((8, 8, 3)), "must be a tensor, got ndarray"),
+        (torch.zeros(1, 8, 8), "floating tensor"),
+        (torch.zeros(3, 0, 8), "floating tensor"),
+        (torch.zeros(8, 8), "floating tensor"),
+        (torch.zeros(3, 8, 8, dtype=torch.uint8), "floating tensor"),
+        (torch.full((3, 8, 8), 200.0), "must lie in"),
+        (torch.full((3, 8, 8), math.nan), "must lie in"),
+        (np.zeros((8, 8, 3)), "must be a tensor, got ndarray"),
     ],
 )
 def test_bad_images(degrade, clean, message):
@@ -74,6 +79,7 @@ def test_bad_strength(degrade, strength):
 
 
 # ---- the truth they state
+
 
 @named
 def test_periodogram_agrees_with_the_spectrum(degrade):
@@ -112,19 +118,23 @@ def test_measured_covariance_agrees_with_the_stated_one(degrade):
 def circular_autocorrelation(kernel):
     """Of a filter given in pixels, by brute force, scaled to one at lag zero."""
     size = kernel.shape
-    out = np.array([[(kernel * np.roll(kernel, (-dy, -dx), (0, 1))).sum() for dx in range(size[1])] for dy in range(size[0])])
+    out = np.array(
+        [[(kernel * np.roll(kernel, (-dy, -dx), (0, 1))).sum() for dx in range(size[1])] for dy in range(size[0])]
+    )
     return out / out[0, 0]
 
 
 def gaussian_kernel(size, s):
-    """A Gaussian blur of deviation s pixels on a circle, summed over its copies (its transform is exp(-2 pi^2 s^2 f^2))."""
+    """A Gaussian blur of deviation s pixels on a circle, summed over its copies (its transform is exp(-2 pi^2 s^2
+    f^2))."""
     lag = np.arange(size)[:, None] + size * np.arange(-6, 7)[None]
     one = np.exp(-(lag**2) / (2 * s**2)).sum(1) / (s * math.sqrt(2 * math.pi))
     return one
 
 
 def test_covariances_exactly_in_pixels():
-    """The same filters built in pixels instead of frequencies. s = 2 is wide enough for the sampled Gaussian to be exact."""
+    """The same filters built in pixels instead of frequencies. s = 2 is wide enough for the sampled Gaussian to be
+    exact."""
     size = 24
     blur = np.outer(gaussian_kernel(size, 2.0), gaussian_kernel(size, 2.0))
     field = circular_autocorrelation(blur)
@@ -163,10 +173,13 @@ def test_channel_covariance_is_the_mean_of_the_spectrum(degrade):
 def test_deviations_before_jpeg():
     deviation = AIM().channel_covariance.diagonal().sqrt() * 255
     torch.testing.assert_close(deviation, torch.tensor([89, 81, 89], dtype=torch.float64).sqrt())  # 9.4, 9.0, 9.4
-    torch.testing.assert_close(NTIRE().channel_covariance.diagonal().sqrt() * 255, torch.full((3,), 12.0, dtype=torch.float64))
+    torch.testing.assert_close(
+        NTIRE().channel_covariance.diagonal().sqrt() * 255, torch.full((3,), 12.0, dtype=torch.float64)
+    )
 
 
-# lag 1 and 2 across and down, both diagonals, correlation of red and green: the table measured on another implementation
+# lag 1 and 2 across and down, both diagonals, correlation of red and green: the table measured on another
+# implementation
 TABLE = {
     "AIM": ((0.93, 0.95, 0.76, 0.80), (0.88, 0.88)),
     "NTIRE": ((-0.33, -0.33, -0.09, -0.09), (0.62, -0.13)),
@@ -179,17 +192,21 @@ def test_lags_of_the_noise(degrade):
     lags, diagonals = TABLE[type(degrade).__name__]
     noise = torch.cat([degrade.noise(GREY, units.generator(k)) for k in range(4)])
     measured = [correlation(noise, dy, dx) for dy, dx in ((0, 1), (1, 0), (0, 2), (2, 0), (1, 1), (1, -1))]
-    np.testing.assert_allclose(measured, [*lags, *diagonals], atol=0.01)  # half a unit of the table's last digit and as much noise
+    np.testing.assert_allclose(
+        measured, [*lags, *diagonals], atol=0.01
+    )  # half a unit of the table's last digit and as much noise
 
 
 def test_ntire_on_grey_is_noise_and_rounding_alone():
-    """Nothing clips at one half: the residual is the noise up to rounding, 26.58 dB, and white between its channels' parts."""
+    """Nothing clips at one half: the residual is the noise up to rounding, 26.58 dB."""
     noise = NTIRE().noise(GREY, units.generator(0))
     degraded = NTIRE()(GREY, generator=units.generator(0))
     assert (degraded - GREY - noise).abs().max() <= 0.5 / 255 + 1e-12
     assert psnr(degraded, GREY) == pytest.approx(20 * math.log10(255 / 12), abs=0.03)
     between = torch.corrcoef(noise.flatten(1))
-    torch.testing.assert_close(between, torch.full((3, 3), 0.8, dtype=torch.float64) + 0.2 * torch.eye(3), atol=0.01, rtol=0)
+    torch.testing.assert_close(
+        between, torch.full((3, 3), 0.8, dtype=torch.float64) + 0.2 * torch.eye(3), atol=0.01, rtol=0
+    )
 
 
 def test_clipping_at_black_and_white():

@@ -31,7 +31,9 @@ def test_photos_are_those_of_the_packages(photo):
 def test_roles_share_no_photo_and_leave_none_out():
     by_role = {role: list(data.photos(role)) for role in ROLES}
     assert by_role == {
-        "clean": ["astronaut", "motorcycle"], "degraded": ["coffee", "rocket", "china"], "validation": ["chelsea", "flower"],
+        "clean": ["astronaut", "motorcycle"],
+        "degraded": ["coffee", "rocket", "china"],
+        "validation": ["chelsea", "flower"],
     }
     assert sorted(sum(by_role.values(), [])) == sorted(data.photos())
     tiles = {role: sum((p.shape[1] // 64) * (p.shape[2] // 64) for p in data.photos(role).values()) for role in ROLES}

@@ -29,7 +29,9 @@ def test_every_position_is_equally_likely():
 def test_augmentation_makes_the_eight_symmetries():
     image = numbered(3, 3)
     seen = {tuple(p.flatten().tolist()) for p in data.patches([image], 3, 400, units.generator(2))}
-    expected = {tuple(v.flatten().tolist()) for k in range(4) for v in (image.rot90(k, (1, 2)), image.rot90(k, (1, 2)).flip(1))}
+    expected = {
+        tuple(v.flatten().tolist()) for k in range(4) for v in (image.rot90(k, (1, 2)), image.rot90(k, (1, 2)).flip(1))
+    }
     assert seen == expected and len(expected) == 8
 
 
@@ -43,8 +45,12 @@ def test_patches_repeat_with_the_seed():
 
 @pytest.mark.parametrize(
     "images, size, message",
-    [([torch.rand(3, 8, 20)], 9, "at least 9, got shape"), ([], 4, "must not be empty"), ([torch.rand(8, 8)], 4, "C, H, W"),
-     ([torch.rand(3, 8, 8)], 0, "size must be at least 1")],
+    [
+        ([torch.rand(3, 8, 20)], 9, "at least 9, got shape"),
+        ([], 4, "must not be empty"),
+        ([torch.rand(8, 8)], 4, "C, H, W"),
+        ([torch.rand(3, 8, 8)], 0, "size must be at least 1"),
+    ],
 )
 def test_bad_patches(images, size, message):
     with pytest.raises(ValueError, match=message):

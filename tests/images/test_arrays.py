@@ -18,7 +18,9 @@ def test_integer_arrays_are_scaled_by_their_white_level(dtype, white):
     np.testing.assert_allclose(images[0, 1].numpy(), pixels[..., 1].astype(float) / white, rtol=1e-6)
 
 
-@pytest.mark.parametrize("shape, batch", [((4, 6), 1), ((4, 6, 1), 1), ((4, 6, 3), 1), ((2, 4, 6, 1), 2), ((2, 4, 6, 3), 2)])
+@pytest.mark.parametrize(
+    "shape, batch", [((4, 6), 1), ((4, 6, 1), 1), ((4, 6, 3), 1), ((2, 4, 6, 1), 2), ((2, 4, 6, 3), 2)]
+)
 def test_numpy_layouts(shape, batch):
     values = rng().random(shape)
     images = as_images(values)
@@ -28,7 +30,9 @@ def test_numpy_layouts(shape, batch):
         np.testing.assert_array_equal(images[:, channel].numpy(), expected[..., min(channel, expected.shape[-1] - 1)])
 
 
-@pytest.mark.parametrize("shape, batch", [((4, 6), 1), ((1, 4, 6), 1), ((3, 4, 6), 1), ((2, 1, 4, 6), 2), ((2, 3, 4, 6), 2)])
+@pytest.mark.parametrize(
+    "shape, batch", [((4, 6), 1), ((1, 4, 6), 1), ((3, 4, 6), 1), ((2, 1, 4, 6), 2), ((2, 3, 4, 6), 2)]
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
 def test_torch_layouts_and_dtypes(shape, batch, dtype):
     values = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(dtype)

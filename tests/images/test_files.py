@@ -14,8 +14,10 @@ from nflib.images.files import write_bytes
 
 
 def pixels(channels, white=255, height=6, width=5):
-    return np.random.default_rng(channels).integers(0, white + 1, (height, width, channels)).astype(
-        np.uint8 if white == 255 else np.uint16
+    return (
+        np.random.default_rng(channels)
+        .integers(0, white + 1, (height, width, channels))
+        .astype(np.uint8 if white == 255 else np.uint16)
     )
 
 
@@ -73,8 +75,14 @@ def test_sixteen_bits_are_not_cut_to_eight(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"byteorder": ">"}, {"compression": "deflate"}, {"compression": "deflate", "predictor": True, "byteorder": ">"},
-                {"planarconfig": "separate"}]
+    "options",
+    [
+        {},
+        {"byteorder": ">"},
+        {"compression": "deflate"},
+        {"compression": "deflate", "predictor": True, "byteorder": ">"},
+        {"planarconfig": "separate"},
+    ],
 )
 def test_sixteen_bit_tiff(tmp_path, options):
     array = pixels(3, 65535)
@@ -134,8 +142,12 @@ def test_exif_orientation(tmp_path, orientation, suffix):
     exif[274] = orientation
     Image.fromarray(array).save(tmp_path / f"a{suffix}", exif=exif)
     image = read(tmp_path / f"a{suffix}")
-    corner = {1: (0, 0), 2: (0, -1), 3: (-1, -1), 4: (-1, 0), 5: (0, 0), 6: (0, -1), 7: (-1, -1), 8: (-1, 0)}[orientation]
-    along_row = {1: (0, 1), 2: (0, -2), 3: (-1, -2), 4: (-1, 1), 5: (1, 0), 6: (1, -1), 7: (-2, -1), 8: (-2, 0)}[orientation]
+    corner = {1: (0, 0), 2: (0, -1), 3: (-1, -1), 4: (-1, 0), 5: (0, 0), 6: (0, -1), 7: (-1, -1), 8: (-1, 0)}[
+        orientation
+    ]
+    along_row = {1: (0, 1), 2: (0, -2), 3: (-1, -2), 4: (-1, 1), 5: (1, 0), 6: (1, -1), 7: (-2, -1), 8: (-2, 0)}[
+        orientation
+    ]
     stored = expected(array)
     assert image.shape[1:] == ((6, 5) if orientation < 5 else (5, 6))
     assert torch.equal(image[:, corner[0], corner[1]], stored[:, 0, 0])
@@ -173,7 +185,10 @@ def bad_files(folder):
     for name, (data, _) in contents.items():
         (folder / name).write_bytes(data)
     (folder / "folder.png").mkdir()
-    return {name: message for name, (_, message) in contents.items()} | {"folder.png": "is a folder", "gone.png": "no such file"}
+    return {name: message for name, (_, message) in contents.items()} | {
+        "folder.png": "is a folder",
+        "gone.png": "no such file",
+    }
 
 
 def test_every_bad_file_ends_in_one_error_that_names_it(tmp_path):

@@ -31,7 +31,8 @@ def test_crop_of_an_enlarged_result():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(
-    "shape, size, overlap", [((50, 70), 16, 4), ((50, 70), 16, 0), ((40, 40), 16, 12), ((10, 33), 16, 5), ((1, 1), 8, 3), ((16, 16), 16, 8)]
+    "shape, size, overlap",
+    [((50, 70), 16, 4), ((50, 70), 16, 0), ((40, 40), 16, 12), ((10, 33), 16, 5), ((1, 1), 8, 3), ((16, 16), 16, 8)],
 )
 def test_untouched_tiles_give_the_image_bit_for_bit(shape, size, overlap, dtype):
     x = noise(2, 3, *shape).to(dtype)
