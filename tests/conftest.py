@@ -20,12 +20,6 @@ FLAGS = (
 
 
 @pytest.fixture(scope="session")
-def root() -> Path:
-    """The repository."""
-    return ROOT
-
-
-@pytest.fixture(scope="session")
 def site() -> Path:
     """The folder of the built pages: NFLIB_SITE, else what ``make book`` built."""
     folder = Path(os.environ.get("NFLIB_SITE") or ROOT / "_build" / "html")

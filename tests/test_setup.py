@@ -143,7 +143,7 @@ def test_every_make_target_says_what_it_does():
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE).group(1).split())
     assert targets == {"help", "setup", "book", "test", "serve", "clean"}
-    run = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert {line.split()[0] for line in run.stdout.splitlines() if line} == targets
 
 

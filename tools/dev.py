@@ -18,17 +18,18 @@ ROOT = environment.ROOT
 SITE = ROOT / "_build" / "html"
 
 
-def in_environment(*command: str, **variables: str) -> int:
+def in_environment(*command: str, stdout: int | None = None, **variables: str) -> int:
     """Run a program of ``.venv`` in the repository root; returns its exit status."""
     path = os.pathsep.join([str(environment.venv_program("python").parent), os.environ.get("PATH", "")])
     program = environment.venv_program(command[0])
-    return subprocess.run([str(program), *command[1:]], cwd=ROOT, env={**os.environ, "PATH": path, **variables}).returncode
+    variables = {**os.environ, "PATH": path, **variables}
+    return subprocess.run([str(program), *command[1:]], cwd=ROOT, env=variables, stdout=stdout).returncode
 
 
 def build_site(profile: str, output: Path) -> int:
     """Build the pages strictly into ``output/_build/html``; a failed build is not remembered."""
-    strict = ("-W", "--keep-going", "-n", "-q")
-    status = in_environment("jupyter-book", "build", *strict, "--path-output", str(output), "book/", NFLIB_PROFILE=profile)
+    command = ["jupyter-book", "build", "-W", "--keep-going", "-n", "-q", "--path-output", str(output), "book/"]
+    status = in_environment(*command, stdout=subprocess.DEVNULL, NFLIB_PROFILE=profile)  # what is wrong is on stderr
     if status:  # else the next run would find the pages unchanged, and so nothing to complain about
         shutil.rmtree(output / "_build" / ".doctrees", ignore_errors=True)
     return status
@@ -53,7 +54,7 @@ def book() -> int:
     profile = os.environ.get("NFLIB_PROFILE", "cpu")
     if notebooks(profile, []):
         return 1
-    print("Pages:", flush=True)
+    print("Pages (strictly: a warning is an error)", flush=True)
     status = build_site(profile, ROOT)
     if status or not (SITE / "index.html").is_file():
         print("The book was not built; the messages above say why.", file=sys.stderr)

@@ -14,30 +14,17 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.util.fileutil import copy_asset
 
+from nflib.widgets import static_bundle
+
 BOOK = Path(__file__).resolve().parents[1]
 MATHJAX = ("tex-svg.js", "input/tex/extensions", "a11y", "sre")  # the SVG output needs no fonts, which file:// would refuse
 WIDGETS_SCRIPT = "nf-widgets.js"
 _FONT_PRELOAD = re.compile(r'<link rel="preload" as="font"[^>]*>\s*')
 
 
-def _package(name: str) -> Path | None:
-    """The folder of an installed package."""
-    spec = importlib.util.find_spec(name)
-    return Path(spec.origin).parent if spec and spec.origin else None
-
-
-def _widgets_script() -> str:
-    """The text of the widgets' script, empty as long as nflib has no widgets."""
-    if not _package("nflib.widgets"):
-        return ""
-    from nflib.widgets import static_bundle
-
-    return static_bundle()
-
-
 def _assets() -> str:
     """A hash of what surrounds the pages: Sphinx rewrites them when it changes, which it would not do by itself."""
-    digest = hashlib.sha256(_widgets_script().encode())
+    digest = hashlib.sha256(static_bundle().encode())
     for path in sorted(p for folder in ("_static", "_ext") for p in (BOOK / folder).rglob("*.*") if p.suffix != ".pyc"):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
@@ -48,11 +35,12 @@ def _write_scripts(app: Sphinx) -> None:
     if app.builder.format != "html":
         return
     static = Path(app.outdir) / "_static"
-    mathjax = _package("sphinx-mathjax-offline") / "static" / "mathjax"
+    package = importlib.util.find_spec("sphinx-mathjax-offline")  # a name that an import statement could not say
+    mathjax = Path(package.origin).with_name("static") / "mathjax"
     for name in MATHJAX:
         target = static / "mathjax" / name
         copy_asset(str(mathjax / name), str(target if (mathjax / name).is_dir() else target.parent))
-    (static / WIDGETS_SCRIPT).write_text(_widgets_script(), encoding="utf-8")
+    (static / WIDGETS_SCRIPT).write_text(static_bundle(), encoding="utf-8")
 
 
 def _tidy_page(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
