@@ -52,12 +52,12 @@ function button({ label, patch }, read, change) {
 }
 
 function readout({ key, label, text = (value) => format(value) }) {
-  const value = element("dd", { "data-readout": key });
+  const value = element("span", { "data-readout": key });
   const update = (state, result) => {
     value.setAttribute("data-value", result[key]);
     value.textContent = text(result[key], state, result);
   };
-  return { node: element("div", { class: "nf-readout" }, element("dt", {}, label), value), update };
+  return { node: element("div", { class: "nf-readout" }, element("span", {}, label), value), update };
 }
 
 /** Put a widget into `el` and keep it in step with the model (anywidget's, or the static host's). */
@@ -100,7 +100,7 @@ export function mount(widget, model, el) {
     element("div", { class: "nf-controls" }, ...inputs.map((input) => input.node)),
     element("div", { class: "nf-buttons" }, ...buttons),
     figure,
-    element("dl", { class: "nf-readouts" }, ...readouts.map((item) => item.node)),
+    element("div", { class: "nf-readouts" }, ...readouts.map((item) => item.node)),
   );
   widget.keys.forEach((key) => model.on(`change:${key}`, schedule));
   update();

@@ -37,7 +37,7 @@ function controls(state) {
   return [
     ...(state.x.length ? [] : drawn),
     { key: "tau", label: "temperature \u03c4", min: 0, max: 2, step: 0.05, unit: "\u00d7 u" },
-    { kind: "choice", key: "weighting", label: "weighting", options: [["average", "average: each set the same"], ["count", "count: each sample the same"]] },
+    { kind: "choice", key: "weighting", label: "weighting", options: [["average", "average: sets equal"], ["count", "count: samples equal"]] },
     ...(state.x.length ? [] : [{ kind: "button", label: "New samples", patch: ({ seed }) => ({ seed: seed + 1 }) }]),
   ];
 }

@@ -22,7 +22,7 @@ function solve({ sigma, n }) {
 function samplingLaw({ ratio, deviation, deviation_paired: paired, prob_zero: atom }, left, width) {
   const [low, high] = [Math.min(-0.12 * (ratio + 3.5 * deviation), ratio - 3.5 * deviation), ratio + 3.5 * deviation];
   const start = Math.max(low, -0.6 * high);
-  const peak = 1.35 * density(0, 0, deviation ** 2);
+  const peak = 1.6 * density(0, 0, deviation ** 2);
   const panel = new Panel({ left: left + 8, top: 28, width: width - 16, height: 200, x: [start, high], y: [0, peak] });
   const law = (v) => density(v, ratio, deviation ** 2);
   panel.area(law, fill(COLOUR.clipped, 0.25), [start, 0]);
@@ -32,15 +32,14 @@ function samplingLaw({ ratio, deviation, deviation_paired: paired, prob_zero: at
   panel.curve((v) => Math.min(density(v, ratio, paired ** 2), 2 * peak), pen(COLOUR.naive, 2, "7 4"), [Math.max(start, ratio - 5 * paired), Math.min(high, ratio + 5 * paired)]);
   panel.segment([ratio, 0], [ratio, peak], pen(COLOUR.ink, 1.5, "2 3"));
   if (atom > 5e-4) {
-    const side = panel.px(0) - panel.left > 140 ? { anchor: "end", dx: -8 } : { anchor: "start", dx: 8 };
     panel.segment([0, 0], [0, atom * peak * 0.92], pen(COLOUR.clipped, 9));
-    panel.text([0, atom * peak * 0.92], `${(100 * atom).toFixed(1)} % give exactly 0`, { ...side, dy: 4, size: 12, colour: WORDS.clipped });
+    panel.legend([[`${(100 * atom).toFixed(1)} % are 0`, WORDS.clipped]], peak, 34);
   }
   panel.text([(start + high) / 2, peak], "Estimates of the noise variance", { anchor: "middle", dy: -9, weight: 600 });
   const side = (ratio - start) / (high - start) > 0.55 ? { anchor: "end", dx: -6 } : { anchor: "start", dx: 6 };
   panel.text([ratio, peak], "truth", { ...side, dy: 14, size: 12 });
-  panel.text([high, peak], "unpaired", { anchor: "end", dx: -4, dy: 48, colour: WORDS.noise, weight: 600 });
-  panel.text([high, peak], "from n pairs", { anchor: "end", dx: -4, dy: 66, colour: WORDS.naive, weight: 600 });
+  panel.text([high, peak], "unpaired", { anchor: "end", dx: -4, dy: 34, colour: WORDS.noise, weight: 600 });
+  panel.text([high, peak], "from n pairs", { anchor: "end", dx: -4, dy: 51, colour: WORDS.naive, weight: 600 });
   panel.horizontalAxis("estimated noise variance (clean variance = 1)");
   return panel.svg();
 }

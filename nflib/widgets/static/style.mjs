@@ -20,8 +20,8 @@ export const CSS = `
 .nf-widget :focus-visible { outline: 2px solid #0072B2; outline-offset: 2px; }
 .nf-widget .nf-figure { margin: 0; }
 .nf-widget .nf-figure > svg { display: block; font-family: inherit; }
-.nf-widget .nf-readouts { display: grid; grid-template-columns: repeat(auto-fill, minmax(142px, 1fr)); gap: 6px; margin: 10px 0 0; padding: 0; }
+.nf-widget .nf-readouts { display: grid; grid-template-columns: repeat(auto-fill, minmax(142px, 1fr)); gap: 6px; margin-top: 10px; }
 .nf-widget .nf-readout { background: #f6f6f6; border-radius: 5px; padding: 4px 9px 5px; }
-.nf-widget .nf-readout dt { font-size: 0.82em; font-weight: 400; color: #555; margin: 0; line-height: 1.3; }
-.nf-widget .nf-readout dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums; color: #222; }
+.nf-widget .nf-readout span { display: block; font-size: 0.82em; color: #555; line-height: 1.3; }
+.nf-widget .nf-readout [data-readout] { font-size: 1em; font-weight: 600; line-height: 1.4; font-variant-numeric: tabular-nums; color: #222; }
 `;
