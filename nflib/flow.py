@@ -81,7 +81,9 @@ class Dequantize(nn.Module):
         """image in [0, 1], any shape -> values in [0, 1) of the same shape."""
         source = image.device if generator is None else generator.device
         noise = torch.rand(image.shape, dtype=image.dtype, device=source, generator=generator).to(image.device)
-        return ((image * (self.levels - 1)).round() + noise) / self.levels
+        # U closer to 0 or 1 than rounding can tell would be taken for the next level, and 255 + U for the value 1
+        margin = 2 * self.levels * torch.finfo(image.dtype).eps
+        return ((image * (self.levels - 1)).round() + noise.clamp(margin, 1 - margin)) / self.levels
 
     def inverse(self, y: Tensor) -> Tensor:
         """Values -> the image of grey levels in [0, 1] they came from; values outside [0, 1) go to the nearest level."""

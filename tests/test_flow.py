@@ -89,6 +89,14 @@ class TestDequantize:
         assert (y >= 0).all() and (y < 1).all()
         assert torch.equal(Dequantize().inverse(y), image)
 
+    @pytest.mark.parametrize("levels", [256, 100, 1000])
+    def test_keeps_the_grey_level_in_single_precision(self, levels):
+        """Rounding may not carry k + U over to k + 1, nor 255 + U to the value 1, however close U is to 0 or 1."""
+        image = torch.arange(levels).float().repeat(3000, 1) / (levels - 1)
+        y = Dequantize(levels)(image, torch.Generator().manual_seed(0))
+        assert y.max() < 1
+        assert torch.equal(Dequantize(levels).inverse(y), image)
+
     def test_noise_is_uniform_within_a_level(self):
         inside = Dequantize(32)(torch.full((100_000,), 5 / 31), torch.Generator().manual_seed(0)) * 32 - 5
         assert inside.min() >= 0 and inside.max() < 1
