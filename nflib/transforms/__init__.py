@@ -6,14 +6,14 @@ from .base import Inverse, Sequential, Transform
 from .conditioners import convnet, mlp
 from .coupling import AffineCoupling
 from .injector import AffineInjector
-from .linear import InvertibleConv1x1
+from .linear import FullConv1x1, InvertibleConv1x1
 from .multiscale import Multiscale
 from .scales import BoundedScale, ExponentialScale, Scale, SigmoidScale
 from .split import Split
 from .squeeze import Squeeze
 
 __all__ = [
-    "ActNorm", "Affine", "AffineCoupling", "AffineInjector", "BoundedScale", "ExponentialScale", "Inverse",
+    "ActNorm", "Affine", "AffineCoupling", "AffineInjector", "BoundedScale", "ExponentialScale", "FullConv1x1", "Inverse",
     "InvertibleConv1x1", "Multiscale", "Scale", "Sequential", "SigmoidScale", "Split", "Squeeze", "Transform",
     "convnet", "mlp",
 ]

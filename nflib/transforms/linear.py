@@ -1,4 +1,4 @@
-"""InvertibleConv1x1: a learned mixing of the channels, the same at every position."""
+"""Learned mixing of the channels, the same at every position: InvertibleConv1x1 (by LU factors) and FullConv1x1 (the matrix)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,12 @@ class InvertibleConv1x1(Transform):
 
     def __init__(self, channels: int, generator: torch.Generator | None = None):
         super().__init__()
-        gaussian = torch.randn(channels, channels, dtype=torch.float64, generator=generator)
-        rotation, _ = torch.linalg.qr(gaussian)
         self.register_buffer("permutation", torch.eye(channels))
         self.register_buffer("sign", torch.ones(channels))
         self.lower = nn.Parameter(torch.zeros(channels, channels))
         self.upper = nn.Parameter(torch.zeros(channels, channels))
         self.log_diagonal = nn.Parameter(torch.zeros(channels))
-        self.set_weight(rotation)
+        self.set_weight(_rotation(channels, generator))
 
     @torch.no_grad()
     def set_weight(self, weight: Tensor) -> None:
@@ -75,6 +73,41 @@ class InvertibleConv1x1(Transform):
 
     def extra_repr(self) -> str:
         return f"channels={len(self.sign)}"
+
+
+class FullConv1x1(Transform):
+    """``z[:, i, j] = W x[:, i, j]`` with the matrix W itself as parameter (Glow, eq. 9; the published SRFlow).
+
+    Each call needs ``log|det W|`` or an inverse, of cost C^3, and nothing keeps W invertible: prefer
+    :class:`InvertibleConv1x1`. Starts as a random rotation. ``log_det = H*W*log|det W|``.
+
+    Args:
+        channels: size C of dimension 1; ``x`` has shape (B, C) or (B, C, H, W).
+        generator: makes the first rotation reproducible.
+    """
+
+    def __init__(self, channels: int, generator: torch.Generator | None = None):
+        super().__init__()
+        self.weight = nn.Parameter(_rotation(channels, generator).to(torch.get_default_dtype()))
+
+    def forward(self, x, context=None):
+        check_channels(x, len(self.weight), "FullConv1x1")
+        return _mix(self.weight, x), self._log_det(x)
+
+    def inverse(self, z, context=None):
+        check_channels(z, len(self.weight), "FullConv1x1")
+        return _mix(torch.linalg.inv(self.weight.double()).to(z.dtype), z), -self._log_det(z)
+
+    def _log_det(self, x: Tensor) -> Tensor:
+        return (positions(x) * torch.linalg.slogdet(self.weight).logabsdet).expand(len(x))
+
+    def extra_repr(self) -> str:
+        return f"channels={len(self.weight)}"
+
+
+def _rotation(channels: int, generator: torch.Generator | None) -> Tensor:
+    """A random orthogonal matrix, float64."""
+    return torch.linalg.qr(torch.randn(channels, channels, dtype=torch.float64, generator=generator))[0]
 
 
 def _mix(weight: Tensor, x: Tensor) -> Tensor:

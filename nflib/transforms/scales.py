@@ -72,3 +72,35 @@ class SigmoidScale(Scale):
 
     def extra_repr(self) -> str:
         return f"eps={self.eps}"
+
+
+class GaussianScale(Scale):
+    """``z = (x - shift) * exp(-raw)``: what a Gaussian of mean ``shift`` and log-deviation ``raw`` makes standard (SRFlow's split)."""
+
+    def log_scale(self, raw):
+        return -raw
+
+    def apply(self, x, raw, shift):
+        return (x - shift) * (-raw).exp(), -raw
+
+    def invert(self, z, raw, shift):
+        return z * raw.exp() + shift, -raw
+
+
+class InverseScale(Scale):
+    """Another scale run the other way: data -> latent divides where that one multiplies (the published DeFlow)."""
+
+    def __init__(self, scale: Scale):
+        super().__init__()
+        self.scale = scale
+
+    def log_scale(self, raw):
+        return -self.scale.log_scale(raw)
+
+    def apply(self, x, raw, shift):
+        z, log_scale = self.scale.invert(x, raw, shift)
+        return z, -log_scale
+
+    def invert(self, z, raw, shift):
+        x, log_scale = self.scale.apply(z, raw, shift)
+        return x, -log_scale

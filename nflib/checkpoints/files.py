@@ -1,0 +1,101 @@
+"""Our checkpoint files: one safetensors file with the weights, and in its header the model's class, configuration and notes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import typing
+from pathlib import Path
+
+from torch import nn
+
+from .. import __version__
+
+
+def save(model: nn.Module, path: str | os.PathLike, notes: dict | None = None) -> None:
+    """Write a model of :mod:`nflib.models` to a safetensors file, atomically.
+
+    Args:
+        model: has a ``config``, a frozen dataclass that rebuilds it.
+        path: the file; its folder must exist.
+        notes: anything JSON can hold: data statistics, device, seed, seconds of training. Comes back from :func:`load` as ``model.notes``.
+    """
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    header = {
+        "nflib": __version__,
+        "architecture": type(model).__name__,
+        "config": json.dumps(dataclasses.asdict(model.config)),
+        "notes": json.dumps(notes or {}),
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary, header)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(name_or_path: str | os.PathLike) -> nn.Module:
+    """A model saved by :func:`save`, on the CPU, in evaluation mode, with its ``notes``.
+
+    Args:
+        name_or_path: a file, or the name of a model that comes with the package.
+
+    Raises:
+        ValueError: there is no such file or name, or it is not a checkpoint of this package.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = _find(name_or_path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: not a readable safetensors file: {error}") from None
+    if "architecture" not in header:
+        raise ValueError(f"{path}: was not written by nflib; for the papers' own checkpoints use load_official")
+    model = build(header["architecture"], json.loads(header["config"]))
+    model.load_state_dict(state)
+    model.notes = json.loads(header["notes"])
+    return model.eval()
+
+
+def build(architecture: str, config: dict) -> nn.Module:
+    """A new model from the name of its class and its configuration as a dictionary."""
+    from .. import models
+
+    cls = getattr(models, architecture, None)
+    if cls is None:
+        raise ValueError(f"unknown architecture {architecture!r}; this nflib ({__version__}) may be older than the file")
+    return cls(_config(typing.get_type_hints(cls.__init__)["config"], config))
+
+
+def _config(cls, values: dict):
+    """A (nested) configuration dataclass from what JSON made of it."""
+    hints = typing.get_type_hints(cls)
+    unknown = set(values) - set(hints)
+    if unknown:
+        raise ValueError(f"{cls.__name__} has no field {sorted(unknown)[0]!r}")
+
+    def restored(name, value):
+        if dataclasses.is_dataclass(hints[name]):
+            return _config(hints[name], value)
+        return tuple(value) if isinstance(value, list) else value
+
+    return cls(**{name: restored(name, value) for name, value in values.items()})
+
+
+def _find(name_or_path) -> Path:
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    bundled = Path(__file__).parent.parent / "weights"
+    found = bundled / f"{name_or_path}.safetensors"
+    if found.is_file():
+        return found
+    names = ", ".join(sorted(p.stem for p in bundled.glob("*.safetensors"))) or "none"
+    raise ValueError(f"{name_or_path}: no such file, and no bundled model of this name (bundled: {names})")

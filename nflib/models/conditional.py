@@ -1,0 +1,292 @@
+"""The conditional multi-scale flow inside SRFlow and DeFlow, with the work on the condition done once per image.
+
+What a step is told about the image enters its networks through a first convolution, which is linear. So the part of it that
+sees the condition is computed once, for all steps of a level together and at the resolution the condition has, and every
+encoding, decoding and further sample only adds its own part.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..transforms import ActNorm, BoundedScale, FullConv1x1, InvertibleConv1x1, Scale, Sequential, SigmoidScale, Split, Squeeze, Transform
+from ..transforms.base import sum_per_sample, zeros
+from ..transforms.scales import GaussianScale, InverseScale
+from .rrdb import Features
+
+
+class LevelFeatures(NamedTuple):
+    """The condition of one level: ``local`` (B, C, H, W) at the level's resolution, and ``taps`` (B, T, H/f, W/f), which stand
+    for their nearest-neighbour upsampling by the whole number f."""
+
+    local: Tensor
+    taps: Tensor
+
+
+class StepContext(NamedTuple):
+    """What one step needs to know of the condition: the injector's answer, and the condition's part of the coupling's first
+    convolution."""
+
+    injector_raw: Tensor
+    injector_shift: Tensor
+    coupling: Tensor
+
+
+# One entry per level, and in it one per step.
+Conditioning = tuple[tuple[StepContext, ...], ...]
+
+
+class ConditionalFlow(Transform):
+    """Levels of squeeze, transition steps, conditional steps and splits (SRFlow, section 3.4). The context is a
+    :data:`Conditioning` made by :meth:`prepare`.
+
+    Args:
+        levels: number L of levels; level l works at H / 2^l. H and W must be multiples of 2^L.
+        steps: conditional steps per level, K.
+        transitions: steps without coupling after each squeeze.
+        hidden: width of the networks in the steps.
+        local: channels of the local feature map.
+        taps: channels of the tapped feature maps.
+        affine: "bounded" (the default: the identity at the start, never extreme), "multiply" (the published SRFlow) or
+            "divide" (the published DeFlow).
+        eps: smallest scale of the two published forms.
+        lu: parametrise the 1x1 convolutions by their LU factors; else by the matrix itself.
+    """
+
+    def __init__(self, levels: int, steps: int, transitions: int, hidden: int, local: int, taps: int, affine: str = "bounded",
+                 eps: float = 1e-4, lu: bool = True):
+        super().__init__()
+        channels, built = 3, []
+        for level in range(1, levels + 1):
+            channels *= 4
+            # The published models split neither after the last level nor before it.
+            split = level <= levels - 2
+            built.append(_Level(channels, steps, transitions, hidden, local, taps, affine, eps, lu, split))
+            channels = channels - channels // 2 if split else channels
+        self.levels = nn.ModuleList(built)
+
+    def prepare(self, features: list[LevelFeatures]) -> Conditioning:
+        """The condition's part of all steps: computed once per image, used by every encoding and decoding of it."""
+        return tuple(level.prepare(one) for level, one in zip(self.levels, features, strict=True))
+
+    def forward(self, x, context=None):
+        latents, log_det = [], zeros(x)
+        for level, known in zip(self.levels, context, strict=True):
+            x, term = level(x, known)
+            log_det = log_det + term
+            if level.split is not None:
+                x, latent = x
+                latents.append(latent)
+        return (*latents, x), log_det
+
+    def inverse(self, z, context=None):
+        latents, log_det = list(z), zeros(z)
+        x = latents.pop()
+        for level, known in zip(reversed(self.levels), reversed(context)):
+            x, term = level.inverse(x if level.split is None else (x, latents.pop()), known)
+            log_det = log_det + term
+        return x, log_det
+
+    def latent_shape(self, shape):
+        shapes = []
+        for level in self.levels:
+            shape = Squeeze().latent_shape(shape)
+            if level.split is not None:
+                shape, latent = level.split.latent_shape(shape)
+                shapes.append(latent)
+        return (*shapes, shape)
+
+
+class _Level(Transform):
+    def __init__(self, channels, steps, transitions, hidden, local, taps, affine, eps, lu, split):
+        super().__init__()
+        mixing = InvertibleConv1x1 if lu else FullConv1x1
+        self.squeeze = Squeeze()
+        self.transitions = nn.ModuleList(Sequential(ActNorm(channels), mixing(channels)) for _ in range(transitions))
+        self.steps = nn.ModuleList(_Step(channels, hidden, local + taps, affine, eps, mixing) for _ in range(steps))
+        prior = BoundedScale() if affine == "bounded" else GaussianScale()
+        self.split = Split(channels, net=_Prior, scale=prior) if split else None
+        self.local = local
+
+    def prepare(self, features: LevelFeatures) -> tuple[StepContext, ...]:
+        nets = [net for step in self.steps for net in (step.injector, step.coupling)]
+        weight = torch.cat([net.first[:, net.inputs :] for net in nets])
+        part = F.conv2d(features.local, weight[:, : self.local], padding=1)
+        if features.taps.shape[1]:
+            factor = features.local.shape[-1] // features.taps.shape[-1]
+            part = part + conv_of_upsampled(features.taps, weight[:, self.local :], factor)
+        parts = part.chunk(len(nets), 1)
+        return tuple(StepContext(*step.injector(parts[2 * i]), parts[2 * i + 1]) for i, step in enumerate(self.steps))
+
+    def forward(self, x, context=None):
+        x, log_det = self.squeeze(x)
+        for layer, known in [*((t, None) for t in self.transitions), *zip(self.steps, context, strict=True)]:
+            x, term = layer(x, known)
+            log_det = log_det + term
+        if self.split is not None:
+            x, term = self.split(x)
+            log_det = log_det + term
+        return x, log_det
+
+    def inverse(self, z, context=None):
+        log_det = zeros(z)
+        if self.split is not None:
+            z, term = self.split.inverse(z)
+            log_det = log_det + term
+        for layer, known in reversed([*((t, None) for t in self.transitions), *zip(self.steps, context, strict=True)]):
+            z, term = layer.inverse(z, known)
+            log_det = log_det + term
+        return self.squeeze.inverse(z)[0], log_det
+
+
+class _Step(Transform):
+    """ActNorm, 1x1 convolution, then injector and coupling ("divide" has the coupling first, as the published DeFlow)."""
+
+    def __init__(self, channels, hidden, condition, affine, eps, mixing):
+        super().__init__()
+        self.actnorm, self.mixing = ActNorm(channels), mixing(channels)
+        self.injector = _Net(0, condition, hidden, 2 * channels)
+        self.coupling = _Net(channels // 2, condition, hidden, 2 * (channels - channels // 2))
+        self.scale: Scale = {
+            "bounded": BoundedScale, "multiply": lambda: SigmoidScale(eps), "divide": lambda: InverseScale(SigmoidScale(eps)),
+        }[affine]()
+        self.coupling_first = affine == "divide"
+        self.half = channels // 2
+
+    def _inject(self, map_, x, context):
+        x, log_scale = map_(x, context.injector_raw, context.injector_shift)
+        return x, sum_per_sample(log_scale)
+
+    def _couple(self, map_, x, context):
+        decides, changed = x[:, : self.half], x[:, self.half :]
+        changed, log_scale = map_(changed, *self.coupling(context.coupling, decides))
+        return torch.cat((decides, changed), 1), sum_per_sample(log_scale)
+
+    def forward(self, x, context=None):
+        x, log_det = self.actnorm(x)
+        x, term = self.mixing(x)
+        log_det = log_det + term
+        for part in (self._couple, self._inject) if self.coupling_first else (self._inject, self._couple):
+            x, term = part(self.scale.apply, x, context)
+            log_det = log_det + term
+        return x, log_det
+
+    def inverse(self, z, context=None):
+        log_det = zeros(z)
+        for part in (self._inject, self._couple) if self.coupling_first else (self._couple, self._inject):
+            z, term = part(self.scale.invert, z, context)
+            log_det = log_det - term
+        z, term = self.mixing.inverse(z)
+        log_det = log_det + term
+        z, term = self.actnorm.inverse(z)
+        return z, log_det + term
+
+
+class _Net(nn.Module):
+    """3x3, 1x1, 3x3 convolutions with ActNorm between (Glow, as published in SRFlow's code).
+
+    ``net(part, x)``: ``part`` (B, hidden, H, W) is the condition's share of the first convolution, ``x`` (B, inputs, H, W) the
+    rest of its input. Returns raw scale and shift, which are interleaved in the last convolution's output: shift, raw, ...
+    """
+
+    def __init__(self, inputs: int, condition: int, hidden: int, outputs: int):
+        super().__init__()
+        self.inputs = inputs
+        self.first = nn.Parameter(0.05 * torch.randn(hidden, inputs + condition, 3, 3))
+        self.norm_first = ActNorm(hidden)
+        self.second = nn.Parameter(0.05 * torch.randn(hidden, hidden, 1, 1))
+        self.norm_second = ActNorm(hidden)
+        self.last = ScaledConv2d(hidden, outputs)
+
+    def forward(self, part: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        hidden = part if x is None else part + F.conv2d(x, self.first[:, : self.inputs], padding=1)
+        hidden = F.relu(self.norm_first(hidden)[0])
+        hidden = F.relu(self.norm_second(F.conv2d(hidden, self.second))[0])
+        out = self.last(hidden)
+        return out[:, 1::2], out[:, 0::2]
+
+
+class _Prior(nn.Module):
+    """The network of a split: one convolution gives log-deviation and mean of what leaves, interleaved as mean, log-deviation."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.conv = ScaledConv2d(inputs, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.conv(x)
+        return torch.cat((out[:, 1::2], out[:, 0::2]), 1)
+
+
+class ScaledConv2d(nn.Conv2d):
+    """A 3x3 convolution that starts at zero, its output times ``exp(3 * log_scale)`` per channel (Glow's code)."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__(inputs, outputs, 3, padding=1)
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+        self.log_scale = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * (3 * self.log_scale).exp().view(1, -1, 1, 1)
+
+
+def level_features(features: Features, scale: int, levels: int) -> list[LevelFeatures]:
+    """The maps of the encoder that each level is told: of its resolution where there is one, else averaged down.
+
+    Args:
+        features: of a low-resolution image whose sides are 1/scale of the image that is modelled.
+        scale: a power of two.
+        levels: number of levels; level l works at 1/2^l.
+    """
+    found = []
+    for level in range(1, levels + 1):
+        if 2**level < scale:
+            found.append(LevelFeatures(features.ups[(scale >> level).bit_length() - 2], features.taps))
+        elif 2**level == scale:
+            found.append(LevelFeatures(features.last, features.taps))
+        else:
+            down = 2**level // scale
+            found.append(LevelFeatures(F.avg_pool2d(features.last, down), features.taps[:, :, ::down, ::down]))
+    return found
+
+
+def conv_of_upsampled(x: Tensor, weight: Tensor, factor: int) -> Tensor:
+    """``conv2d(nearest_upsample(x, factor), weight, padding=1)`` for a 3x3 weight, without upsampling. Exact, borders included.
+
+    The three rows a kernel covers lie in one or two rows of x, so that neighbouring kernel rows can be added up beforehand:
+    5 x 5 products per value of x and output channel instead of 9 * factor^2.
+
+    Args:
+        x: (B, C, h, w).
+        weight: (O, C, 3, 3).
+        factor: at least 1.
+
+    Returns:
+        (B, O, factor*h, factor*w)
+    """
+    if factor == 1:
+        return F.conv2d(x, weight, padding=1)
+    padded = F.pad(x, (1, 1, 1, 1))
+    height, width = x.shape[2:]
+    pieces = {}
+    for i, rows in enumerate(_folded(weight, 2, factor)):
+        for j, kernel in enumerate(_folded(rows, 3, factor)):
+            # a first row also sees the row above, a last one the row below; what is in between only its own
+            top, left = (0 if i == 0 else 1), (0 if j == 0 else 1)
+            window = padded[:, :, top : top + height + kernel.shape[2] - 1, left : left + width + kernel.shape[3] - 1]
+            pieces[i, j] = F.conv2d(window, kernel)
+    kinds = [0, *[2] * (factor - 2), 1]
+    return F.pixel_shuffle(torch.stack([pieces[i, j] for i in kinds for j in kinds], 2).flatten(1, 2), factor)
+
+
+def _folded(weight: Tensor, dim: int, factor: int) -> list[Tensor]:
+    """The kernel along one dimension for the first, the last and (if there are any) the inner positions of a block."""
+    before, here, after = weight.split(1, dim)
+    first = torch.cat((before, here + after), dim)
+    last = torch.cat((before + here, after), dim)
+    return [first, last] if factor == 2 else [first, last, before + here + after]
