@@ -85,7 +85,9 @@ class Explorer(anywidget.AnyWidget):
     def __init__(self, **state):
         known = self.trait_names(state=True)
         if unknown := sorted(set(state) - set(known)):
-            raise TypeError(f"{type(self).__name__} has no argument {unknown[0]!r}; it takes {', '.join(sorted(known))}")
+            raise TypeError(
+                f"{type(self).__name__} has no argument {unknown[0]!r}; it takes {', '.join(sorted(known))}"
+            )
         try:
             super().__init__(**state)
         except T.TraitError as error:
@@ -112,9 +114,13 @@ class Explorer(anywidget.AnyWidget):
         data, metadata = super()._repr_mimebundle_(**kwargs)
         picture = base64.b64encode(png(self.draw)).decode()
         state = html.escape(json.dumps(self.state, allow_nan=False))
-        image = f'<img alt="{html.escape(self.summary())}" src="data:image/png;base64,{picture}" style="max-width:100%;background:#fff">'
+        style = "max-width:100%;background:#fff"
+        words = html.escape(self.summary())
+        image = f'<img alt="{words}" src="data:image/png;base64,{picture}" style="{style}">'
         data["image/png"] = picture
-        data["text/html"] = f'<div class="nf-widget" data-widget="{self._widget_name()}" data-state="{state}">{image}</div>'
+        data["text/html"] = (
+            f'<div class="nf-widget" data-widget="{self._widget_name()}" data-state="{state}">{image}</div>'
+        )
         return data, metadata
 
     def _widget_name(self) -> str:

@@ -16,7 +16,7 @@ _DEFAULT = re.compile(r"^export default ", re.MULTILINE)
 
 
 def static_bundle() -> str:
-    """The whole of the widgets as one classic script (no modules, no requests); it brings every ``.nf-widget`` of its page to life."""
+    """All widgets as one classic script (no modules, no requests) that starts every ``.nf-widget`` of its page."""
     return f"(() => {{\n{_modules('host')}}})();\n"
 
 

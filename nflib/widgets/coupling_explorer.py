@@ -58,8 +58,9 @@ class CouplingExplorer(Explorer):
     def summary(self) -> str:
         shown = self.readouts()
         return (
-            f"Pairs of clean x and degraded y with correlation {self.c:.3f} and unchanged margins. Mean squared distance {shown['cost']:.3f}; "
-            f"a denoiser trained on them has {shown['excess']:.3f} times the best error on additive noise, whose correlation is {shown['rho']:.3f}."
+            f"Pairs of clean x and degraded y with correlation {self.c:.3f} and unchanged margins. "
+            f"Mean squared distance {shown['cost']:.3f}; a denoiser trained on them has {shown['excess']:.3f} times "
+            f"the best error on additive noise, whose correlation is {shown['rho']:.3f}."
         )
 
     def draw(self, figure) -> None:

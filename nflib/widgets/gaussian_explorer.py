@@ -109,7 +109,9 @@ class GaussianExplorer(Explorer):
         line.plot(x.var(), 0, "o", color=CLEAN, ms=8)
         line.plot(y.var(), 0, "o", color=DEGRADED, ms=8)
         line.annotate(f"A = {x.var():.3f}", (x.var(), 0), (0, 8), textcoords="offset points", ha="right", color=CLEAN)
-        line.annotate(f"B = {y.var():.3f}", (y.var(), 0), (0, -15), textcoords="offset points", ha="left", color=DEGRADED)
+        line.annotate(
+            f"B = {y.var():.3f}", (y.var(), 0), (0, -15), textcoords="offset points", ha="left", color=DEGRADED
+        )
         if fit.case == 2:
             line.plot([fit.cov_x] * 2, [-0.5, 0.5], color=INK, lw=2)
         title = "all of B − A is noise" if fit.case == 1 else "B < A: no noise, both pooled at the mark"

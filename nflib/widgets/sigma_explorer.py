@@ -7,7 +7,7 @@ import math
 import numpy as np
 import traitlets as T
 
-from ..gaussian import clipped_normal, fit_moments, price_of_unpaired, unclipped_moments
+from ..gaussian import clipped_normal, fit_moments, price_of_unpaired
 from .base import Covariance, Explorer, Number, shared
 from .picture import CLEAN, CLIPPED, DEGRADED, INK, NAIVE, NOISE, ellipse, normal_density, plane, square_root
 
@@ -16,7 +16,7 @@ class SigmaExplorer(Explorer):
     """What unpaired samples tell about noise of standard deviation sigma.
 
     ``dimension=1``: the law of the estimated noise variance (clean variance 1), the part of it clipped to zero, and the
-    price of being unpaired. ``dimension=2``: clean and degraded covariance, and why the noise is clipped after whitening.
+    price of being unpaired. ``dimension=2``: clean and degraded covariance; the noise is clipped after whitening.
 
     Args:
         dimension: 1 or 2.
@@ -61,9 +61,9 @@ class SigmaLine(SigmaExplorer):
     def summary(self) -> str:
         shown = self.readouts()
         return (
-            f"Law of the estimated noise variance around the truth {shown['ratio']:.4g}: standard deviation {shown['deviation']:.4g} "
-            f"unpaired, {shown['deviation_paired']:.4g} from {self.n} pairs; {shown['prob_zero']:.1%} of estimates are zero. "
-            f"The price of being unpaired is {shown['price']:.4g}."
+            f"Law of the estimated noise variance around the truth {shown['ratio']:.4g}: standard deviation "
+            f"{shown['deviation']:.4g} unpaired, {shown['deviation_paired']:.4g} from {self.n} pairs; "
+            f"{shown['prob_zero']:.1%} of estimates are zero. The price of being unpaired is {shown['price']:.4g}."
         )
 
     def draw(self, figure) -> None:
@@ -79,13 +79,21 @@ class SigmaLine(SigmaExplorer):
         law.plot(grid, np.minimum(paired, 2 * density.max()), color=NAIVE, ls="--", label=f"{self.n} pairs")
         law.axvline(ratio, color=INK, ls=":", lw=1)
         if shown["prob_zero"] > 5e-4:
-            law.plot([0, 0], [0, shown["prob_zero"] * density.max()], color=CLIPPED, lw=5, label=f"{shown['prob_zero']:.1%} exactly 0")
+            law.plot(
+                [0, 0],
+                [0, shown["prob_zero"] * density.max()],
+                color=CLIPPED,
+                lw=5,
+                label=f"{shown['prob_zero']:.1%} exactly 0",
+            )
         law.set(yticks=[], xlabel="estimated noise variance (clean variance 1)", ylim=(0, 1.9 * density.max()))
         law.legend(loc="upper right", fontsize=8)
         ratios = np.geomspace(1e-3, max(4, ratio), 200)
         price.loglog(ratios, price_of_unpaired(ratios), color=INK)
         price.plot(ratio, shown["price"], "o", color=NOISE, ms=7)
-        price.annotate(f"{shown['price']:,.0f} ×", (ratio, shown["price"]), (8, 5), textcoords="offset points", color=NOISE)
+        price.annotate(
+            f"{shown['price']:,.0f} ×", (ratio, shown["price"]), (8, 5), textcoords="offset points", color=NOISE
+        )
         price.set(xlabel="noise-to-signal ratio r")
         price.set_title("price of being unpaired", fontsize=9)
 
@@ -123,7 +131,9 @@ class SigmaPlane(SigmaExplorer):
 
         def loss(cov_x, cov_u):
             pairs = ((a, cov_x), (b, cov_x + cov_u))
-            return sum(0.5 * (np.linalg.slogdet(model)[1] + np.trace(np.linalg.solve(model, data))) for data, model in pairs)
+            return sum(
+                0.5 * (np.linalg.slogdet(model)[1] + np.trace(np.linalg.solve(model, data))) for data, model in pairs
+            )
 
         return {
             "rank": int(small > 1 + 1e-9) + int(big > 1 + 1e-9),
@@ -141,9 +151,10 @@ class SigmaPlane(SigmaExplorer):
     def summary(self) -> str:
         shown = self.readouts()
         return (
-            f"Covariance ellipses of clean and degraded data, the same after whitening with variances {shown['lambda_1']:.3f} and "
-            f"{shown['lambda_2']:.3f}, and the noise: maximum likelihood gives variances {shown['u_11']:.3f} and {shown['u_22']:.3f} in "
-            f"{shown['rank']} of 2 directions, clipping B - A gives {shown['naive_11']:.3f} and {shown['naive_22']:.3f}."
+            "Covariance ellipses of clean and degraded data, the same after whitening with variances "
+            f"{shown['lambda_1']:.3f} and {shown['lambda_2']:.3f}, and the noise: maximum likelihood gives variances "
+            f"{shown['u_11']:.3f} and {shown['u_22']:.3f} in {shown['rank']} of 2 directions, "
+            f"clipping B - A gives {shown['naive_11']:.3f} and {shown['naive_22']:.3f}."
         )
 
     def draw(self, figure) -> None:

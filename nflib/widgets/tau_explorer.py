@@ -66,8 +66,9 @@ class TauLine(TauExplorer):
     def summary(self) -> str:
         shown = self.readouts()
         return (
-            f"Densities of clean x, degraded y and x + tau u at tau = {self.tau:g}: mean {shown['mean_tau']:.3f}, variance "
-            f"{shown['var_tau']:.3f}, divergence from the law of y {shown['kl']:.3f} nats. Below, points x with arrows to x + tau u."
+            f"Densities of clean x, degraded y and x + tau u at tau = {self.tau:g}: mean {shown['mean_tau']:.3f}, "
+            f"variance {shown['var_tau']:.3f}, divergence from the law of y {shown['kl']:.3f} nats. "
+            "Below, points x with arrows to x + tau u."
         )
 
     def draw(self, figure) -> None:
@@ -75,7 +76,14 @@ class TauLine(TauExplorer):
         grid = np.linspace(min(-4, 2 * self.mean_u - 4), max(4, 2 * self.mean_u + 4), 400)
         laws.plot(grid, normal_density(grid, *self._law(0.0)), color=CLEAN, lw=2, label="clean x")
         laws.plot(grid, normal_density(grid, *self._law(1.0)), color=DEGRADED, lw=2, label="degraded y")
-        laws.plot(grid, normal_density(grid, *self._law(self.tau)), color=NOISE, lw=2, ls="--", label=f"x + τ u, τ = {self.tau:g}")
+        laws.plot(
+            grid,
+            normal_density(grid, *self._law(self.tau)),
+            color=NOISE,
+            lw=2,
+            ls="--",
+            label=f"x + τ u, τ = {self.tau:g}",
+        )
         laws.set(yticks=[], xlim=grid[[0, -1]])
         laws.legend(loc="upper left")
         points = np.sort(normals(9, 2 * self.seed))
@@ -83,7 +91,17 @@ class TauLine(TauExplorer):
         rows = np.arange(9, 0, -1)
         arrows.hlines(rows, points, points + shifts, color="#cccccc", lw=0.8)
         arrows.scatter(points + shifts, rows, s=18, facecolor="none", edgecolor=DEGRADED)
-        arrows.quiver(points, rows, self.tau * shifts, 0 * shifts, color=NOISE, angles="xy", scale_units="xy", scale=1, width=0.004)
+        arrows.quiver(
+            points,
+            rows,
+            self.tau * shifts,
+            0 * shifts,
+            color=NOISE,
+            angles="xy",
+            scale_units="xy",
+            scale=1,
+            width=0.004,
+        )
         arrows.scatter(points, rows, s=16, color=CLEAN)
         arrows.set(yticks=[], ylim=(0.2, 9.8), xlabel="value (clean sd = 1); dots x, rings x + u, arrows x + τ u")
 
@@ -122,7 +140,8 @@ class TauPlane(TauExplorer):
         shown = self.readouts()
         return (
             f"Points of the latent space with arrows by tau u at tau = {self.tau:g}, and the same points as data: mean "
-            f"{shown['data_mean_1']:.3f} and {shown['data_mean_2']:.3f}, variances {shown['data_var_1']:.3f} and {shown['data_var_2']:.3f}."
+            f"{shown['data_mean_1']:.3f} and {shown['data_mean_2']:.3f}, variances {shown['data_var_1']:.3f} and "
+            f"{shown['data_var_2']:.3f}."
         )
 
     def draw(self, figure) -> None:
@@ -131,7 +150,11 @@ class TauPlane(TauExplorer):
         spaces = (("latent space: z and z + τ u", np.eye(2)), ("data space: x and y", square_root(self.cov_x)))
         for axes, (title, to_data) in zip(figure.subplots(1, 2), spaces, strict=True):
             plane(axes, title)
-            for tau, colour, style, label in ((0.0, CLEAN, "-", "clean"), (1.0, DEGRADED, "-", "degraded"), (self.tau, NOISE, "--", f"τ = {self.tau:g}")):
+            for tau, colour, style, label in (
+                (0.0, CLEAN, "-", "clean"),
+                (1.0, DEGRADED, "-", "degraded"),
+                (self.tau, NOISE, "--", f"τ = {self.tau:g}"),
+            ):
                 mean, latent = self._law(tau)
                 ellipse(axes, to_data @ latent @ to_data.T, colour, 2.0, to_data @ mean, lw=2, ls=style, label=label)
             start, step = z @ to_data.T, self.tau * u @ to_data.T

@@ -21,7 +21,9 @@ def state(element) -> dict:
 
 def shown(element) -> dict[str, float]:
     """The read-outs at full precision."""
-    pairs = element.evaluate("e => [...e.querySelectorAll('[data-readout]')].map(r => [r.dataset.readout, r.dataset.value])")
+    pairs = element.evaluate(
+        "e => [...e.querySelectorAll('[data-readout]')].map(r => [r.dataset.readout, r.dataset.value])"
+    )
     return {name: float(value) for name, value in pairs}
 
 
@@ -45,7 +47,8 @@ def slider(element, name: str):
 def set_value(page, element, name: str, share: float) -> None:
     """Put a slider at a share of its range, as dragging does."""
     slider(element, name).evaluate(
-        "(i, share) => { i.value = +i.min + share * (i.max - i.min); i.dispatchEvent(new Event('input', { bubbles: true })); }", share
+        "(i, share) => { i.value = +i.min + share * (i.max - i.min); i.dispatchEvent(new Event('input')); }",
+        share,
     )
     settle(page)
 

@@ -20,7 +20,9 @@ def file(tmp_path_factory) -> str:
     rng = np.random.default_rng(1)
     made = [
         widgets.GaussianExplorer(),
-        widgets.GaussianExplorer(x=rng.normal(120, 30, 60), y=rng.normal(126, 40, 45), weighting="count", unit="grey levels"),
+        widgets.GaussianExplorer(
+            x=rng.normal(120, 30, 60), y=rng.normal(126, 40, 45), weighting="count", unit="grey levels"
+        ),
         widgets.SigmaExplorer(),
         widgets.SigmaExplorer(dimension=2),
         widgets.TauExplorer(),
@@ -81,7 +83,10 @@ def test_sliders_are_labelled_native_and_tell_their_unit(page, file):
         assert widget.get_by_role("img").get_attribute("aria-label")
     ids = page.locator("[id]").evaluate_all("all => all.map(e => e.id)")
     assert len(ids) == len(set(ids))
-    values = page.locator("input[name=tau]").first.get_attribute("aria-valuetext"), page.locator("input[name=angle]").get_attribute("aria-valuetext")
+    values = (
+        page.locator("input[name=tau]").first.get_attribute("aria-valuetext"),
+        page.locator("input[name=angle]").get_attribute("aria-valuetext"),
+    )
     assert values == ("1.00 × u", "50 degrees")
 
 
@@ -99,7 +104,10 @@ def test_a_move_takes_well_under_a_tenth_of_a_second(page, file):
             const times = [];
             for (const share of [0.2, 0.4, 0.6, 0.8, 1]) {
                 const picture = input.closest(".nf-widget").querySelector(".nf-figure");
-                const drawn = new Promise((done) => new MutationObserver((_, o) => { o.disconnect(); done(); }).observe(picture, { childList: true }));
+                const drawn = new Promise((done) => {
+                    const watch = new MutationObserver(() => { watch.disconnect(); done(); });
+                    watch.observe(picture, { childList: true });
+                });
                 input.value = +input.min + share * (input.max - input.min);
                 const start = performance.now();
                 input.dispatchEvent(new Event("input"));
@@ -123,15 +131,20 @@ def test_nothing_leaves_its_frame_or_covers_other_words(page, file, width, share
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     cut, covered = page.evaluate("""() => {
         const cut = [], covered = [];
+        const common = (a, b, low, high) => Math.max(0, Math.min(a[high], b[high]) - Math.max(a[low], b[low]));
+        const overlap = (a, b) => common(a, b, "left", "right") * common(a, b, "top", "bottom");
+        const area = (a) => a.width * a.height;
+        const leaves = (a, frame) =>
+            a.left < frame.left - 3 || a.right > frame.right + 3 ||
+            a.top < frame.top - 3 || a.bottom > frame.bottom + 3;
         for (const svg of document.querySelectorAll(".nf-figure > svg")) {
             const frame = svg.getBoundingClientRect();
             const words = [...svg.querySelectorAll("text")].map((t) => [t.textContent, t.getBoundingClientRect()]);
             const where = svg.getAttribute("aria-label").slice(0, 40);
             for (const [text, b] of words)
-                if (b.left < frame.left - 3 || b.right > frame.right + 3 || b.top < frame.top - 3 || b.bottom > frame.bottom + 3) cut.push(`${where}: ${text}`);
+                if (leaves(b, frame)) cut.push(`${where}: ${text}`);
             words.forEach(([p, a], i) => words.slice(i + 1).forEach(([q, b]) => {
-                const over = Math.max(0, Math.min(a.right, b.right) - Math.max(a.left, b.left)) * Math.max(0, Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top));
-                if (over > 0.25 * Math.min(a.width * a.height, b.width * b.height)) covered.push(`${where}: ${p} | ${q}`);
+                if (overlap(a, b) > 0.25 * Math.min(area(a), area(b))) covered.push(`${where}: ${p} | ${q}`);
             }));
         }
         return [cut, covered];
@@ -162,27 +175,38 @@ def test_without_scripts_the_pictures_stay(browser, file):
 
 
 MAKERS = [
-    widgets.GaussianExplorer, widgets.SigmaExplorer, lambda: widgets.SigmaExplorer(dimension=2), widgets.TauExplorer,
-    lambda: widgets.TauExplorer(dimension=2), widgets.CouplingExplorer,
+    widgets.GaussianExplorer,
+    widgets.SigmaExplorer,
+    lambda: widgets.SigmaExplorer(dimension=2),
+    widgets.TauExplorer,
+    lambda: widgets.TauExplorer(dimension=2),
+    widgets.CouplingExplorer,
 ]
 
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_live_module_with_a_model_like_jupyters(page, make):
-    """The module that anywidget loads: it draws, tells the model what the slider did, and follows a change from Python."""
+    """The module that anywidget loads draws, tells the model what the slider did, and follows a change from Python."""
     widget = make()
     page.set_content('<div id="cell"></div>')
     address = "data:text/javascript;base64," + base64.b64encode(widget._esm.encode()).decode()
-    page.evaluate("""async ([address, state]) => {
+    page.evaluate(
+        """async ([address, state]) => {
         const { default: live } = await import(address);
         const listeners = {};
         window.model = {
-            saved: 0, get: (key) => state[key], on: (event, f) => (listeners[event] ??= []).push(f), off: (event) => { delete listeners[event]; },
-            set(key, value) { state[key] = value; (listeners["change:" + key] ?? []).forEach((f) => f()); }, save_changes() { this.saved++; },
+            saved: 0,
+            get: (key) => state[key],
+            set: (key, value) => { state[key] = value; (listeners["change:" + key] ?? []).forEach((f) => f()); },
+            save_changes() { this.saved++; },
+            on: (event, f) => (listeners[event] ??= []).push(f),
+            off: (event) => { delete listeners[event]; },
             listening: () => Object.keys(listeners).length,
         };
         window.stop = live.render({ model, el: document.getElementById("cell") });
-    }""", [address, widget.state])
+    }""",
+        [address, widget.state],
+    )
     cell = page.locator("#cell")
     assert shown(cell) == pytest.approx(widget.readouts(), rel=1e-9, abs=1e-12)
 

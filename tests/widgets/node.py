@@ -24,6 +24,8 @@ def run(script: str, *arguments):
         const args = JSON.parse(require("fs").readFileSync(0, "utf8"));
         (async () => {{ {script} }})().then((result) => console.log(JSON.stringify(result)));
     """
-    done = subprocess.run([program, "-e", source], input=json.dumps(arguments), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [program, "-e", source], input=json.dumps(arguments), capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -29,7 +29,11 @@ MAKERS = {
 
 def parse(text: str) -> tuple[str, dict, str]:
     """Widget name, state and the picture's alt text."""
-    match = re.fullmatch(r'<div class="nf-widget" data-widget="(\w+)" data-state="([^"]*)"><img alt="([^"]*)" src="data:image/png;base64,[^"]*"[^>]*></div>', text)
+    match = re.fullmatch(
+        r'<div class="nf-widget" data-widget="(\w+)" data-state="([^"]*)">'
+        r'<img alt="([^"]*)" src="data:image/png;base64,[^"]*"[^>]*></div>',
+        text,
+    )
     assert match, text[:300]
     return match[1], json.loads(html.unescape(match[2])), html.unescape(match[3])
 
@@ -52,7 +56,9 @@ def test_bundle_for_pages(name):
 @pytest.mark.parametrize("name", MAKERS)
 def test_live_module_is_of_its_own_widget(name):
     widget = MAKERS[name]()
-    assert widget.front_end in widget._esm and widget._esm.rstrip().splitlines()[-1].startswith("export default { render:")
+    assert widget.front_end in widget._esm and widget._esm.rstrip().splitlines()[-1].startswith(
+        "export default { render:"
+    )
     assert not re.search(r"^import ", widget._esm, re.MULTILINE)
 
 
@@ -63,7 +69,9 @@ def test_dimension_chooses_the_form():
 
 
 def test_state_cannot_break_out_of_the_page():
-    text = widgets.GaussianExplorer(unit='</script><script>alert("x")</script>\'&<!--')._repr_mimebundle_()[0]["text/html"]
+    text = widgets.GaussianExplorer(unit='</script><script>alert("x")</script>\'&<!--')._repr_mimebundle_()[0][
+        "text/html"
+    ]
     assert "</script" not in text and "<!--" not in text
     assert parse(text)[1]["unit"] == '</script><script>alert("x")</script>\'&<!--'
 
@@ -82,23 +90,26 @@ def test_bundler_refuses_what_it_cannot_translate():
         bundle._scope("new", 'import x from "https://elsewhere/x.mjs";\n')
 
 
-@pytest.mark.parametrize("make, words", [
-    (lambda: widgets.GaussianExplorer(sigma=-1), "sigma"),
-    (lambda: widgets.GaussianExplorer(tau=float("nan")), "tau must be a finite number, got nan"),
-    (lambda: widgets.GaussianExplorer(n=1), "'n'"),
-    (lambda: widgets.GaussianExplorer(weighting="both"), "weighting"),
-    (lambda: widgets.GaussianExplorer(x=[1.0, 2.0]), "both samples or neither"),
-    (lambda: widgets.GaussianExplorer(x=[1.0, float("inf")], y=[1.0]), "x must be a list of finite numbers"),
-    (lambda: widgets.GaussianExplorer(x=np.zeros((3, 2)), y=[1.0]), "x must be a list"),
-    (lambda: widgets.GaussianExplorer(x=[1.0, 1.0], y=[1.0, 2.0]), "no variance"),
-    (lambda: widgets.GaussianExplorer(x=np.arange(5001.0), y=[1.0]), "at most 5000"),
-    (lambda: widgets.SigmaExplorer(dimension=3), "dimension"),
-    (lambda: widgets.SigmaExplorer(sigma=0), "sigma"),
-    (lambda: widgets.SigmaExplorer(dimension=2, cov_x=[[1, 2], [2, 1]]), "positive definite"),
-    (lambda: widgets.SigmaExplorer(dimension=2, cov_x=[1, 2]), "2 x 2"),
-    (lambda: widgets.TauExplorer(dimension=2, mean_u=[1.0]), "2 numbers, got 1"),
-    (lambda: widgets.CouplingExplorer(c=1.1), "'c'"),
-])
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: widgets.GaussianExplorer(sigma=-1), "sigma"),
+        (lambda: widgets.GaussianExplorer(tau=float("nan")), "tau must be a finite number, got nan"),
+        (lambda: widgets.GaussianExplorer(n=1), "'n'"),
+        (lambda: widgets.GaussianExplorer(weighting="both"), "weighting"),
+        (lambda: widgets.GaussianExplorer(x=[1.0, 2.0]), "both samples or neither"),
+        (lambda: widgets.GaussianExplorer(x=[1.0, float("inf")], y=[1.0]), "x must be a list of finite numbers"),
+        (lambda: widgets.GaussianExplorer(x=np.zeros((3, 2)), y=[1.0]), "x must be a list"),
+        (lambda: widgets.GaussianExplorer(x=[1.0, 1.0], y=[1.0, 2.0]), "no variance"),
+        (lambda: widgets.GaussianExplorer(x=np.arange(5001.0), y=[1.0]), "at most 5000"),
+        (lambda: widgets.SigmaExplorer(dimension=3), "dimension"),
+        (lambda: widgets.SigmaExplorer(sigma=0), "sigma"),
+        (lambda: widgets.SigmaExplorer(dimension=2, cov_x=[[1, 2], [2, 1]]), "positive definite"),
+        (lambda: widgets.SigmaExplorer(dimension=2, cov_x=[1, 2]), "2 x 2"),
+        (lambda: widgets.TauExplorer(dimension=2, mean_u=[1.0]), "2 numbers, got 1"),
+        (lambda: widgets.CouplingExplorer(c=1.1), "'c'"),
+    ],
+)
 def test_bad_arguments_say_what_is_wrong(make, words):
     with pytest.raises(ValueError, match=words):
         make()
@@ -134,4 +145,4 @@ def test_without_anywidget_the_bundle_works_and_a_class_says_what_to_install():
 
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        widgets.Nothing
+        assert widgets.Nothing

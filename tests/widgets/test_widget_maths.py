@@ -26,8 +26,14 @@ def covariance() -> list[list[float]]:
 def gaussian_states():
     for k in range(60):
         yield {
-            "n": int(RNG.integers(2, 300)), "m": int(RNG.integers(2, 300)), "signal_sd": RNG.uniform(0.2, 40), "sigma": RNG.uniform(0, 1),
-            "mean_u": RNG.normal(), "tau": RNG.uniform(0, 2), "weighting": ["average", "count"][k % 2], "seed": k,
+            "n": int(RNG.integers(2, 300)),
+            "m": int(RNG.integers(2, 300)),
+            "signal_sd": RNG.uniform(0.2, 40),
+            "sigma": RNG.uniform(0, 1),
+            "mean_u": RNG.normal(),
+            "tau": RNG.uniform(0, 2),
+            "weighting": ["average", "count"][k % 2],
+            "seed": k,
         }
     for k in range(8):
         x, y = RNG.normal(120, 30, size=50), RNG.normal(125, 20 + 5 * k, size=31)
@@ -38,18 +44,43 @@ def gaussian_states():
 
 CASES = {
     "gaussian_explorer": [(widgets.GaussianExplorer, s) for s in gaussian_states()],
-    "sigma_line": [(widgets.SigmaExplorer, {"sigma": s, "n": n}) for s in (0.01, 0.1, 0.3, 1.0, 2.0, 10.0) for n in (2, 10, 133, 10**6)],
+    "sigma_line": [
+        (widgets.SigmaExplorer, {"sigma": s, "n": n})
+        for s in (0.01, 0.1, 0.3, 1.0, 2.0, 10.0)
+        for n in (2, 10, 133, 10**6)
+    ],
     "sigma_plane": [
         (widgets.SigmaExplorer, {"dimension": 2, "sigma": s, "angle": a, "cov_x": c})
         for c in ([[2.0, 0.6], [0.6, 1.0]], covariance(), covariance())
         for s, a in [(0, 0), (0, 30), (0.01, 5), (0.5, 50), (0.5, -80), (1.3, 90), (5, -45)]
     ],
-    "tau_line": [(widgets.TauExplorer, {"tau": t, "sigma": s, "mean_u": m}) for t in (0, 0.3, 1, 2.2) for s in (0, 0.7, 3) for m in (0, -1.5)],
-    "tau_plane": [
-        (widgets.TauExplorer, {"dimension": 2, "tau": t, "sigma": s, "mean_u": RNG.normal(size=2), "cov_u": covariance(), "cov_x": covariance()})
-        for t in (0, 0.3, 1, 2.2) for s in (0, 0.7, 3)
+    "tau_line": [
+        (widgets.TauExplorer, {"tau": t, "sigma": s, "mean_u": m})
+        for t in (0, 0.3, 1, 2.2)
+        for s in (0, 0.7, 3)
+        for m in (0, -1.5)
     ],
-    "coupling_explorer": [(widgets.CouplingExplorer, {"c": c, "sigma": s, "mean_u": m}) for c in (-1, -0.4, 0, 0.9, 1) for s in (0.01, 1, 7) for m in (0, 2)],
+    "tau_plane": [
+        (
+            widgets.TauExplorer,
+            {
+                "dimension": 2,
+                "tau": t,
+                "sigma": s,
+                "mean_u": RNG.normal(size=2),
+                "cov_u": covariance(),
+                "cov_x": covariance(),
+            },
+        )
+        for t in (0, 0.3, 1, 2.2)
+        for s in (0, 0.7, 3)
+    ],
+    "coupling_explorer": [
+        (widgets.CouplingExplorer, {"c": c, "sigma": s, "mean_u": m})
+        for c in (-1, -0.4, 0, 0.9, 1)
+        for s in (0.01, 1, 7)
+        for m in (0, 2)
+    ],
 }
 
 
@@ -58,12 +89,15 @@ def test_readouts_are_those_of_python(module):
     made = [cls(**state) for cls, state in CASES[module]]
     script = """
         const { default: widget } = await load(args[0]);
-        return args[1].map((state) => { const r = widget.solve(state); return Object.fromEntries(widget.readouts.map(({ key }) => [key, r[key]])); });
+        const shown = (result) => Object.fromEntries(widget.readouts.map(({ key }) => [key, result[key]]));
+        return args[1].map((state) => shown(widget.solve(state)));
     """
     for widget, browser in zip(made, run(script, module, [w.state for w in made]), strict=True):
         assert list(browser) == list(widget.readouts())
         # A multiplier or a loss difference may be exactly 0 on one side and rounding on the other.
-        assert browser == pytest.approx(widget.readouts(), rel=1e-9, abs=1e-12 * max(1.0, getattr(widget, "signal_sd", 1.0) ** 2)), widget.state
+        assert browser == pytest.approx(
+            widget.readouts(), rel=1e-9, abs=1e-12 * max(1.0, getattr(widget, "signal_sd", 1.0) ** 2)
+        ), widget.state
 
 
 @pytest.mark.parametrize("module", CASES)
@@ -73,12 +107,15 @@ def test_state_keys_and_slider_ranges_exist_in_python(module):
     keys, ranges = run(
         """const { default: w } = await load(args[0]);
         return [w.keys, w.controls(args[1]).filter((c) => !c.kind).map((c) => [c.key, c.min, c.max, !!c.log])];""",
-        module, widget.state,
+        module,
+        widget.state,
     )
     assert set(keys) <= set(widget.state)
     for key, low, high, whole in ranges:
         for end in (low, high):
-            setattr(widget, key, int(end) if whole else end)  # a position of the slider that Python would refuse raises here
+            setattr(
+                widget, key, int(end) if whole else end
+            )  # a position of the slider that Python would refuse raises here
 
 
 @pytest.mark.parametrize("module", CASES)
@@ -94,7 +131,8 @@ def test_drawing_is_finite_and_fast_at_every_width(module):
             return height + body + w.summary(state, w.solve(state));
         }));
         return [bodies, times.sort((a, b) => a - b)[Math.floor(times.length / 2)]];""",
-        module, states,
+        module,
+        states,
     )
     assert not [b for b in bodies if "NaN" in b or "Infinity" in b or "undefined" in b]
     assert median < 50, f"the median drawing takes {median:.0f} ms"
@@ -102,18 +140,33 @@ def test_drawing_is_finite_and_fast_at_every_width(module):
 
 def test_distribution_function_is_scipys():
     z = np.linspace(-30, 9, 500)
-    assert run("const { cdf } = await load('maths'); return args[0].map(cdf);", z.tolist()) == pytest.approx(stats.norm.cdf(z).tolist(), rel=1e-11, abs=0)
+    assert run("const { cdf } = await load('maths'); return args[0].map(cdf);", z.tolist()) == pytest.approx(
+        stats.norm.cdf(z).tolist(), rel=1e-11, abs=0
+    )
 
 
 def test_density_is_scipys():
-    browser = run("const { density } = await load('maths'); return args.map((a) => density(...a));", [1.0, 0.5, 2.0], [-7.0, 3.0, 0.1])
-    assert browser == pytest.approx([stats.norm.pdf(1, 0.5, math.sqrt(2)), stats.norm.pdf(-7, 3, math.sqrt(0.1))], rel=1e-12)
+    browser = run(
+        "const { density } = await load('maths'); return args.map((a) => density(...a));",
+        [1.0, 0.5, 2.0],
+        [-7.0, 3.0, 0.1],
+    )
+    assert browser == pytest.approx(
+        [stats.norm.pdf(1, 0.5, math.sqrt(2)), stats.norm.pdf(-7, 3, math.sqrt(0.1))], rel=1e-12
+    )
 
 
 def test_numbers_are_written_for_people():
     values = [0, 1e-13, 0.0000213, -0.25, 3, 123.456, 4040200.2, -54028]
     assert run("const { format } = await load('plot'); return args.map(format);", *values) == [
-        "0", "0", "2.1·10⁻⁵", "−0.250", "3.000", "123.5", "4\u202f040\u202f200", "−54\u202f028",
+        "0",
+        "0",
+        "2.1·10⁻⁵",
+        "−0.250",
+        "3.000",
+        "123.5",
+        "4\u202f040\u202f200",
+        "−54\u202f028",
     ]
 
 
@@ -121,7 +174,9 @@ def test_numbers_are_written_for_people():
 def test_random_numbers_are_the_same_in_both(seed):
     uniforms, normals = run(
         """const { uniforms, normals } = await load("prng"); const next = uniforms(args[0]);
-        return [Array.from({ length: 500 }, next), normals(501, args[0])];""", seed)
+        return [Array.from({ length: 500 }, next), normals(501, args[0])];""",
+        seed,
+    )
     assert prng.uniforms(500, seed).tolist() == uniforms
     assert prng.normals(501, seed) == pytest.approx(np.array(normals), rel=1e-13, abs=1e-15)
 

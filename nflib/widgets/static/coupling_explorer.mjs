@@ -39,7 +39,8 @@ function scatter({ mean_u }, { v, pairs, slope }, left, side) {
   panel.horizontalAxis("clean x");
   panel.verticalAxis(ticks(...panel.y, 6));
   const middle = panel.top + side / 2;
-  panel.outside += `<text transform="translate(${start - 30} ${middle}) rotate(-90)" text-anchor="middle" font-size="12.5" fill="${COLOUR.soft}">degraded y</text>`;
+  panel.outside += `<text transform="translate(${start - 30} ${middle}) rotate(-90)" text-anchor="middle" ` +
+    `font-size="12.5" fill="${COLOUR.soft}">degraded y</text>`;
   panel.corner("E[x | y]", WORDS.noise);
 
   const above = new Panel({ left: start, top: 2, width: side, height: STRIP, x: panel.x, y: [0, 0.42] });

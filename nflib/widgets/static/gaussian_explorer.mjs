@@ -122,7 +122,7 @@ export default {
     { key: "case", label: "which case", text: (value) => (value === 1 ? "1: B \u2265 A" : "2: B < A") },
     { key: "var_u", label: "noise variance" },
     { key: "sigma_u", label: "noise \u03c3, estimated", text: (value, { unit }) => `${format(value)} ${unit}` },
-    { key: "se_var_u", label: "standard error of the noise variance", text: (value, state, result) => (result.case === 1 ? `\u00b1 ${format(value)}` : "case 1 only") },
+    { key: "se_var_u", label: "standard error of the noise variance", text: (value, _, r) => (r.case === 1 ? `\u00b1 ${format(value)}` : "case 1 only") },
     { key: "var_x", label: "clean variance" },
     { key: "mean_u", label: "mean of the noise" },
     { key: "multiplier", label: "multiplier \u03bb" },

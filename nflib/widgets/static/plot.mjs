@@ -47,7 +47,7 @@ export function niceCeiling(value) {
 export function boxes(width, count, least, gap = 12) {
   const columns = Math.min(count, Math.max(1, Math.floor((width + gap) / (least + gap))));
   const size = (width - gap * (columns - 1)) / columns;
-  return Array.from({ length: count }, (_, i) => ({ column: i % columns, row: Math.floor(i / columns), left: (i % columns) * (size + gap), width: size }));
+  return Array.from({ length: count }, (_, i) => ({ row: Math.floor(i / columns), left: (i % columns) * (size + gap), width: size }));
 }
 
 export class Panel {
@@ -80,7 +80,8 @@ export class Panel {
   segment(from, to, style) { this.path([from, to], style); }
   rectangle([x0, y0], [x1, y1], style) {
     const [left, top] = [Math.min(this.px(x0), this.px(x1)), Math.min(this.py(y0), this.py(y1))];
-    this.inside += `<rect x="${left}" y="${top}" width="${Math.abs(this.px(x1) - this.px(x0))}" height="${Math.abs(this.py(y1) - this.py(y0))}" ${style}/>`;
+    const [width, height] = [Math.abs(this.px(x1) - this.px(x0)), Math.abs(this.py(y1) - this.py(y0))];
+    this.inside += `<rect x="${left}" y="${top}" width="${width}" height="${height}" ${style}/>`;
   }
   dots(points, radius, style) {
     this.inside += points.map(([x, y]) => `<circle cx="${this.px(x).toFixed(2)}" cy="${this.py(y).toFixed(2)}" r="${radius}" ${style}/>`).join("");

@@ -29,7 +29,8 @@ function samplingLaw({ ratio, deviation, deviation_paired: paired, prob_zero: at
   panel.curve(law, pen(COLOUR.clipped, 1.5, "4 3"), [start, 0]);
   panel.area(law, fill(COLOUR.noise, 0.25), [0, high]);
   panel.curve(law, pen(COLOUR.noise, 2.5), [0, high]);
-  panel.curve((v) => Math.min(density(v, ratio, paired ** 2), 2 * peak), pen(COLOUR.naive, 2, "7 4"), [Math.max(start, ratio - 5 * paired), Math.min(high, ratio + 5 * paired)]);
+  const narrow = [Math.max(start, ratio - 5 * paired), Math.min(high, ratio + 5 * paired)];
+  panel.curve((v) => Math.min(density(v, ratio, paired ** 2), 2 * peak), pen(COLOUR.naive, 2, "7 4"), narrow);
   panel.segment([ratio, 0], [ratio, peak], pen(COLOUR.ink, 1.5, "2 3"));
   if (atom > 5e-4) {
     panel.segment([0, 0], [0, atom * peak * 0.92], pen(COLOUR.clipped, 9));
@@ -54,7 +55,9 @@ function priceCurve({ ratio, price }, left, top, width) {
   panel.curve((v) => Math.log10(priceOfUnpaired(10 ** v)), pen(COLOUR.ink, 2.5));
   const here = [Math.log10(ratio), Math.log10(price)];
   panel.dots([here], 7, fill(COLOUR.noise));
-  panel.text(here, `${tenth(price >= 100 ? Math.round(price) : +price.toFixed(1))} \u00d7`, { dx: 10, dy: -8, weight: 600, colour: WORDS.noise, ...(here[0] > -0.3 && { anchor: "end", dx: 4, dy: -14 }) });
+  const side = here[0] > -0.3 ? { anchor: "end", dx: 4, dy: -14 } : { dx: 10, dy: -8 };
+  const times = tenth(price >= 100 ? Math.round(price) : +price.toFixed(1));
+  panel.text(here, `${times} \u00d7`, { ...side, weight: 600, colour: WORDS.noise });
   panel.text([(panel.x[0] + panel.x[1]) / 2, 6.4], "The price of being unpaired", { anchor: "middle", dy: -9, weight: 600 });
   panel.horizontalAxis("noise-to-signal ratio r", RATIOS.map(Math.log10), (v) => String(+(10 ** v).toPrecision(1)));
   return panel.svg();
