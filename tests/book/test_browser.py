@@ -10,7 +10,7 @@ OVERFLOW = """() => {
   const width = document.documentElement.clientWidth, wide = [];
   const clipped = (e) => { for (let p = e.parentElement; p && p !== document.body; p = p.parentElement)
     if (getComputedStyle(p).overflowX !== "visible") return true; return false; };
-  for (const e of document.querySelectorAll("main *"))
+  for (const e of document.querySelectorAll(".bd-article *"))
     if (e.getBoundingClientRect().right > width + 1 && e.checkVisibility() && !clipped(e))
       wide.push(e.tagName + "." + e.className + " " + Math.round(e.getBoundingClientRect().right));
   return { page: document.documentElement.scrollWidth - width, wide: wide.slice(0, 5) };
