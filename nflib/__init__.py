@@ -10,7 +10,8 @@ import importlib
 from ._version import __version__
 
 _SUBMODULES = {
-    "bases", "couplings", "data", "flow", "gaussian", "images", "pipeline", "plots", "testing", "transforms", "units", "widgets",
+    "bases", "couplings", "data", "flow", "gaussian", "images", "metrics",
+    "pipeline", "plots", "testing", "transforms", "units", "widgets",
 }
 _FUNCTIONS = {"device": "units", "generator": "units", "progress": "units"}
 

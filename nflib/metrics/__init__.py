@@ -1,0 +1,38 @@
+"""How restored and degraded images are scored. Each docstring states range, border, colour space and direction."""
+
+from .catalogue import METRICS, Metric
+from .distribution import GaussianKernel, InverseMultiquadric, akld, local_variance, median_distance, mmd
+from .fidelity import diversity, lr_psnr, psnr, ssim, ssim_map
+from .inputs import crop_border, luma
+from .no_reference import brisque, brisque_features, niqe, piqe
+from .noise import autocorrelation, channel_correlation, histogram_kl, power_spectrum
+from .perceptual import MissingWeights, lpips, lpips_network
+
+__all__ = [
+    "METRICS",
+    "GaussianKernel",
+    "InverseMultiquadric",
+    "Metric",
+    "MissingWeights",
+    "akld",
+    "autocorrelation",
+    "brisque",
+    "brisque_features",
+    "channel_correlation",
+    "crop_border",
+    "diversity",
+    "histogram_kl",
+    "local_variance",
+    "lpips",
+    "lpips_network",
+    "lr_psnr",
+    "luma",
+    "median_distance",
+    "mmd",
+    "niqe",
+    "piqe",
+    "power_spectrum",
+    "psnr",
+    "ssim",
+    "ssim_map",
+]

@@ -1,0 +1,136 @@
+"""Distances between sets of samples, and between the noise of real and generated images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, pad
+
+from .inputs import checked, checked_pair, double
+
+# OpenCV's fixed 7-tap Gaussian, which is what a 7x7 blur with unspecified deviation means there.
+TAPS = (0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125)
+
+
+@dataclass(frozen=True)
+class GaussianKernel:
+    """``k(a, b) = sum over bandwidths of exp(-|a - b|^2 / (2 bandwidth^2))``: a sum, not a mean."""
+
+    bandwidths: tuple[float, ...]
+
+    def __post_init__(self):
+        if not self.bandwidths or not all(b > 0 for b in self.bandwidths):
+            raise ValueError(f"bandwidths must be positive numbers, at least one, got {self.bandwidths}")
+
+    def __call__(self, squared_distance: Tensor) -> Tensor:
+        return sum(torch.exp(-squared_distance / (2 * b**2)) for b in self.bandwidths)
+
+
+@dataclass(frozen=True)
+class InverseMultiquadric:
+    """``k(a, b) = scale / (scale + |a - b|^2)``: heavier tails, so that far points still count."""
+
+    scale: float
+
+    def __post_init__(self):
+        if not self.scale > 0:
+            raise ValueError(f"scale must be positive, got {self.scale}")
+
+    def __call__(self, squared_distance: Tensor) -> Tensor:
+        return self.scale / (self.scale + squared_distance)
+
+
+def mmd(x: Tensor, y: Tensor, kernel=None, estimator: str = "unbiased") -> Tensor:
+    """*Squared* maximum mean discrepancy of two sets (Gretton et al. 2012). Lower is closer.
+
+    It depends on the kernel and its bandwidth, and is comparable only between results that share both.
+
+    Args:
+        x, y: (N, ...) and (M, ...), one sample a row; all but the first dimension are flattened.
+        kernel: a :class:`GaussianKernel` or :class:`InverseMultiquadric`, or any function of the squared distance. By
+            default a Gaussian whose bandwidth is the median distance of the pooled samples.
+        estimator: "unbiased" leaves out the distance of a sample to itself; its mean is zero for equal laws, so that it
+            can be negative. "biased" includes it; never negative, but positive on average for equal laws:
+            ``(1/N + 1/M) (k(0) - E k)``.
+
+    Returns:
+        A scalar, float64.
+    """
+    if estimator not in ("unbiased", "biased"):
+        raise ValueError(f'estimator must be "unbiased" or "biased", got {estimator!r}')
+    x, y = _rows(x, "x"), _rows(y, "y")
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(f"x and y must have samples of the same size, got {x.shape[1]} and {y.shape[1]} values")
+    if estimator == "unbiased" and min(len(x), len(y)) < 2:
+        raise ValueError(f"the unbiased estimator needs two samples in each set, got {len(x)} and {len(y)}")
+    kernel = kernel or GaussianKernel((median_distance(x, y).item(),))
+    xx, yy, xy = (kernel(_squared_distance(a, b)) for a, b in ((x, x), (y, y), (x, y)))
+    if estimator == "biased":
+        return xx.mean() + yy.mean() - 2 * xy.mean()
+    within = sum((k.sum() - k.diagonal().sum()) / (len(k) * (len(k) - 1)) for k in (xx, yy))
+    return within - 2 * xy.mean()
+
+
+def median_distance(x: Tensor, y: Tensor) -> Tensor:
+    """The median heuristic: median distance over all pairs of distinct samples of the pooled set."""
+    pooled = torch.cat([_rows(x, "x"), _rows(y, "y")])
+    upper = torch.triu_indices(len(pooled), len(pooled), 1)
+    # the mean of the two in the middle, which torch's own median is not
+    return _squared_distance(pooled, pooled)[upper[0], upper[1]].sqrt().quantile(0.5)
+
+
+def akld(fakes: Tensor, real: Tensor, clean: Tensor) -> Tensor:
+    """Average KL divergence of noise maps (Yue et al. 2020, as their code DANet computes it), in nats. Lower is better.
+
+    At each pixel the variance of the noise is a 7x7 Gaussian average of the squared difference to the clean image.
+    ``r = var_fake / var_real`` is clamped to [0.1, 10], and the KL divergence of two centred normal laws,
+    ``(log(1/r) + r - 1) / 2 = KL(fake || real)``, is averaged over pixels, channels and fakes.
+
+    The clamp makes "no noise at all" score 0.7013, and the worst possible result 3.3487. Correlation and shape of the
+    noise play no role.
+
+    Args:
+        fakes: (L, B, C, H, W) or (B, C, H, W) in [0, 1], degraded images made from ``clean``.
+        real: (B, C, H, W), the real degraded image.
+        clean: (B, C, H, W), its clean partner: pairs are needed.
+
+    Returns:
+        (B,)
+    """
+    real, clean = checked_pair(real, clean)
+    fakes = fakes[None] if isinstance(fakes, Tensor) and fakes.dim() == 4 else fakes
+    if not isinstance(fakes, Tensor) or fakes.dim() != 5 or fakes.shape[1:] != clean.shape:
+        found = tuple(fakes.shape) if isinstance(fakes, Tensor) else type(fakes).__name__
+        raise ValueError(f"fakes must be (L, {', '.join(map(str, clean.shape))}), got {found}")
+    variance = local_variance(real - clean)
+    total = torch.zeros(len(clean), dtype=clean.dtype, device=clean.device)
+    for fake in fakes:
+        fake = checked(fake, "fakes").to(clean.device)
+        ratio = (local_variance(fake - clean) / variance).clamp(0.1, 10)
+        total += ((ratio - 1 - ratio.log()) / 2).flatten(1).mean(1)
+    return total / len(fakes)
+
+
+def local_variance(noise: Tensor) -> Tensor:
+    """7x7 Gaussian average of the squared values, edges mirrored, at least 1e-10; (B, C, H, W), H and W at least 4."""
+    if min(noise.shape[-2:]) < 4:
+        raise ValueError(f"images must be at least 4x4, got {noise.shape[-1]}x{noise.shape[-2]}")
+    taps = torch.tensor(TAPS).to(noise)
+    squares = pad(noise.square(), (3, 3, 3, 3), mode="reflect").flatten(0, 1)[:, None]
+    blurred = conv2d(conv2d(squares, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))
+    return blurred.view_as(noise).clamp_min(1e-10)
+
+
+def _rows(x: Tensor, name: str) -> Tensor:
+    if not isinstance(x, Tensor) or x.dim() < 2 or 0 in x.shape or not x.is_floating_point():
+        found = f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+        raise ValueError(f"{name} must be a floating tensor (samples, ...), got {found}")
+    if not torch.isfinite(x).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinite values")
+    return double(x.detach()).flatten(1)
+
+
+def _squared_distance(a: Tensor, b: Tensor) -> Tensor:
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()

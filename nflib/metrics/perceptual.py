@@ -1,0 +1,94 @@
+"""LPIPS: distance in the features of a network trained on ImageNet, weighted after human judgements."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .._compat import import_lpips
+from .inputs import checked_pair
+
+# torchvision's files; the digits are the beginning of the file's SHA-256.
+BACKBONES = {
+    "alex": "alexnet-owt-7be5be79.pth",
+    "squeeze": "squeezenet1_1-b8a52dc0.pth",
+    "vgg": "vgg16-397923af.pth",
+}
+SMALLEST = 32
+
+
+class MissingWeights(ValueError):
+    """Weights that are not part of nflib are not there; the message says which, from where, and where to put them."""
+
+
+def lpips(images: Tensor, reference: Tensor, network: torch.nn.Module | None = None) -> Tensor:
+    """Learned perceptual image patch similarity, version 0.1 (Zhang et al. 2018). Lower is better, 0 for equal images.
+
+    The weights of the layers come with the package lpips (``pip install "nflib[metrics]"``); those of the network
+    itself have to be downloaded by you, once: see :func:`lpips_network`. Nothing is ever downloaded here.
+
+    Args:
+        images: (B, 3, H, W) in [0, 1], RGB, at least 32x32, whole image; they are brought to [-1, 1] here.
+        reference: the same shape.
+        network: from :func:`lpips_network`; AlexNet by default, as in SRFlow, DeFlow and LUD-VAE. Numbers of
+            different networks are not comparable.
+
+    Returns:
+        (B,), float64.
+    """
+    images, reference = checked_pair(images, reference)
+    if images.shape[1] != 3 or min(images.shape[-2:]) < SMALLEST:
+        raise ValueError(f"images must be (B, 3, H, W), at least {SMALLEST}x{SMALLEST}, got {tuple(images.shape)}")
+    network = lpips_network() if network is None else network
+    like = next(network.parameters())
+    with torch.no_grad():
+        return network(*(2 * x.to(like) - 1 for x in (images, reference))).flatten().to(images)
+
+
+@functools.lru_cache
+def lpips_network(net: str = "alex", pretrained: bool = True) -> torch.nn.Module:
+    """The network behind :func:`lpips`.
+
+    Args:
+        net: "alex" (the usual one for scores), "squeeze" or "vgg".
+        pretrained: False gives a random network with a fixed seed, without any file. Its distances are good for testing
+            shapes and ranges and mean nothing else.
+
+    Raises:
+        MissingWeights: says which file is needed, from where, and where to put it.
+    """
+    if net not in BACKBONES:
+        raise ValueError(f"net must be one of {', '.join(BACKBONES)}, got {net!r}")
+    package = import_lpips()
+    if pretrained:
+        _check_file(backbone_path(net))
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")  # lpips 0.1.4 uses arguments that torchvision has deprecated
+        torch.manual_seed(0)
+        network = package.LPIPS(net=net, pnet_rand=not pretrained, verbose=False)
+    return network.requires_grad_(False)
+
+
+def backbone_path(net: str) -> Path:
+    """Where torch keeps the network's weights: ``checkpoints`` in torch.hub's folder, which TORCH_HOME moves."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / BACKBONES[net]
+
+
+def _check_file(path: Path) -> None:
+    address = f"https://download.pytorch.org/models/{path.name}"
+    digits = path.stem.rpartition("-")[2]
+    if not path.is_file():
+        raise MissingWeights(
+            f"LPIPS needs the file {path.name} (SHA-256 begins with {digits}). Download {address} and put it in "
+            f"{path.parent} (or in hub/checkpoints of a folder named by TORCH_HOME). nflib never downloads it by itself."
+        )
+    import hashlib
+
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not found.startswith(digits):
+        raise MissingWeights(f"{path}: SHA-256 begins with {found[:8]}, expected {digits}; download {address} again")
