@@ -20,10 +20,10 @@ MUTATIONS = {
     "shift": lambda log_det: log_det + 1,
     "average": lambda log_det: log_det.mean().expand(len(log_det)),
 }
-TRANSFORMS = ["Affine", "ActNorm", "InvertibleConv1x1", "AffineCoupling", "AffineInjector", "Split", "Squeeze", "Sequential", "Inverse", "Multiscale"]
+TRANSFORMS = ["Affine", "ActNorm", "InvertibleConv1x1", "FullConv1x1", "AffineCoupling", "AffineInjector", "Split", "Squeeze", "Sequential", "Inverse", "Multiscale"]
 # What changes nothing is no mutant: zero doubled, negated or dropped; a log_det that is the same for all samples, averaged.
 NO_CHANGE = {("Squeeze", m) for m in ("double", "negate", "drop", "average")} | {
-    (t, "average") for t in ("Affine", "ActNorm", "InvertibleConv1x1")
+    (t, "average") for t in ("Affine", "ActNorm", "InvertibleConv1x1", "FullConv1x1")
 }
 
 

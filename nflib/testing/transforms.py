@@ -104,7 +104,10 @@ def _check_gradients(transform, x, context) -> None:
 def _perturb(transform: Transform) -> None:
     generator = torch.Generator().manual_seed(0)
     for parameter in transform.parameters():
-        parameter.add_(0.1 * torch.randn(parameter.shape, dtype=parameter.dtype, generator=generator))
+        # a fifth of what is there; where there is only zero, less for wide matrices
+        present = parameter.square().mean().sqrt()
+        size = present if present > 0 else 1 / (parameter.shape[-1] if parameter.dim() else 1) ** 0.5
+        parameter.add_(0.2 * size * torch.randn(parameter.shape, dtype=parameter.dtype, generator=generator))
 
 
 def _jacobian_log_det(function, x: Tensor) -> Tensor:
@@ -117,10 +120,11 @@ def _jacobian_log_det(function, x: Tensor) -> Tensor:
 
 
 def _map(value, function):
-    """Apply to a tensor, or to every tensor of a (nested) tuple or list; None stays None."""
+    """Apply to a tensor, or to every tensor of a (nested, perhaps named) tuple or list; None stays None."""
     if value is None or isinstance(value, Tensor):
         return None if value is None else function(value)
-    return tuple(_map(part, function) for part in value)
+    parts = [_map(part, function) for part in value]
+    return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
 
 
 def _leaves(z: Latent) -> list[Tensor]:

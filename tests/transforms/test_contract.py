@@ -7,9 +7,10 @@ import torch
 
 from nflib.testing import check_transform
 from nflib.transforms import (
-    ActNorm, Affine, AffineCoupling, AffineInjector, ExponentialScale, Inverse, InvertibleConv1x1, Multiscale, Sequential,
+    ActNorm, Affine, AffineCoupling, AffineInjector, ExponentialScale, FullConv1x1, Inverse, InvertibleConv1x1, Multiscale, Sequential,
     SigmoidScale, Split, Squeeze, convnet, mlp,
 )
+from nflib.transforms.scales import GaussianScale, InverseScale
 
 small_conv, small_mlp = partial(convnet, hidden=5), partial(mlp, hidden=5)
 
@@ -26,16 +27,19 @@ CASES = {
     "ActNorm-vector": (ActNorm(5), VECTOR, None),
     "InvertibleConv1x1": (InvertibleConv1x1(4, torch.Generator().manual_seed(0)), IMAGE, None),
     "InvertibleConv1x1-vector": (InvertibleConv1x1(5, torch.Generator().manual_seed(0)), VECTOR, None),
+    "FullConv1x1": (FullConv1x1(4, torch.Generator().manual_seed(0)), IMAGE, None),
     "AffineCoupling": (AffineCoupling(4, net=small_conv), IMAGE, None),
     "AffineCoupling-odd-swap": (AffineCoupling(5, net=small_mlp, swap=True), VECTOR, None),
     "AffineCoupling-context": (AffineCoupling(4, 2, net=small_conv), IMAGE, (3, 2, 2, 2)),
     "AffineCoupling-exponential": (AffineCoupling(4, net=small_conv, scale=ExponentialScale()), IMAGE, None),
     "AffineCoupling-sigmoid": (AffineCoupling(4, net=small_conv, scale=SigmoidScale()), IMAGE, None),
+    "AffineCoupling-inverse": (AffineCoupling(4, net=small_conv, scale=InverseScale(SigmoidScale())), IMAGE, None),
     "AffineInjector": (AffineInjector(4, 3, net=small_conv), IMAGE, (3, 3, 2, 2)),
     "AffineInjector-sigmoid": (AffineInjector(5, 2, net=small_mlp, scale=SigmoidScale()), VECTOR, (4, 2)),
     "Squeeze": (Squeeze(), (2, 2, 4, 2), None),
     "Squeeze-3": (Squeeze(3), (2, 1, 3, 6), None),
     "Split": (Split(4, net=small_conv), IMAGE, None),
+    "Split-gaussian": (Split(4, net=small_conv, scale=GaussianScale()), IMAGE, None),
     "Split-context": (Split(5, keep=1, context_channels=2, net=small_mlp), VECTOR, (4, 2)),
     "Sequential": (Sequential(ActNorm(4), AffineInjector(4, 2, net=small_conv), AffineCoupling(4, 2, net=small_conv)), IMAGE, (3, 2, 2, 2)),
     "Inverse": (Inverse(AffineCoupling(4, 2, net=small_conv)), IMAGE, (3, 2, 2, 2)),
