@@ -4,8 +4,8 @@ from pathlib import Path
 
 from vectors import CASES, of_topic
 
-# Topics whose code comes with the chapters on metrics and LUD-VAE, and cases inside used topics that go with them.
-LATER = {name for topic in ("divergences", "ludvae", "mmd", "akld", "metrics") for name in of_topic(topic)}
+# Topics whose code comes with the chapter on LUD-VAE, and cases inside used topics that go with them.
+LATER = {name for topic in ("divergences", "ludvae") for name in of_topic(topic)}
 LATER |= {"domain_leak"}
 
 

@@ -49,7 +49,9 @@ METRICS = MappingProxyType(
         for metric in (
             Metric("psnr", psnr, False, True, "dB", "RGB, range 1"),
             Metric("ssim", ssim, False, True, "", "RGB mean, 11x11 Gaussian window, population moments (BasicSR)"),
-            Metric("ssim-uniform", _ssim_uniform, False, True, "", "RGB mean, 7x7 window, sample moments (scikit-image)"),
+            Metric(
+                "ssim-uniform", _ssim_uniform, False, True, "", "RGB mean, 7x7 window, sample moments (scikit-image)"
+            ),
             Metric("lpips", lpips, True, True, "", "version 0.1, AlexNet"),
             Metric("niqe", niqe, True, False, "", "luma, BasicSR's pristine model"),
             Metric("brisque", brisque, True, False, "", "grey, LIVE's regression"),

@@ -84,7 +84,7 @@ def _check_file(path: Path) -> None:
     if not path.is_file():
         raise MissingWeights(
             f"LPIPS needs the file {path.name} (SHA-256 begins with {digits}). Download {address} and put it in "
-            f"{path.parent} (or in hub/checkpoints of a folder named by TORCH_HOME). nflib never downloads it by itself."
+            f"{path.parent} (or in hub/checkpoints of a folder named by TORCH_HOME). nflib never downloads it."
         )
     import hashlib
 

@@ -21,7 +21,9 @@ def normalised(grey: Tensor, border: str) -> Tensor:
         grey: (B, 1, H, W), 0..255.
         border: "replicate" the edge, or "constant" zeros beyond it.
     """
-    taps = torch.exp(-((torch.arange(SIZE, dtype=grey.dtype, device=grey.device) - SIZE // 2) ** 2) / (2 * DEVIATION**2))
+    taps = torch.exp(
+        -((torch.arange(SIZE, dtype=grey.dtype, device=grey.device) - SIZE // 2) ** 2) / (2 * DEVIATION**2)
+    )
     taps = taps / taps.sum()
 
     def mean(x: Tensor) -> Tensor:
