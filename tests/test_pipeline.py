@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from nflib import data, images, pipeline, units
+from nflib import data, images, metrics, pipeline, units
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
         return np.stack([np.full((photos, 3), 500.0), squares], 1)
 
     for _ in range(100):
-        centre, spread = pipeline._jackknife(sums(12, 0), sums(9, truth))
+        centre, spread = pipeline.noise._jackknife(sums(12, 0), sums(9, truth))
         hits += abs(centre[1] - truth) < spread[1]
     assert 89 <= hits <= 99  # binomial with 0.95: outside with probability 0.012
 
@@ -119,7 +119,7 @@ def test_jackknife_of_equal_photos_is_the_usual_standard_error():
     """Leaving out one of n equally large photos gives exactly the standard error of a mean of n."""
     rng = np.random.default_rng(1)
     x, y = (np.stack([np.full((n, 3), 7.0), rng.random((n, 3))], 1) for n in (5, 9))
-    _, spread = pipeline._jackknife(x, y)
+    _, spread = pipeline.noise._jackknife(x, y)
     parts = [v.var(0, ddof=1) / len(v) for v in (x[:, 1] / 7, y[:, 1] / 7)]
     from scipy.stats import t, ttest_ind
 
@@ -187,3 +187,110 @@ def test_nothing_to_learn_from(tmp_path):
     images.write(flat / "a.png", torch.full((3, 8, 8), 0.5))
     with pytest.raises(ValueError, match="flat: the clean photos have no detail at all in red"):
         pipeline.estimate_noise(flat, good)
+
+
+def pairs(tmp_path, n=3, sigma=(0.02, 0.02, 0.02)):
+    """Degraded and clean folders of n pairs that share their file names."""
+    clean, degraded = scenes(tmp_path / "truth", n, (0.0, 0.0, 0.0), 0), tmp_path / "judged"
+    degraded.mkdir()
+    generator = units.generator(1)
+    for i in range(n):
+        noise = torch.randn(3, 72, 84, generator=generator) * torch.tensor(sigma).view(3, 1, 1) * (i + 1)
+        images.write(degraded / f"{i}.png", (images.read(clean / f"{i}.png") + noise).clamp(0, 1), bits=16)
+    return degraded, clean
+
+
+def test_evaluate_scores_every_pair(tmp_path):
+    degraded, clean = pairs(tmp_path)
+    found = pipeline.evaluate(degraded, clean, ["psnr", "ssim-uniform", "piqe"])
+    assert list(found.scores) == ["0.png", "1.png", "2.png"] and found.metrics == ("psnr", "ssim-uniform", "piqe")
+    assert found.unpaired == ((), ()) and found.skipped == ()
+    by_hand = []
+    for i in range(3):
+        a, b = (images.read(folder / f"{i}.png").double().numpy() for folder in (degraded, clean))
+        by_hand.append(-10 * np.log10(np.mean((a - b) ** 2)))
+        assert found.scores[f"{i}.png"][0] == pytest.approx(by_hand[-1])
+        assert found.scores[f"{i}.png"][0] == pytest.approx(-20 * math.log10(0.02 * (i + 1)), abs=0.2)
+    assert found.mean("psnr") == pytest.approx(np.mean(by_hand))
+    assert found.deviation("psnr") == pytest.approx(np.std(by_hand, ddof=1))
+
+
+def test_evaluation_is_saved_with_its_settings(tmp_path):
+    degraded, clean = pairs(tmp_path)
+    images.write(degraded / "1.png", images.read(clean / "1.png"), bits=16)
+    found = pipeline.evaluate(degraded, clean, border=4)
+    found.save(tmp_path / "out.json")
+    saved = json.loads(
+        (tmp_path / "out.json").read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON")
+    )
+    assert saved["nflib"] and saved["border"] == 4 and saved["folders"] == [str(degraded), str(clean)]
+    assert saved["images"]["1.png"] == {"psnr": "inf", "ssim": pytest.approx(1)}
+    assert saved["metrics"]["psnr"]["mean"] == "inf" and saved["metrics"]["psnr"]["deviation"] is None
+    assert saved["metrics"]["ssim"]["mean"] == pytest.approx(found.column("ssim").mean())
+    assert saved["metrics"]["ssim"]["lower_is_better"] is False and "Gaussian" in saved["metrics"]["ssim"]["convention"]
+
+
+def test_evaluate_leaves_the_border_out(tmp_path):
+    degraded, clean = pairs(tmp_path, n=1)
+    framed = images.read(degraded / "0.png")
+    framed[:, :4] = 1
+    images.write(degraded / "0.png", framed, bits=16)
+    assert pipeline.evaluate(degraded, clean, ["psnr"], border=4).mean("psnr") > 33
+    assert pipeline.evaluate(degraded, clean, ["psnr"]).mean("psnr") < 25
+    assert pipeline.evaluate(degraded, clean, ["psnr"]).deviation("psnr") is None
+
+
+def test_evaluate_pairs_by_name_and_reports_the_rest(tmp_path):
+    degraded, clean = pairs(tmp_path)
+    whole = pipeline.evaluate(degraded, clean)
+    images.write(clean / "3.png", torch.zeros(3, 72, 84))
+    images.write(degraded / "x.png", torch.zeros(3, 72, 84))
+    images.write(clean / "small.png", torch.zeros(3, 30, 30))
+    images.write(degraded / "small.jpg", torch.zeros(3, 30, 31))  # another suffix is fine, another size is not
+    (degraded / "bad.png").write_text("no image")
+    images.write(clean / "bad.png", torch.zeros(3, 9, 9))
+    found = pipeline.evaluate(degraded, clean)
+    assert found.scores == whole.scores
+    assert found.unpaired == (("x.png",), ("3.png",))
+    assert len(found.skipped) == 2 and "bad.png: not an image" in found.skipped[0]
+    assert "small.jpg: 31x30 pixels, but its reference" in found.skipped[1] and "has 30x30" in found.skipped[1]
+
+
+def test_a_pair_that_one_metric_cannot_score_is_left_out_of_all(tmp_path):
+    degraded, _ = pairs(tmp_path)
+    images.write(degraded / "tiny.png", torch.rand(3, 9, 40))
+    found = pipeline.evaluate(degraded, None, ["piqe", "brisque"])
+    assert len(found.scores) == 3 and "tiny.png: BRISQUE needs at least 16x16 pixels, got 40x9" in found.skipped[0]
+    assert found.folders == (str(degraded), None) and found.unpaired == ((), ())
+
+
+def test_evaluate_names_what_is_wrong(tmp_path):
+    degraded, clean = pairs(tmp_path, n=1)
+    with pytest.raises(ValueError, match="metrics must be some of psnr, ssim, .*, got 'fid'"):
+        pipeline.evaluate(degraded, clean, ["psnr", "fid"])
+    with pytest.raises(ValueError, match="got none"):
+        pipeline.evaluate(degraded, clean, [])
+    with pytest.raises(ValueError, match="ssim compares with a reference: name a second folder"):
+        pipeline.evaluate(degraded, None, ["niqe", "ssim"])
+    with pytest.raises(ValueError, match="border must be at least 0, got -1"):
+        pipeline.evaluate(degraded, clean, border=-1)
+    with pytest.raises(ValueError, match="none of 1 images could be scored; the first: .*border must be"):
+        pipeline.evaluate(degraded, clean, border=36)
+    (clean / "0.png").rename(clean / "other.png")
+    with pytest.raises(ValueError, match="no file here has the name of one in"):
+        pipeline.evaluate(degraded, clean)
+    images.write(clean / "other.jpg", torch.zeros(3, 9, 9))
+    with pytest.raises(ValueError, match="other.jpg and other.png have the same name, expected one"):
+        pipeline.evaluate(degraded, clean)
+
+
+def test_missing_weights_end_the_evaluation(tmp_path, monkeypatch):
+    """They are no fault of an image."""
+    degraded, clean = pairs(tmp_path, n=1)
+
+    def missing(net="alex"):
+        raise metrics.MissingWeights("LPIPS needs the file")
+
+    monkeypatch.setattr("nflib.metrics.perceptual.lpips_network", missing)
+    with pytest.raises(metrics.MissingWeights, match="^LPIPS needs the file"):
+        pipeline.evaluate(degraded, clean, ["lpips"])

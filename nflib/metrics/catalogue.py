@@ -23,6 +23,7 @@ class Metric:
         lower_is_better: direction.
         needs_reference: whether it compares.
         unit: "dB", or "" for a pure number.
+        decimals: that are worth showing.
         convention: what has to be said beside a number, so that it can be compared.
     """
 
@@ -31,6 +32,7 @@ class Metric:
     lower_is_better: bool
     needs_reference: bool
     unit: str
+    decimals: int
     convention: str
 
     @property
@@ -47,15 +49,15 @@ METRICS = MappingProxyType(
     {
         metric.name: metric
         for metric in (
-            Metric("psnr", psnr, False, True, "dB", "RGB, range 1"),
-            Metric("ssim", ssim, False, True, "", "RGB mean, 11x11 Gaussian window, population moments (BasicSR)"),
+            Metric("psnr", psnr, False, True, "dB", 2, "RGB, range 1"),
+            Metric("ssim", ssim, False, True, "", 4, "RGB mean, 11x11 Gaussian window, population moments (BasicSR)"),
             Metric(
-                "ssim-uniform", _ssim_uniform, False, True, "", "RGB mean, 7x7 window, sample moments (scikit-image)"
+                "ssim-uniform", _ssim_uniform, False, True, "", 4, "RGB mean, 7x7 window, sample moments (scikit-image)"
             ),
-            Metric("lpips", lpips, True, True, "", "version 0.1, AlexNet"),
-            Metric("niqe", niqe, True, False, "", "luma, BasicSR's pristine model"),
-            Metric("brisque", brisque, True, False, "", "grey, LIVE's regression"),
-            Metric("piqe", piqe, True, False, "", "grey, MATLAB's rules"),
+            Metric("lpips", lpips, True, True, "", 4, "version 0.1, AlexNet"),
+            Metric("niqe", niqe, True, False, "", 2, "luma, BasicSR's pristine model"),
+            Metric("brisque", brisque, True, False, "", 2, "grey, LIVE's regression"),
+            Metric("piqe", piqe, True, False, "", 2, "grey, MATLAB's rules"),
         )
     }
 )

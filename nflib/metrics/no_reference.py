@@ -49,7 +49,8 @@ def niqe(images: Tensor) -> Tensor:
     rows, columns = (n // NIQE_BLOCK for n in images.shape[-2:])
     if rows * columns < 2:
         raise ValueError(
-            f"NIQE needs at least two blocks of {NIQE_BLOCK}x{NIQE_BLOCK} pixels, got {images.shape[-1]}x{images.shape[-2]}"
+            f"NIQE needs at least two blocks of {NIQE_BLOCK}x{NIQE_BLOCK} pixels, "
+            f"got {images.shape[-1]}x{images.shape[-2]}"
         )
     images = (luma(images) * 255).round()[..., : NIQE_BLOCK * rows, : NIQE_BLOCK * columns]
     features = []

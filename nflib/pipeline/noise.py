@@ -1,73 +1,20 @@
-"""Whole jobs on folders of images: plain functions, called by the command line and usable without it."""
+"""The noise level of a folder of photos from another folder of clean ones, without pairs."""
 
 from __future__ import annotations
 
-import json
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from . import data, gaussian, units
-from .images import list_images, read, write
-from .images.files import write_bytes
+from .. import data, gaussian, units
+from ..images import list_images, read
+from .records import write_json
 
-DEGRADATIONS = {"ntire": data.degrade_ntire, "aim": data.degrade_aim, "camera": data.degrade_camera, "none": None}
 CHANNELS = ("red", "green", "blue")
 # The jackknife leaves out one group of photos at a time; this many groups are enough for a standard error.
 GROUPS = 20
-
-
-def write_photos(out: str | Path, degradation: str = "ntire", seed: int = 0) -> list[Path]:
-    """Write the bundled photos as a small unpaired data set, to try everything on folders.
-
-    ``out/clean`` and ``out/degraded`` hold different scenes; ``out/validation/clean`` and ``out/validation/degraded``
-    hold pairs. ``out/photos.json`` says how they were made and who took the photos. A job that was interrupted goes on
-    where it stopped: files that are there are whole and are kept, and every photo has its own random numbers.
-
-    Args:
-        out: a folder that does not exist, is empty, or was written by this function with the same settings.
-        degradation: "ntire", "aim", "camera", or "none".
-        seed: of the noise.
-
-    Returns:
-        The files that were written now.
-    """
-    if degradation not in DEGRADATIONS:
-        raise ValueError(f"degradation must be one of {', '.join(DEGRADATIONS)}, got {degradation!r}")
-    out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out}: is a file, expected a folder")
-    settings = {"degradation": degradation, "seed": seed}
-    record = out / "photos.json"
-    if record.is_file():
-        found = _read_json(record)
-        found = {key: found.get(key) for key in settings}
-        if found != settings:
-            raise ValueError(f"{out}: was made with {found}, now asked for {settings}; choose another folder")
-    elif out.is_dir() and any(out.iterdir()):
-        raise ValueError(f"{out}: is not empty and was not made by this command; choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    _write_json(record, {**settings, "photos": [photo.attribution for photo in data.PHOTOS]})
-    for folder in ("clean", "degraded", "validation/clean", "validation/degraded"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-
-    written = []
-    for photo in units.progress(data.PHOTOS, "photos"):
-        place = out / "validation" if photo.role == "validation" else out
-        for kind in ("clean", "degraded") if photo.role == "validation" else (photo.role,):
-            file = place / kind / f"{photo.name}.png"
-            if file.is_file():
-                continue
-            image = photo.load()
-            degrade = DEGRADATIONS[degradation]
-            if kind == "degraded" and degrade is not None:
-                image = degrade(image, generator=units.generator(zlib.crc32(f"{seed} {photo.name}".encode())))
-            write(file, image)
-            written.append(file)
-    return written
 
 
 class ChannelNoise(NamedTuple):
@@ -110,7 +57,7 @@ class NoiseEstimate:
     def save(self, path: str | Path) -> None:
         """Write as JSON."""
         channels = {name: noise._asdict() for name, noise in self.channels.items()}
-        _write_json(
+        write_json(
             Path(path),
             {
                 "unit": "image range [0, 1]",
@@ -193,17 +140,3 @@ def _jackknife(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray | N
     parts = sum(s**2 / f for s, f in zip(squares, freedom))
     welch = np.divide(total**2, parts, out=np.full(3, float(sum(freedom))), where=parts > 0)
     return centre, t.ppf(0.975, welch) * np.sqrt(total)
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{path}: expected a JSON object, got {type(found).__name__}")
-    return found
-
-
-def _write_json(path: Path, content: dict) -> None:
-    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())

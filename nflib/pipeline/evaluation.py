@@ -1,0 +1,156 @@
+"""Scores of the images in a folder, against those of another or without a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__, metrics, units
+from ..images import list_images, read
+from .records import write_json
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What :func:`evaluate` found.
+
+    Attributes:
+        metrics: names of the metrics.
+        scores: file name -> one number for each metric.
+        folders: as they were named, the second None where nothing was compared.
+        border: pixels that were left out on every side.
+        skipped: one line for each pair that could not be scored.
+        unpaired: files of the first and of the second folder without a partner.
+    """
+
+    metrics: tuple[str, ...]
+    scores: dict[str, tuple[float, ...]]
+    folders: tuple[str, str | None]
+    border: int
+    skipped: tuple[str, ...]
+    unpaired: tuple[tuple[str, ...], tuple[str, ...]]
+
+    def column(self, name: str) -> np.ndarray:
+        """All scores of a metric."""
+        position = self.metrics.index(name)
+        return np.array([scores[position] for scores in self.scores.values()])
+
+    def mean(self, name: str) -> float:
+        """Over images; infinite where an image equals its reference and the metric is PSNR."""
+        return float(self.column(name).mean())
+
+    def deviation(self, name: str) -> float | None:
+        """Standard deviation between images (n - 1); None for one image, or where a score is infinite."""
+        column = self.column(name)
+        return float(column.std(ddof=1)) if len(column) > 1 and np.isfinite(column).all() else None
+
+    def save(self, path: str | Path) -> None:
+        """Write as JSON. An infinite score is written as the text "inf", since JSON has no such number."""
+        described = {}
+        for name in self.metrics:
+            metric = metrics.METRICS[name]
+            described[name] = {
+                "mean": _json_number(self.mean(name)),
+                "deviation": self.deviation(name),
+                "lower_is_better": metric.lower_is_better,
+                "unit": metric.unit,
+                "convention": metric.convention,
+            }
+        images = {
+            file: {name: _json_number(score) for name, score in zip(self.metrics, scores)}
+            for file, scores in self.scores.items()
+        }
+        write_json(
+            Path(path),
+            {
+                "nflib": __version__,
+                "folders": list(self.folders),
+                "border": self.border,
+                "metrics": described,
+                "images": images,
+                "skipped": list(self.skipped),
+                "unpaired": [list(names) for names in self.unpaired],
+            },
+        )
+
+
+def evaluate(
+    images: str | Path,
+    reference: str | Path | None = None,
+    names: Sequence[str] = ("psnr", "ssim"),
+    border: int = 0,
+) -> Evaluation:
+    """Score the images of a folder, against those of the same name (suffix aside) in another.
+
+    All means are over the same images: a pair that one metric cannot score is skipped and listed.
+
+    Args:
+        images: the folder to be judged.
+        reference: the folder with the truth; not needed if no metric compares.
+        names: of metrics, keys of :data:`nflib.metrics.METRICS`.
+        border: pixels to leave out on every side.
+    """
+    unknown = [name for name in names if name not in metrics.METRICS]
+    if unknown or not names:
+        raise ValueError(
+            f"metrics must be some of {', '.join(metrics.METRICS)}, got {', '.join(map(repr, unknown)) or 'none'}"
+        )
+    chosen = [metrics.METRICS[name] for name in dict.fromkeys(names)]
+    comparing = [metric.name for metric in chosen if metric.needs_reference]
+    if comparing and reference is None:
+        raise ValueError(f"{comparing[0]} compares with a reference: name a second folder")
+    if border < 0:
+        raise ValueError(f"border must be at least 0, got {border}")
+    found = _by_stem(images)
+    truth = _by_stem(reference) if comparing else {stem: None for stem in found}
+    paired = [stem for stem in found if stem in truth]
+    if not paired:
+        raise ValueError(f"{images}: no file here has the name of one in {reference}")
+    scores, skipped = {}, []
+    for stem in units.progress(paired, "images"):
+        try:
+            scores[found[stem].name] = _scores(found[stem], truth[stem], chosen, border)
+        except metrics.MissingWeights:
+            raise
+        except ValueError as error:
+            skipped.append(str(error))
+    if not scores:
+        raise ValueError(f"{images}: none of {len(paired)} images could be scored; the first: {skipped[0]}")
+    unpaired = tuple(tuple(a[stem].name for stem in a if stem not in b) for a, b in ((found, truth), (truth, found)))
+    folders = str(images), str(reference) if comparing else None
+    return Evaluation(tuple(metric.name for metric in chosen), scores, folders, border, tuple(skipped), unpaired)
+
+
+def _by_stem(folder: str | Path) -> dict[str, Path]:
+    """Name without suffix -> image file."""
+    files: dict[str, Path] = {}
+    for file in list_images(folder):
+        if file.stem in files:
+            raise ValueError(f"{folder}: {files[file.stem].name} and {file.name} have the same name, expected one")
+        files[file.stem] = file
+    return files
+
+
+def _scores(file: Path, truth: Path | None, chosen, border: int) -> tuple[float, ...]:
+    image = read(file)[None]
+    reference = None if truth is None else read(truth)[None]
+    if reference is not None and reference.shape != image.shape:
+        size, other = (f"{x.shape[-1]}x{x.shape[-2]}" for x in (image, reference))
+        raise ValueError(f"{file}: {size} pixels, but its reference {truth} has {other}")
+    try:
+        image, reference = (x if x is None else metrics.crop_border(x, border) for x in (image, reference))
+        return tuple(
+            (metric.function(image, reference) if metric.needs_reference else metric.function(image)).item()
+            for metric in chosen
+        )
+    except metrics.MissingWeights:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def _json_number(value: float) -> float | str:
+    return value if np.isfinite(value) else str(value)
