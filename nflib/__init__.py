@@ -10,10 +10,10 @@ import importlib
 from ._version import __version__
 
 _SUBMODULES = {
-    "bases", "couplings", "data", "flow", "gaussian", "images", "metrics",
+    "bases", "checkpoints", "couplings", "data", "flow", "gaussian", "images", "latents", "metrics", "models",
     "pipeline", "plots", "testing", "transforms", "units", "widgets",
 }
-_FUNCTIONS = {"device": "units", "generator": "units", "progress": "units"}
+_FUNCTIONS = {"device": "units", "generator": "units", "load": "checkpoints", "progress": "units"}
 
 __all__ = ["__version__", *sorted(_SUBMODULES), *sorted(_FUNCTIONS)]
 
