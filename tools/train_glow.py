@@ -1,0 +1,154 @@
+"""Train the small Glow that comes with the package: 32 x 32 patches of the bundled photos, one thread of a CPU. Run in the environment.
+
+Writes ``glow_patches.safetensors`` and, beside it, the curve and the provenance as ``glow_patches.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import datetime
+import json
+import math
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import nflib
+from nflib.checkpoints import save
+from nflib.data import patches, photos
+from nflib.flow import Dequantize
+from nflib.models.glow import Glow, GlowConfig
+from nflib.transforms import InvertibleConv1x1
+from nflib.units import bits_per_dim
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = GlowConfig(levels=3, steps=8, hidden=48)
+SIZE, BATCH, SEED = 32, 32, 0
+RATE, WARM_UP, CLIP, AVERAGE = 1e-3, 100, 10.0, 0.998
+EVERY, SAVE_EVERY = 100, 500  # steps
+DIMS = CONFIG.channels * SIZE * SIZE
+
+
+@torch.no_grad()
+def whitened_start(model: Glow, batch: Tensor) -> None:
+    """Initialise every ActNorm, and set the first mixing of each level to the matrix that whitens its channels, largest variance first.
+
+    The other mixings start as the identity. So a split first gives off the directions in which patches vary least.
+    """
+    model.train()
+    for level in model.flow.transform.levels:
+        mixings = [layer for layer in level.transforms if isinstance(layer, InvertibleConv1x1)]
+        for mixing in mixings[1:]:
+            mixing.set_weight(torch.eye(len(mixing.sign)))
+        for layer in level.transforms:
+            if layer is mixings[0]:
+                variances, axes = torch.linalg.eigh(batch.transpose(0, 1).flatten(1).double().cov())
+                layer.set_weight((axes / variances.sqrt()).T.flip(0))
+            batch, _ = layer(batch)
+        batch = batch[0] if isinstance(batch, tuple) else batch
+
+
+def bits(model: Glow, values: Tensor) -> float:
+    """Mean bits per dimension of dequantised patches."""
+    with torch.no_grad():
+        nll = torch.cat([model.eval().nll(part) for part in values.split(250)])
+    return bits_per_dim(nll.double().mean().item(), DIMS, Dequantize().bins)
+
+
+def held(role_photos: dict[str, Tensor], n: int) -> Tensor:
+    """The same dequantised patches whenever they are asked for."""
+    seed = nflib.generator(SEED + 1)
+    return Dequantize()(patches(role_photos, SIZE, n, seed), seed)
+
+
+def learning_rate(step: int, steps: int) -> float:
+    """Factor of the rate: a linear start, then half a cosine down to zero."""
+    return min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def train(steps: int, out: Path) -> None:
+    """The whole run; what is on disk is always a complete model with its curve."""
+    torch.manual_seed(SEED)
+    training, validation = {**photos("clean"), **photos("degraded")}, photos("validation")
+    seen, unseen = held(training, 300), held(validation, 300)
+    generator, dequantise = nflib.generator(SEED), Dequantize()
+
+    def draw(n: int) -> Tensor:
+        return dequantise(patches(training, SIZE, n, generator), generator)
+
+    model = Glow(CONFIG)
+    whitened_start(model, draw(1000))
+    average = copy.deepcopy(model)
+    optimiser = torch.optim.Adam(model.parameters(), lr=RATE)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate(step, steps))
+    curve = {"step": [], "batch": [], "training": [], "validation": []}
+    started, recent = time.perf_counter(), []
+    for step in range(steps + 1):
+        if step % EVERY == 0 or step == steps:
+            row = (step, sum(recent) / max(1, len(recent)) or None, bits(average, seen), bits(average, unseen))
+            for name, value in zip(curve, row):
+                curve[name].append(value if name == "step" or value is None else round(value, 4))
+            print(f"{time.perf_counter() - started:6.0f} s", *(f"{name} {values[-1]}" for name, values in curve.items()), flush=True)
+            recent = []
+        if step == steps or step and step % SAVE_EVERY == 0:
+            done = {"steps": step, "steps planned": steps, "seconds": round(time.perf_counter() - started)}
+            write(average, curve, done, out, training, validation)
+        if step == steps:
+            break
+        loss = bits_per_dim(model.train().nll(draw(BATCH)).mean(), DIMS, dequantise.bins)
+        if not math.isfinite(loss.item()):
+            raise RuntimeError(f"loss {loss.item()} at step {step}")
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        optimiser.step()
+        schedule.step()
+        recent.append(loss.item())
+        follow(average, model, min(AVERAGE, (step + 1) / (step + 10)))
+
+
+@torch.no_grad()
+def follow(average: Glow, model: Glow, decay: float) -> None:
+    """One step of the exponential average of the weights; a short memory at first."""
+    for slow, fast in zip(average.parameters(), model.parameters()):
+        slow.lerp_(fast, 1 - decay)
+
+
+def write(model: Glow, curve: dict, done: dict, out: Path, training: dict[str, Tensor], validation: dict[str, Tensor]) -> None:
+    """The model and its JSON, each under a temporary name first."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    notes = {
+        "what": f"unconditional Glow on {SIZE} x {SIZE} colour patches, values (k + U)/256",
+        "training photos": list(training),
+        "validation photos": list(validation),
+        "training bits/dim": round(bits(model, held(training, 2000)), 4),
+        "validation bits/dim": round(bits(model, held(validation, 2000)), 4),
+        "device": f"CPU ({platform.machine()}), {torch.get_num_threads()} thread",
+        "seed": SEED,
+        "batch": BATCH,
+        **done,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "date": datetime.date.today().isoformat(),
+        "commit": commit,
+        "torch": torch.__version__,
+    }
+    save(model, out / "glow_patches.safetensors", notes)
+    part = out / f".glow_patches.{os.getpid()}.part"
+    part.write_text(json.dumps({**notes, "curve": curve}, indent=1) + "\n", encoding="utf-8")
+    part.replace(out / "glow_patches.json")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--out", type=Path, default=ROOT / "nflib" / "weights")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.out.mkdir(parents=True, exist_ok=True)
+    train(options.steps, options.out)
