@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from types import ModuleType
 
@@ -43,3 +44,13 @@ def import_lpips() -> ModuleType:
         return importlib.import_module("lpips")
     except ModuleNotFoundError as error:
         raise ValueError(f'LPIPS needs the package {error.name}: pip install "nflib[metrics]"') from error
+
+
+def import_lightning() -> ModuleType:
+    """Import pytorch_lightning, which tries torchvision on its way. It is in the extra ``nflib[train]``."""
+    if importlib.util.find_spec("torchvision") is not None:
+        import_torchvision()
+    try:
+        return importlib.import_module("pytorch_lightning")
+    except ModuleNotFoundError as error:
+        raise ValueError(f'training needs the package {error.name}: pip install "nflib[train]"') from error

@@ -1,6 +1,7 @@
 """Photos that come with the dependencies, patches of them, and degradations whose truth is known."""
 
 from .degradations import AIM, NTIRE, Camera, White, degrade_aim, degrade_camera, degrade_ntire, degrade_white
+from .folders import ImageCrops, SuperResolutionImages
 from .photos import PHOTOS, Photo, photos
 from .sampling import high_pass, patches
 
@@ -9,7 +10,9 @@ __all__ = [
     "NTIRE",
     "PHOTOS",
     "Camera",
+    "ImageCrops",
     "Photo",
+    "SuperResolutionImages",
     "White",
     "degrade_aim",
     "degrade_camera",

@@ -1,0 +1,160 @@
+"""Training crops from folders of photos of any size and format. What crop a number stands for never changes."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..images import as_images, list_images, read, resize
+
+# Decoded photos are kept while they fit into this many bytes; a large data set is read again each time.
+KEEP_BYTES = 2**31
+
+
+def numbered_generator(*numbers: int) -> torch.Generator:
+    """A generator that depends on these numbers only, such as (seed, step): what resumes exactly must not depend on history."""
+    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+
+
+class ImageCrops(Dataset):
+    """Random square crops, flipped left to right half of the time, rounded to 8 bits.
+
+    ``crops[index]`` for any ``index >= 0`` is a (3, crop, crop) float32 tensor in [0, 1] that depends on the seed and the
+    index alone. Every photo is used once before any is used again. Photos that are too small or cannot be read are skipped;
+    ``skipped`` has one line for each. One that turns out broken when its pixels are wanted is logged once and stood in for.
+
+    Args:
+        source: a folder, or images (3, H, W) in [0, 1].
+        crop: side in pixels.
+        seed: of places, flips and order.
+
+    Raises:
+        ValueError: nothing is left.
+    """
+
+    def __init__(self, source: str | os.PathLike | Sequence[Tensor], crop: int, seed: int = 0):
+        if crop < 1:
+            raise ValueError(f"crop must be at least 1, got {crop}")
+        self.crop, self.seed, self.skipped = crop, seed, []
+        self._kept: dict[int, Tensor] = {}
+        self._broken: set[int] = set()
+        is_folder = isinstance(source, (str, os.PathLike))
+        found = list_images(source) if is_folder else list(source)
+        self.photos = [photo for i, photo in enumerate(found) if self._usable(photo, photo if is_folder else f"image {i}")]
+        if not self.photos:
+            first = f"; the first: {self.skipped[0]}" if self.skipped else ""
+            raise ValueError(f"{source if is_folder else 'source'}: none of {len(found)} images can be used{first}")
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> Tensor:
+        generator = numbered_generator(self.seed, 1, index)
+        pixels = self._pixels(self._chosen(index))
+        top, left = self._corner(pixels.shape, generator)
+        flip = bool(torch.rand((), generator=generator) < 0.5)
+        return self._finished(pixels, top, left, flip)
+
+    def _corner(self, shape, generator: torch.Generator) -> tuple[int, int]:
+        return tuple(int(torch.randint(side - self.crop + 1, (), generator=generator)) for side in shape[1:])
+
+    def _finished(self, pixels: Tensor, top: int, left: int, flip: bool) -> Tensor:
+        piece = pixels[:, top : top + self.crop, left : left + self.crop].float() / 255
+        return piece.flip(-1) if flip else piece
+
+    def _chosen(self, index: int) -> int:
+        round_, place = divmod(index, len(self.photos))
+        return int(torch.randperm(len(self.photos), generator=numbered_generator(self.seed, 0, round_))[place])
+
+    def _pixels(self, photo: int) -> Tensor:
+        """(3, H, W), uint8, of the photo or of the next one that can be read."""
+        for i in range(len(self.photos)):
+            number = (photo + i) % len(self.photos)
+            if number in self._kept:
+                return self._kept[number]
+            if number in self._broken:
+                continue
+            try:
+                pixels = self._read(self.photos[number])
+            except ValueError as error:
+                self._broken.add(number)
+                logging.getLogger(__name__).warning("skipped %s", error)
+                continue
+            if sum(kept.numel() for kept in self._kept.values()) + pixels.numel() <= KEEP_BYTES:
+                self._kept[number] = pixels
+            return pixels
+        raise ValueError(f"none of {len(self.photos)} images can be read any more; the first: {self.photos[0]}")
+
+    def _read(self, photo: Path | Tensor) -> Tensor:
+        image = as_images(photo)[0] if isinstance(photo, Tensor) else read(photo)
+        if min(image.shape[1:]) < self.crop:
+            raise ValueError(f"{photo}: {image.shape[2]}x{image.shape[1]} pixels, expected at least {self.crop}x{self.crop}")
+        return (image * 255).round().to(torch.uint8)
+
+    def _usable(self, photo: Path | Tensor, name) -> bool:
+        try:
+            height, width = photo.shape[-2:] if isinstance(photo, Tensor) else _size(photo)
+        except ValueError as error:
+            self.skipped.append(str(error))
+            return False
+        if min(height, width) < self.crop:
+            self.skipped.append(f"{name}: {width}x{height} pixels, expected at least {self.crop}x{self.crop}")
+            return False
+        return True
+
+
+class SuperResolutionImages(ImageCrops):
+    """Pairs ``(hr, lr)`` of aligned crops, (3, crop, crop) and (3, crop/scale, crop/scale), both of 8 bits in [0, 1].
+
+    The low-resolution crop is cut from the low-resolution version of the whole photo (:func:`nflib.images.resize`, rounded to
+    8 bits, as the papers do), so its border knows what is beyond it. Corners lie on the low-resolution grid.
+
+    Args:
+        source: a folder, or images (3, H, W) in [0, 1].
+        scale: by how much the high resolution is higher.
+        crop: side of the high-resolution crop in pixels, a multiple of the scale.
+        seed: of places, flips and order.
+    """
+
+    REACH = 4  # low-resolution pixels around the crop that the bicubic kernel may see (it needs two)
+
+    def __init__(self, source, scale: int, crop: int, seed: int = 0):
+        if scale < 1 or crop % scale:
+            raise ValueError(f"crop must be a multiple of the scale, got crop {crop} and scale {scale}")
+        self.scale = scale
+        super().__init__(source, crop, seed)
+
+    def _corner(self, shape, generator):
+        places = [side // self.scale - self.crop // self.scale + 1 for side in shape[1:]]
+        return tuple(self.scale * int(torch.randint(n, (), generator=generator)) for n in places)
+
+    def _finished(self, pixels, top, left, flip):
+        side, reach = self.crop // self.scale, self.REACH * self.scale
+        # the photo ends at the last whole low-resolution pixel
+        height, width = (n // self.scale * self.scale for n in pixels.shape[1:])
+        above, before = max(top - reach, 0), max(left - reach, 0)
+        below, after = min(top + self.crop + reach, height), min(left + self.crop + reach, width)
+        window = pixels[:, above:below, before:after].float() / 255
+        small = (resize(window, 1 / self.scale).clamp(0, 1) * 255).round() / 255
+        y, x = (top - above) // self.scale, (left - before) // self.scale
+        lr = small[:, y : y + side, x : x + side]
+        return super()._finished(pixels, top, left, flip), lr.flip(-1) if flip else lr
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Height and width, from the header where Pillow can read it."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+        return height, width
+    except Exception:  # whatever is wrong, or strange: the real reader knows, and says so
+        return tuple(read(path).shape[1:])

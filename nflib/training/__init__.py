@@ -1,0 +1,6 @@
+"""Training on PyTorch Lightning: one function :func:`fit`, and one small task per kind of model."""
+
+from .fit import fit
+from .tasks import GlowTask, RRDBTask, Recipe, SRFlowTask, Task
+
+__all__ = ["GlowTask", "RRDBTask", "Recipe", "SRFlowTask", "Task", "fit"]

@@ -1,0 +1,30 @@
+"""Sizes of models by name, for the command line."""
+
+from __future__ import annotations
+
+from ..models import GlowConfig, RRDBConfig, SRFlowConfig
+
+# "small" trains on a laptop; "df2k" has the size of the published models.
+SIZES = ("small", "df2k")
+
+
+def rrdb_config(size: str, scale: int) -> RRDBConfig:
+    return RRDBConfig(scale, channels=32, growth=16, blocks=4) if _known(size) == "small" else RRDBConfig(scale)
+
+
+def srflow_config(size: str, scale: int) -> SRFlowConfig:
+    levels = max(3, scale.bit_length())
+    encoder = rrdb_config(size, scale)
+    if size == "small":
+        return SRFlowConfig(encoder, taps=(1, 3), levels=levels, steps=4, transitions=1, hidden=32)
+    return SRFlowConfig(encoder, levels=levels)
+
+
+def glow_config(size: str) -> GlowConfig:
+    return GlowConfig(levels=3, steps=4, hidden=32) if _known(size) == "small" else GlowConfig(levels=3, steps=32, hidden=512)
+
+
+def _known(size: str) -> str:
+    if size not in SIZES:
+        raise ValueError(f"size must be one of {', '.join(SIZES)}, got {size!r}")
+    return size

@@ -1,0 +1,200 @@
+"""What is trained and by which loss: one small LightningModule per kind of model."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .._compat import import_lightning
+from ..data.folders import numbered_generator
+from ..flow import Dequantize
+from ..units import bits_per_dim
+from .averaging import Average
+from .guard import blame
+from .state import frozen, random_states, restore_random_states
+
+LightningModule = import_lightning().LightningModule
+# A state that leads to trouble this often is not good after all.
+MOST_ROLLBACKS = 5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        steps: optimiser steps.
+        batch: crops per step.
+        lr: learning rate of Adam at the start.
+        betas: of Adam.
+        milestones: shares of the steps after which the learning rate is halved.
+        clip: largest norm of the gradient; a longer one is shortened.
+        average: decay of the moving average of the weights.
+        every: steps between validations; then the state is kept, in memory and on disk.
+    """
+
+    steps: int = 200_000
+    batch: int = 12
+    lr: float = 2.5e-4
+    betas: tuple[float, float] = (0.9, 0.99)
+    milestones: tuple[float, ...] = (0.5, 0.75, 0.9, 0.95)
+    clip: float = 5.0
+    average: float = 0.999
+    every: int = 500
+
+    def __post_init__(self):
+        if min(self.steps, self.batch, self.every) < 1:
+            raise ValueError(f"steps, batch and every must be at least 1, got {self.steps}, {self.batch}, {self.every}")
+        if not self.lr > 0 or not self.clip > 0 or not 0 <= self.average < 1:
+            raise ValueError(f"lr and clip must be positive and average in [0, 1), got {self.lr}, {self.clip}, {self.average}")
+
+    def lr_at(self, step: int) -> float:
+        """The learning rate of a step, the first being 0 (the step at a milestone already has the halved one)."""
+        return self.lr * 0.5 ** sum(step >= share * self.steps for share in self.milestones)
+
+
+class Task(LightningModule):
+    """A model and its loss. A subclass says what ``loss`` is, in which unit, and the recipe it starts from.
+
+    Args:
+        model: of :mod:`nflib.models`.
+    """
+
+    recipe = Recipe()
+    unit = ""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.automatic_optimization = False  # the guard stands between the gradient and the step
+        self.model = model
+
+    def loss(self, model: nn.Module, batch, generator: torch.Generator) -> Tensor:
+        """Mean loss of a batch, a scalar. Whatever is random comes from the generator."""
+        raise NotImplementedError
+
+    # What follows is called by fit and by Lightning.
+
+    def begin(self, recipe: Recipe, seed: int, batch) -> None:
+        """Get ready to train: lets layers set themselves from the first batch (ActNorm), and starts the average."""
+        self.recipe, self.seed = recipe, seed
+        self.step, self.best, self.rollbacks, self.last = 0, None, 0, {}
+        self.model.train()
+        with torch.no_grad():
+            self.loss(self.model, batch, numbered_generator(seed, 0))
+        self._average = Average(self.model, recipe.average)
+        self._optimiser = torch.optim.Adam(self.model.parameters(), recipe.lr, recipe.betas)
+
+    def configure_optimizers(self):
+        return self._optimiser
+
+    def on_fit_start(self):
+        self._average.model.to(self.device)
+
+    def training_step(self, batch, _):
+        self.model.train()
+        optimiser = self.optimizers()
+        for group in optimiser.param_groups:
+            group["lr"] = self.recipe.lr_at(self.step)
+        optimiser.zero_grad()
+        loss = self.loss(self.model, batch, numbered_generator(self.seed, self.step))
+        self.manual_backward(loss)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        self.last = {"loss": loss.item(), "gradient_norm": norm.item()}
+        if torch.isfinite(loss) and torch.isfinite(norm):
+            optimiser.step()
+            self._average.update(self.model)
+        else:
+            self._roll_back(batch)
+        self.step += 1
+
+    def score(self, batches) -> float:
+        """Mean loss of the averaged weights over batches, always with the same noise."""
+        with torch.no_grad():
+            losses = [
+                self.loss(self._average.model, self.transfer_batch_to_device(batch, self.device, 0), numbered_generator(self.seed, 0, i))
+                for i, batch in enumerate(batches)
+            ]
+        return torch.stack(losses).mean().item()
+
+    @property
+    def averaged(self) -> nn.Module:
+        """The model with averaged weights, in evaluation mode."""
+        return self._average.model
+
+    def keep(self) -> dict:
+        """The state as it is now, to which a later rollback returns."""
+        self.rollbacks = 0
+        self._good = frozen({
+            "step": self.step, "best": self.best, "model": self.model.state_dict(), "average": self._average.state_dict(),
+            "optimiser": self._optimiser.state_dict(), "random": random_states(),
+        })
+        return self._good
+
+    def restore(self, state: dict) -> None:
+        """Become what :meth:`keep` returned, random states excepted."""
+        self.step, self.best = state["step"], state["best"]
+        self._good = state
+        self._return_to_good()
+
+    def _return_to_good(self) -> None:
+        self.model.load_state_dict(self._good["model"])
+        self._average.load_state_dict(self._good["average"])
+        # a copy: the optimiser would go on in the tensors it is given
+        self._optimiser.load_state_dict(frozen(self._good["optimiser"]))
+
+    def _roll_back(self, batch) -> None:
+        states = random_states()
+        reason = blame(self.model, batch, lambda: self.loss(self.model, batch, numbered_generator(self.seed, self.step)))
+        restore_random_states(states)
+        self.rollbacks += 1
+        if self.rollbacks > MOST_ROLLBACKS:
+            raise ValueError(
+                f"training stopped at step {self.step}: values are not finite again and again, {self.rollbacks} times since step "
+                f"{self._good['step']}. Here {reason}. The last good state is kept; try a smaller learning rate than {self.recipe.lr:g}."
+            )
+        logging.getLogger(__name__).warning("step %d: %s; back to the weights of step %d", self.step, reason, self._good["step"])
+        self._return_to_good()
+
+
+class SRFlowTask(Task):
+    """Bits per dimension of 8-bit photos given their low-resolution version (SRFlow, eq. 4). Batches are (hr, lr)."""
+
+    unit = "bits/dim"
+
+    def __init__(self, model: nn.Module):
+        super().__init__(model)
+        self.dequantize = Dequantize()
+
+    def loss(self, model, batch, generator):
+        hr, lr = batch
+        nll = model.nll(self.dequantize(hr, generator), lr)
+        return bits_per_dim(nll, hr[0].numel(), self.dequantize.bins).mean()
+
+
+class GlowTask(Task):
+    """Bits per dimension of 8-bit photos. Batches are (B, 3, H, W)."""
+
+    recipe = Recipe(lr=5e-4, batch=16)
+    unit = "bits/dim"
+
+    def __init__(self, model: nn.Module):
+        super().__init__(model)
+        self.dequantize = Dequantize()
+
+    def loss(self, model, batch, generator):
+        nll = model.nll(self.dequantize(batch, generator))
+        return bits_per_dim(nll, batch[0].numel(), self.dequantize.bins).mean()
+
+
+class RRDBTask(Task):
+    """Mean absolute error of the super-resolved photo, the pre-training of the encoder (ESRGAN). Batches are (hr, lr)."""
+
+    recipe = Recipe(lr=2e-4, batch=16)
+    unit = "mean absolute error"
+
+    def loss(self, model, batch, generator):
+        hr, lr = batch
+        return (model(lr) - hr).abs().mean()

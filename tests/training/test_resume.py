@@ -1,0 +1,136 @@
+"""Killed at any moment and resumed, a training ends with the weights it would have had."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+from safetensors.torch import load_file
+
+from nflib.training.state import random_states
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    file = tiny.train(tmp_path_factory.mktemp("whole") / "run")
+    torch.set_num_threads(threads)
+    return file
+
+
+def rows(folder):
+    path = folder / "metrics.csv"
+    return path.read_text().splitlines()[1:] if path.exists() else []
+
+
+def train_until_killed(folder, is_time):
+    """In a process of its own, ended by SIGKILL when is_time() first holds."""
+    child = subprocess.Popen([sys.executable, tiny.__file__, str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        while not is_time():
+            assert child.poll() is None, f"ended before it was killed: {child.stderr.read().decode()[-2000:]}"
+            time.sleep(0.002)
+    finally:
+        child.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+        child.communicate()
+    assert not (folder / "model.safetensors").exists()
+
+
+def equal_files(one: Path, other: Path):
+    a, b = load_file(one), load_file(other)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("moment", ["before the first state", "between two states"])
+def test_killed_and_resumed_ends_with_the_same_weights(uninterrupted, tmp_path, moment):
+    folder = tmp_path / "run"
+    if moment == "before the first state":
+        train_until_killed(folder, lambda: (folder / "metrics.csv").exists())
+        assert not (folder / "last.state").exists()
+    else:
+        train_until_killed(folder, lambda: (folder / "last.state").exists())
+        assert torch.load(folder / "last.state", weights_only=True)["step"] < tiny.RECIPE.steps
+    file = tiny.train(folder, resume=True)
+    assert equal_files(file, uninterrupted)
+    assert equal_files(folder / "best.safetensors", uninterrupted.parent / "best.safetensors")
+    steps = [int(row.split(",")[0]) for row in rows(folder)]
+    assert steps == [int(row.split(",")[0]) for row in rows(uninterrupted.parent)] == sorted(set(steps))
+    assert not list(folder.glob(".*"))
+
+
+def test_killed_while_it_writes(uninterrupted, tmp_path, monkeypatch):
+    """The state file is whole at any moment: dying just before the rename leaves the older one."""
+    folder = tmp_path / "run"
+    replace, writes = os.replace, []
+
+    def dying(source, target):
+        writes.append(Path(target).name)
+        if writes.count("last.state") == 2:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", dying)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        tiny.train(folder)
+    monkeypatch.undo()
+    assert torch.load(folder / "last.state", weights_only=True)["step"] == tiny.RECIPE.every
+    assert equal_files(tiny.train(folder, resume=True), uninterrupted)
+
+
+def test_workers_do_not_matter(uninterrupted, tmp_path):
+    assert equal_files(tiny.train(tmp_path / "run", workers=2), uninterrupted)
+
+
+def test_another_seed_of_the_crops_does_matter(uninterrupted, tmp_path, monkeypatch):
+    other = tiny.crops(seed=9)
+    monkeypatch.setattr(tiny, "crops", lambda seed=0: other)
+    assert not equal_files(tiny.train(tmp_path / "run"), uninterrupted)
+
+
+def test_a_finished_run_is_not_trained_again(uninterrupted, monkeypatch):
+    before, metrics = load_file(uninterrupted), rows(uninterrupted.parent)
+    monkeypatch.setattr(tiny.NoisyTask, "training_step", None)
+    tiny.train(uninterrupted.parent, resume=True)
+    after = load_file(uninterrupted)
+    assert all(torch.equal(after[name], before[name]) for name in before) and rows(uninterrupted.parent) == metrics
+
+
+def test_global_generators_are_as_before(tmp_path):
+    torch.manual_seed(11)
+    before = random_states()
+    model = tiny.SRFlowTask(tiny.SRFlow(tiny.CONFIG))
+    between = random_states()
+    tiny.fit(model, tiny.crops(), tmp_path / "run", tiny.RECIPE, device="cpu")
+    after = random_states()
+    assert torch.equal(after["torch"], between["torch"]) and not torch.equal(before["torch"], after["torch"])
+    assert after["numpy"] == between["numpy"] and after["python"] == between["python"]
+
+
+def test_a_folder_with_a_run_is_not_overwritten(uninterrupted):
+    with pytest.raises(ValueError, match="holds a run already"):
+        tiny.train(uninterrupted.parent)
+
+
+def test_resuming_with_other_settings_is_refused(uninterrupted):
+    with pytest.raises(ValueError, match="recipe was .*now"):
+        tiny.train(uninterrupted.parent, resume=True, lr=1e-4)
+
+
+def test_a_broken_state_file(tmp_path):
+    (tmp_path / "last.state").write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match="last.state: not a state of a training"):
+        tiny.train(tmp_path, resume=True)
