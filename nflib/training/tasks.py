@@ -80,7 +80,7 @@ class Task(LightningModule):
     def begin(self, recipe: Recipe, seed: int, batch) -> None:
         """Get ready to train: lets layers set themselves from the first batch (ActNorm), and starts the average."""
         self.recipe, self.seed = recipe, seed
-        self.step, self.best, self.rollbacks, self.last = 0, None, 0, {}
+        self.step, self.best, self.rollbacks, self.failed, self.last = 0, None, 0, False, {}
         self.model.train()
         with torch.no_grad():
             self.loss(self.model, batch, numbered_generator(seed, 0))
@@ -101,12 +101,16 @@ class Task(LightningModule):
         optimiser.zero_grad()
         loss = self.loss(self.model, batch, numbered_generator(self.seed, self.step))
         self.manual_backward(loss)
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        norm = torch.stack([p.grad.norm() for p in self.model.parameters() if p.grad is not None]).norm()
         self.last = {"loss": loss.item(), "gradient_norm": norm.item()}
         if torch.isfinite(loss) and torch.isfinite(norm):
+            # only now: clipping by a norm that is not finite would spoil all gradients and hide where it came from
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
             optimiser.step()
             self._average.update(self.model)
+            self.failed = False
         else:
+            self.failed = True
             self._roll_back(batch)
         self.step += 1
 
@@ -125,17 +129,18 @@ class Task(LightningModule):
         return self._average.model
 
     def keep(self) -> dict:
-        """The state as it is now, to which a later rollback returns."""
-        self.rollbacks = 0
+        """The state as it is now, to which a later rollback returns. Rollbacks are forgiven, unless the last step needed one."""
+        if not self.failed:
+            self.rollbacks = 0
         self._good = frozen({
-            "step": self.step, "best": self.best, "model": self.model.state_dict(), "average": self._average.state_dict(),
+            "step": self.step, "best": self.best, "rollbacks": self.rollbacks, "model": self.model.state_dict(), "average": self._average.state_dict(),
             "optimiser": self._optimiser.state_dict(), "random": random_states(),
         })
         return self._good
 
     def restore(self, state: dict) -> None:
         """Become what :meth:`keep` returned, random states excepted."""
-        self.step, self.best = state["step"], state["best"]
+        self.step, self.best, self.rollbacks = state["step"], state["best"], state["rollbacks"]
         self._good = state
         self._return_to_good()
 
@@ -152,8 +157,8 @@ class Task(LightningModule):
         self.rollbacks += 1
         if self.rollbacks > MOST_ROLLBACKS:
             raise ValueError(
-                f"training stopped at step {self.step}: values are not finite again and again, {self.rollbacks} times since step "
-                f"{self._good['step']}. Here {reason}. The last good state is kept; try a smaller learning rate than {self.recipe.lr:g}."
+                f"training stopped at step {self.step}: values were not finite {self.rollbacks} times, and going back did not help; "
+                f"here {reason}. The last good state is kept. Try a learning rate smaller than {self.recipe.lr:g}."
             )
         logging.getLogger(__name__).warning("step %d: %s; back to the weights of step %d", self.step, reason, self._good["step"])
         self._return_to_good()

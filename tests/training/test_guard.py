@@ -33,7 +33,7 @@ class Poisoned(RRDBTask):
         if self.step not in self.bad or not model.training:
             return super().loss(model, batch, generator)
         change = BadGradient.apply if self.kind == "gradient" else lambda x: x * float("nan")
-        handle = model.trunk[0].dense[1].register_forward_hook(lambda module, inputs, output: change(output))
+        handle = model.trunk[0].dense[1].register_forward_hook(lambda module, inputs, output: change(output), prepend=True)
         try:
             return super().loss(model, batch, generator)
         finally:
@@ -71,9 +71,9 @@ def test_the_weights_are_those_of_the_last_good_state(tmp_path):
 
 def test_bad_again_and_again_is_one_clear_error(tmp_path):
     _, run = train(tmp_path / "run", range(4, 100), steps=40, every=4)
-    with pytest.raises(ValueError, match=r"stopped at step 9: .* 6 times since step 4.*trunk\.0\.dense\.1.*smaller learning rate than 0\.00025"):
+    with pytest.raises(ValueError, match=r"stopped at step 9: .* 6 times.*trunk\.0\.dense\.1 .*smaller than 0\.00025"):
         run()
-    assert torch.load(tmp_path / "run" / "last.state", weights_only=True)["step"] == 4
+    assert torch.load(tmp_path / "run" / "last.state", weights_only=True)["step"] == 8
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
 
