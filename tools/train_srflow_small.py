@@ -1,4 +1,4 @@
-"""Train the small 4x SRFlow that comes with nflib: python tools/train_srflow_small.py [--minutes 35]
+"""Train the small 4x SRFlow that comes with nflib: python tools/train_srflow_small.py (half an hour)
 
 Five bundled photos (roles clean and degraded, as they are) are the high-resolution images, the two validation photos are held
 out. First the encoder by mean absolute error, then the flow, both on one thread of the CPU. Killed and started again it goes on.
@@ -7,10 +7,8 @@ The runs are in _build/runs/; what is shipped goes to nflib/weights/: the model,
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
-import time
 from pathlib import Path
 
 import torch
@@ -24,32 +22,9 @@ from nflib.training.sizes import rrdb_config, srflow_config
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS, WEIGHTS = ROOT / "_build" / "runs" / "srflow_x4_small", ROOT / "nflib" / "weights"
-SEED, CROP, BATCH = 0, 64, 8
-# Of the time: the encoder's pre-training.
-ENCODER_SHARE = 0.12
-
-
-def seconds_per_step(task, photos) -> float:
-    """Of a training step, on the machine as it is now."""
-    hr, lr = (torch.stack(part) for part in zip(*(photos[i] for i in range(BATCH))))
-    task.model.train()
-    times = []
-    for _ in range(6):
-        start = time.perf_counter()
-        task.loss(task.model, (hr, lr), torch.Generator().manual_seed(0)).backward()
-        times.append(time.perf_counter() - start)
-    task.model.zero_grad()
-    return 1.15 * sorted(times)[3]  # the optimiser, the average and the validation want some time as well
-
-
-def recipe(task, photos, folder: Path, minutes: float, lr: float) -> Recipe:
-    """As many steps as fit into the time; decided once, so that a second start goes on with the same."""
-    plan = folder / "recipe.json"
-    if not plan.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        steps = max(100, int(60 * minutes / seconds_per_step(task, photos)) // 100 * 100)
-        write_bytes(plan, json.dumps({"steps": steps, "batch": BATCH, "lr": lr, "average": 0.997, "every": 100}).encode())
-    return Recipe(**json.loads(plan.read_text()))
+SEED, CROP, VALIDATION_CROP, SCALE = 0, 64, 128, 4
+ENCODER = Recipe(steps=400, batch=8, lr=5e-4, average=0.997, every=100)
+FLOW = Recipe(steps=3000, batch=8, lr=1e-3, average=0.997, every=100)
 
 
 def curve(folder: Path) -> dict[str, list]:
@@ -60,28 +35,22 @@ def curve(folder: Path) -> dict[str, list]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=35)
-    minutes = parser.parse_args().minutes
     torch.set_num_threads(1)
-    scale = 4
     photos = [*data.photos("clean").values(), *data.photos("degraded").values()]
-    train = SuperResolutionImages(photos, scale, CROP, SEED)
+    train = SuperResolutionImages(photos, SCALE, CROP, SEED)
     # every photo eight times, each time another crop
-    validation = SuperResolutionImages(8 * list(data.photos("validation").values()), scale, 128, SEED + 1)
+    validation = SuperResolutionImages(8 * list(data.photos("validation").values()), SCALE, VALIDATION_CROP, SEED + 1)
 
     torch.manual_seed(SEED)
-    encoder = RRDBTask(RRDBNet(rrdb_config("small", scale)))
-    how = recipe(encoder, train, RUNS / "encoder", ENCODER_SHARE * minutes, 5e-4)
-    print(f"encoder: {how}", flush=True)
-    pretrained = checkpoints.load(fit(encoder, train, RUNS / "encoder", how, validation, SEED, "cpu", resume=True))
+    encoder = RRDBTask(RRDBNet(rrdb_config("small", SCALE)))
+    print(f"encoder: {ENCODER}", flush=True)
+    pretrained = checkpoints.load(fit(encoder, train, RUNS / "encoder", ENCODER, validation, SEED, "cpu", resume=True))
 
     torch.manual_seed(SEED)
-    flow = SRFlowTask(SRFlow(srflow_config("small", scale)))
+    flow = SRFlowTask(SRFlow(srflow_config("small", SCALE)))
     flow.model.encoder.load_state_dict(pretrained.state_dict())
-    how = recipe(flow, train, RUNS / "flow", (1 - ENCODER_SHARE) * minutes, 1e-3)
-    print(f"flow: {how}", flush=True)
-    model = checkpoints.load(fit(flow, train, RUNS / "flow", how, validation, SEED, "cpu", resume=True))
+    print(f"flow: {FLOW}", flush=True)
+    model = checkpoints.load(fit(flow, train, RUNS / "flow", FLOW, validation, SEED, "cpu", resume=True))
 
     notes = {
         **model.notes,
