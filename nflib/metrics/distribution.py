@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import pad
 
 from .inputs import checked, checked_pair, double
+from .windows import window_mean
 
 # OpenCV's fixed 7-tap Gaussian, which is what a 7x7 blur with unspecified deviation means there.
 TAPS = (0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125)
@@ -117,10 +118,8 @@ def local_variance(noise: Tensor) -> Tensor:
     """7x7 Gaussian average of the squared values, edges mirrored, at least 1e-10; (B, C, H, W), H and W at least 4."""
     if min(noise.shape[-2:]) < 4:
         raise ValueError(f"images must be at least 4x4, got {noise.shape[-1]}x{noise.shape[-2]}")
-    taps = torch.tensor(TAPS).to(noise)
-    squares = pad(noise.square(), (3, 3, 3, 3), mode="reflect").flatten(0, 1)[:, None]
-    blurred = conv2d(conv2d(squares, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))
-    return blurred.view_as(noise).clamp_min(1e-10)
+    squares = pad(noise.square(), (3, 3, 3, 3), mode="reflect")
+    return window_mean(squares, TAPS).clamp_min(1e-10)
 
 
 def _rows(x: Tensor, name: str) -> Tensor:

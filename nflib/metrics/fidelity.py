@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
 
 from ..images import resize
 from .inputs import checked, checked_pair, double
+from .windows import gaussian_taps, window_mean
 
 K1, K2 = 0.01, 0.03
 SSIM_WINDOWS = {"gaussian": 11, "uniform": 7}
@@ -57,17 +56,11 @@ def ssim_map(images: Tensor, reference: Tensor, window: str = "gaussian") -> Ten
     size = SSIM_WINDOWS[window]
     if min(a.shape[-2:]) < size:
         raise ValueError(f"images must be at least {size}x{size}, got {a.shape[-1]}x{a.shape[-2]}")
-    if window == "gaussian":
-        taps = torch.exp(-((torch.arange(size, dtype=a.dtype, device=a.device) - size // 2) ** 2) / (2 * 1.5**2))
-        correction = 1.0
-    else:
-        taps = torch.ones(size, dtype=a.dtype, device=a.device)
-        correction = size**2 / (size**2 - 1)
-    taps = taps / taps.sum()
+    taps = gaussian_taps(size, 1.5) if window == "gaussian" else [1 / size] * size
+    correction = 1 if window == "gaussian" else size**2 / (size**2 - 1)
 
     def mean(x: Tensor) -> Tensor:
-        flat = x.flatten(0, 1)[:, None]
-        return conv2d(conv2d(flat, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1)).unflatten(0, x.shape[:2])[:, :, 0]
+        return window_mean(x, taps)
 
     mean_a, mean_b = mean(a), mean(b)
     var_a = correction * (mean(a * a) - mean_a**2)

@@ -9,7 +9,9 @@ import functools
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import pad
+
+from .windows import gaussian_taps, window_mean
 
 SIZE, DEVIATION = 7, 7 / 6
 
@@ -21,14 +23,10 @@ def normalised(grey: Tensor, border: str) -> Tensor:
         grey: (B, 1, H, W), 0..255.
         border: "replicate" the edge, or "constant" zeros beyond it.
     """
-    taps = torch.exp(
-        -((torch.arange(SIZE, dtype=grey.dtype, device=grey.device) - SIZE // 2) ** 2) / (2 * DEVIATION**2)
-    )
-    taps = taps / taps.sum()
+    taps = gaussian_taps(SIZE, DEVIATION)
 
     def mean(x: Tensor) -> Tensor:
-        padded = pad(x, (SIZE // 2,) * 4, mode=border)
-        return conv2d(conv2d(padded, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))
+        return window_mean(pad(x, (SIZE // 2,) * 4, mode=border), taps)
 
     centre = mean(grey)
     return (grey - centre) / ((mean(grey * grey) - centre**2).abs().sqrt() + 1)
