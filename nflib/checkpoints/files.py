@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from .. import __version__
+from ..images.files import write_bytes
 
 
 def save(model: nn.Module, path: str | os.PathLike, notes: dict | None = None) -> None:
@@ -21,21 +22,15 @@ def save(model: nn.Module, path: str | os.PathLike, notes: dict | None = None) -
         path: the file; its folder must exist.
         notes: anything JSON can hold: data statistics, device, seed, seconds of training. Comes back from :func:`load` as ``model.notes``.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as serialise
 
-    path = Path(path)
     header = {
         "nflib": __version__,
         "architecture": type(model).__name__,
         "config": json.dumps(dataclasses.asdict(model.config)),
         "notes": json.dumps(notes or {}),
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary, header)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(path, serialise({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, header))
 
 
 def load(name_or_path: str | os.PathLike) -> nn.Module:
