@@ -11,7 +11,7 @@ from ._version import __version__
 
 _SUBMODULES = {
     "bases", "checkpoints", "couplings", "data", "flow", "gaussian", "images", "latents", "metrics", "models",
-    "pipeline", "plots", "testing", "transforms", "units", "widgets",
+    "pipeline", "plots", "testing", "training", "transforms", "units", "widgets",
 }
 _FUNCTIONS = {"device": "units", "generator": "units", "load": "checkpoints", "progress": "units"}
 

@@ -18,6 +18,15 @@ app = typer.Typer(
 )
 
 
+train_app = typer.Typer(help="Train a model on a folder of photos.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(train_app, name="train")
+
+
+class Size(str, Enum):
+    small = "small"
+    df2k = "df2k"
+
+
 class Degradation(str, Enum):
     ntire = "ntire"
     aim = "aim"
@@ -25,7 +34,7 @@ class Degradation(str, Enum):
     none = "none"
 
 
-def command(function):
+def command(function, group: typer.Typer = app):
     """Register a command whose ValueErrors and OSErrors end in one line on stderr and exit code 2."""
 
     @functools.wraps(function)
@@ -36,7 +45,10 @@ def command(function):
             typer.echo(f"nflib: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(2) from None
 
-    return app.command()(run)
+    return group.command()(run)
+
+
+train_command = functools.partial(command, group=train_app)
 
 
 def show_version(wanted: bool):
@@ -179,3 +191,80 @@ def show_evaluation(evaluation, per_image: bool) -> None:
     for metric in chosen:
         better = "lower" if metric.lower_is_better else "higher"
         console.print(f"{metric.name}: {better} is better; {metric.convention}")
+
+
+Photos = Annotated[Path, typer.Option(help="Folder of photos, any sizes and formats.")]
+Run = Annotated[Path, typer.Option(help="Folder of the run: model, state to resume from, logs.")]
+Scale = Annotated[int, typer.Option(help="By how much the high resolution is higher: 2, 4, 8 or 16.")]
+ModelSize = Annotated[Size, typer.Option(help="small trains on a laptop; df2k is as large as the published models.")]
+HeldOut = Annotated[Optional[Path], typer.Option(help="Folder of other photos, by which the best model is chosen.")]
+Steps = Annotated[Optional[int], typer.Option(min=1, help="Optimiser steps; by default what the size suggests.")]
+Batch = Annotated[Optional[int], typer.Option(min=1, help="Crops per step.")]
+Crop = Annotated[Optional[int], typer.Option(min=1, help="Side of the crops in pixels.")]
+Rate = Annotated[Optional[float], typer.Option(help="Learning rate at the start.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of weights, crops and noise.")]
+Device = Annotated[Optional[str], typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
+Workers = Annotated[int, typer.Option(min=0, help="Processes that prepare crops; the result does not depend on it.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run in this folder was stopped.")]
+
+
+@train_command
+def srflow(
+    hr: Photos, out: Run, scale: Scale = 4, size: ModelSize = Size.small,
+    encoder: Annotated[Optional[str], typer.Option(help="A model of `train rrdb` of the same size and scale to start from.")] = None,
+    validation: HeldOut = None, steps: Steps = None, batch: Batch = None, crop: Crop = None, lr: Rate = None, seed: Seed = 0,
+    device: Device = None, workers: Workers = 0, resume: Resume = False,
+):
+    """Train SRFlow: a flow that samples high-resolution photos for a low-resolution one."""
+    from .training import train_srflow
+
+    done = train_srflow(hr, out, scale, size.value, encoder, validation, steps, batch, crop, lr, seed, device, workers, resume)
+    typer.echo(f"model written to {done}")
+    typer.echo(f"Try: nflib super-resolve FOLDER --model {done} --out RESULTS")
+
+
+@train_command
+def rrdb(
+    hr: Photos, out: Run, scale: Scale = 4, size: ModelSize = Size.small, validation: HeldOut = None, steps: Steps = None,
+    batch: Batch = None, crop: Crop = None, lr: Rate = None, seed: Seed = 0, device: Device = None, workers: Workers = 0,
+    resume: Resume = False,
+):
+    """Train RRDBNet by mean absolute error: one blurry answer, and a good start for the encoder of SRFlow."""
+    from .training import train_rrdb
+
+    done = train_rrdb(hr, out, scale, size.value, validation, steps, batch, crop, lr, seed, device, workers, resume)
+    typer.echo(f"model written to {done}")
+
+
+@train_command
+def glow(
+    images: Photos, out: Run, size: ModelSize = Size.small, validation: HeldOut = None, steps: Steps = None, batch: Batch = None,
+    crop: Crop = None, lr: Rate = None, seed: Seed = 0, device: Device = None, workers: Workers = 0, resume: Resume = False,
+):
+    """Train Glow: a flow of photo patches, without a condition."""
+    from .training import train_glow
+
+    done = train_glow(images, out, size.value, validation, steps, batch, crop, lr, seed, device, workers, resume)
+    typer.echo(f"model written to {done}")
+
+
+@command
+def super_resolve(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a folder of images.")],
+    model: Annotated[str, typer.Option(help="A file written by `train srflow`, or the name of a bundled model.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    tau: Annotated[float, typer.Option(min=0, help="Temperature: multiplies the standard deviation of the latents.")] = 0.8,
+    samples: Annotated[int, typer.Option(min=1, help="Results for each image.")] = 1,
+    tile: Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")] = 128,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the latents.")] = 0,
+    device: Device = None,
+):
+    """Sample high-resolution versions of images. Called again, it goes on where it was stopped."""
+    from .pipeline import super_resolve as run
+
+    done = run(source, model, out, tau, samples, tile, seed, device)
+    for line in done.skipped:
+        typer.echo(f"skipped {line}", err=True)
+    typer.echo(f"{len(done.written)} images written to {out}" if done.written else f"{out} is complete, nothing to do")
+    if done.skipped:
+        typer.echo(f"files skipped: {len(done.skipped)}", err=True)

@@ -36,8 +36,18 @@ def grey_levels(value):
     return value * 255
 
 
-def device() -> torch.device:
-    """The device a notebook should use: CUDA if there is one, then Apple's MPS, else the CPU."""
+def device(name: torch.device | str | None = None) -> torch.device:
+    """The device of this name, by default the fastest there is: CUDA, then Apple's MPS, else the CPU.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    if name is not None:
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError) as error:  # torch without CUDA answers with an AssertionError
+            raise ValueError(f"device {name} cannot be used here: {str(error).partition(chr(10))[0]}") from None
+        return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():

@@ -3,13 +3,16 @@
 from .evaluation import Evaluation, evaluate
 from .noise import ChannelNoise, NoiseEstimate, estimate_noise
 from .photos import DEGRADATIONS, write_photos
+from .super_resolution import SuperResolved, super_resolve
 
 __all__ = [
     "DEGRADATIONS",
     "ChannelNoise",
     "Evaluation",
     "NoiseEstimate",
+    "SuperResolved",
     "estimate_noise",
     "evaluate",
+    "super_resolve",
     "write_photos",
 ]

@@ -1,6 +1,7 @@
 """Training on PyTorch Lightning: one function :func:`fit`, and one small task per kind of model."""
 
 from .fit import fit
+from .jobs import train_glow, train_rrdb, train_srflow
 from .tasks import GlowTask, RRDBTask, Recipe, SRFlowTask, Task
 
-__all__ = ["GlowTask", "RRDBTask", "Recipe", "SRFlowTask", "Task", "fit"]
+__all__ = ["GlowTask", "RRDBTask", "Recipe", "SRFlowTask", "Task", "fit", "train_glow", "train_rrdb", "train_srflow"]

@@ -66,7 +66,7 @@ def fit(
         ValueError: ``out`` holds another run, or the loss is not finite again and again.
     """
     recipe = recipe or task.recipe
-    device = torch.device(device) if device is not None else units.device()
+    device = units.device(device)
     out = Path(out)
     state_file, model_file = out / "last.state", out / "model.safetensors"
     settings = {

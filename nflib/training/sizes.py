@@ -6,6 +6,8 @@ from ..models import GlowConfig, RRDBConfig, SRFlowConfig
 
 # "small" trains on a laptop; "df2k" has the size of the published models.
 SIZES = ("small", "df2k")
+# What a training of this size takes if nothing else is said.
+DEFAULTS = {"small": {"steps": 20_000, "batch": 8, "crop": 64}, "df2k": {"steps": 200_000, "batch": 16, "crop": 160}}
 
 
 def rrdb_config(size: str, scale: int) -> RRDBConfig:

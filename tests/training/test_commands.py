@@ -1,0 +1,71 @@
+"""nflib train: folders in, a model out, goes on after a stop."""
+
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from nflib import checkpoints, images
+from nflib.cli import Size, app
+from nflib.training import sizes
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(2):
+        images.write(folder / f"{i}.png", torch.rand(3, 40, 48, generator=torch.Generator().manual_seed(i)))
+    return folder
+
+
+def test_rrdb_then_srflow_then_samples(tmp_path, photos):
+    common = ("--scale", 2, "--steps", 2, "--batch", 2, "--crop", 16, "--device", "cpu")
+    result = run("train", "rrdb", "--hr", photos, "--out", tmp_path / "rrdb", *common)
+    encoder = tmp_path / "rrdb" / "model.safetensors"
+    assert result.exit_code == 0 and result.stdout == f"model written to {encoder}\n", result.output
+    arguments = ("train", "srflow", "--hr", photos, "--out", tmp_path / "run", "--encoder", encoder, "--validation", photos, "--lr", 1e-12)
+    result = run(*arguments, *common)
+    assert result.exit_code == 0, result.output
+    model = checkpoints.load(tmp_path / "run" / "model.safetensors")
+    assert model.config == sizes.srflow_config("small", 2) and model.notes["steps"] == 2 and model.notes["validation"] is not None
+    # with almost no learning the encoder is still the one that was given
+    torch.testing.assert_close(model.encoder.conv_first.weight, checkpoints.load(encoder).conv_first.weight, rtol=0, atol=1e-6)
+    again = run(*arguments, *common)
+    assert again.exit_code == 2 and "holds a run already" in again.stderr
+    assert run(*arguments, *common, "--resume").exit_code == 0
+    result = run("super-resolve", photos, "--model", tmp_path / "run" / "model.safetensors", "--out", tmp_path / "sr", "--device", "cpu")
+    assert result.exit_code == 0 and images.read(tmp_path / "sr" / "0_1.png").shape == (3, 80, 96)
+    wrong = run("train", "srflow", "--hr", photos, "--out", tmp_path / "x", "--encoder", encoder, "--scale", 4, "--device", "cpu")
+    assert wrong.exit_code == 2 and "expected an RRDBNet with" in wrong.stderr and wrong.stderr.count("\n") == 1
+
+
+def test_glow(tmp_path, photos):
+    result = run("train", "glow", "--images", photos, "--out", tmp_path / "run", "--steps", 2, "--batch", 2, "--crop", 16, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "run" / "model.json").read_text())["unit"] == "bits/dim"
+
+
+@pytest.mark.parametrize("changes, said", [
+    ({"--crop": 20}, "crop must be a multiple of 8, got 20"), ({"--crop": 400}, "none of 2 images can be used"),
+    ({"--scale": 3}, "scale must be"), ({"--lr": 0}, "lr and clip must be positive"), ({"--device": "nonsense"}, "device nonsense"),
+    ({"--hr": "nowhere"}, "nowhere: no such folder"),
+])
+def test_bad_input_is_one_line(tmp_path, photos, changes, said):
+    options = {"--hr": photos, "--out": tmp_path / "run", "--device": "cpu", "--crop": 16, **changes}
+    result = run("train", "srflow", *(part for option in options.items() for part in option))
+    assert result.exit_code == 2 and said in result.stderr and result.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_sizes():
+    assert [size.value for size in Size] == list(sizes.SIZES) == list(sizes.DEFAULTS)
+    for scale in (2, 4, 8, 16):
+        assert sizes.srflow_config("df2k", scale).scale == scale
+    with pytest.raises(ValueError, match="size must be one of small, df2k"):
+        sizes.srflow_config("huge", 4)
