@@ -61,18 +61,17 @@ def main() -> None:
 
     @torch.no_grad()
     def sample_plain():
-        many = lr.expand(SAMPLES, -1, -1, -1)
-        return model.decode(latents, plain.context(model, many))
+        return plain.decode(model, latents, lr.expand(SAMPLES, -1, -1, -1))
 
-    def step(context):
+    def step(nll):
         model.zero_grad()
-        model.nll(hr, context(lr)).sum().backward()
+        nll(hr, lr).sum().backward()
 
     difference = (sample() - sample_plain()).abs().max().item()
     measured = {
         f"{SAMPLES} samples from one image": (seconds(sample_plain, arguments.repeat), seconds(sample, arguments.repeat)),
         "NLL and backward, one image": (
-            seconds(lambda: step(lambda x: plain.context(model, x)), arguments.repeat), seconds(lambda: step(model.prepare), arguments.repeat),
+            seconds(lambda: step(lambda *pair: plain.nll(model, *pair)), arguments.repeat), seconds(lambda: step(model.nll), arguments.repeat),
         ),
     }
     table = Table("task", "plain, s", "shared, s", "ratio", title=f"SRFlow DF2K 4x, {arguments.size} px, one thread of {platform.processor() or platform.machine()}")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("lightning", "matplotlib", "ipywidgets", "anywidget", "lpips", "torchvision", "sklearn", "skimage", "scipy.stats")
+HEAVY = ("lightning", "pytorch_lightning", "torchmetrics", "matplotlib", "ipywidgets", "anywidget", "lpips", "torchvision", "sklearn", "skimage", "scipy.stats")
 
 
 def tracked(folder: str) -> set[str]:

@@ -47,11 +47,12 @@ def test_shared_conditioning_computes_what_the_plain_way_does(scale, levels, aff
     model = tiny(encoder=replace(TINY.encoder, scale=scale), levels=levels, affine=affine, lu=lu)
     size = 2 ** max(levels, 4)
     hr, lr = draw(2, 3, size, 2 * size).double(), draw(2, 3, size // scale, 2 * size // scale).double()
-    shared, unshared = model.encode(hr, lr), model.encode(hr, plain.context(model, lr))
+    shared, (unshared, _) = model.encode(hr, lr), plain.encode(model, hr, lr)
     for a, b in zip(shared, unshared, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(model.nll(hr, lr), plain.nll(model, hr, lr), rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(model.decode(shared, lr), hr, rtol=1e-8, atol=1e-8)
-    torch.testing.assert_close(model.decode(shared, plain.context(model, lr)), hr, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(plain.decode(model, shared, lr), hr, rtol=1e-8, atol=1e-8)
 
 
 class Told(Transform):
