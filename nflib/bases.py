@@ -97,6 +97,15 @@ class DomainGaussian(nn.Module):
             covariances.append(gain @ (factor @ factor.T))
         return (tuple(means) if isinstance(z, tuple) else means[0]), tuple(covariances)
 
+    def sample_posterior(self, z: Latent, generator: torch.Generator | None = None) -> Latent:
+        """Draw a clean latent given a degraded one, shaped like ``z``: the mean alone would be too smooth."""
+        means, covariances = self.posterior(z)
+        draws = tuple(
+            mean + _mix(_square_root(covariance), randn(mean.shape, mean, generator))
+            for mean, covariance in zip(_as_tuple(means), covariances)
+        )
+        return draws if isinstance(z, tuple) else draws[0]
+
     def noise_power(self) -> list[float]:
         """tr(A A^T) of each level: log it, it must leave its small start when the degradation has noise."""
         return [float(factor.detach().square().sum()) for factor in self.factor]
@@ -148,3 +157,9 @@ def _total_covariance(factor: Tensor) -> Tensor:
 def _mix(matrix: Tensor, z: Tensor) -> Tensor:
     """matrix (C, C) times the channel vector at every position of z (B, C, ...)."""
     return torch.einsum("ij,bj...->bi...", matrix, z)
+
+
+def _square_root(covariance: Tensor) -> Tensor:
+    """The symmetric square root of a covariance that may be singular."""
+    eigenvalues, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
+    return (vectors * eigenvalues.clamp(min=0).sqrt()) @ vectors.T

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from ..models.conditional import ConditionalFlow
+from ..models.deflow import DeFlow, DeFlowConfig
 from ..models.rrdb import RRDBConfig, RRDBNet
 from ..models.srflow import SRFlow, SRFlowConfig
-from ..transforms import ActNorm
+from ..transforms import ActNorm, FullConv1x1
 
 # Tensors of the official files that no output depends on.
-UNUSED = re.compile(r"flowUpsamplerNet\.f\.0\.(weight|bias)")
+UNUSED = re.compile(r"flowUpsamplerNet\.f\.0\.(weight|bias)|(flowUpsamplerNet\.layers\.\d+\.)?I")
 # Which trunk blocks the flow is told is not visible in the weights; these are the published choices, (blocks, scale) -> taps.
 TAPS = {(23, 4): (1, 8, 15, 22), (23, 8): (1, 3, 5, 7), (8, 8): (1, 3, 5, 7)}
 # Where files of this kind keep the tensors, if not at the top.
@@ -29,7 +30,7 @@ def load_official(source: Mapping[str, Tensor] | str | os.PathLike, architecture
 
     Args:
         source: the state dict, or a .pth, .pt or .safetensors file. A leading ``module.`` in the names is dropped.
-        architecture: "srflow" or "rrdb".
+        architecture: "srflow", "deflow" or "rrdb".
         taps: trunk blocks the flow is told, if the model is not one of the published ones (the weights do not say).
 
     Returns:
@@ -39,7 +40,7 @@ def load_official(source: Mapping[str, Tensor] | str | os.PathLike, architecture
         ValueError: unreadable file, unknown architecture, or names that are missing or unknown, which are listed.
     """
     state = {name.removeprefix("module."): tensor for name, tensor in _read(source).items()}
-    readers = {"srflow": _read_srflow, "rrdb": lambda state, taps: RRDBNet(_rrdb_config(state, ""))}
+    readers = {"srflow": _read_srflow, "deflow": _read_deflow, "rrdb": lambda state, taps: RRDBNet(_rrdb_config(state, ""))}
     if architecture not in readers:
         raise ValueError(f"architecture must be one of {', '.join(readers)}, got {architecture!r}")
     used = {name: tensor for name, tensor in state.items() if not UNUSED.fullmatch(name)}
@@ -77,8 +78,16 @@ def official_names(model: nn.Module) -> Iterator[tuple[str, str]]:
         return
     for official, ours in _rrdb_names(model.encoder):
         yield f"RRDB.{official}", f"encoder.{ours}"
+    splits = []
     for official, ours in _flow_names(model.flow.transform):
         yield f"flowUpsamplerNet.layers.{official}", f"flow.transform.{ours}"
+        if official.endswith(".conv.weight"):
+            splits.append(official.removesuffix("conv.weight"))
+    if isinstance(model, DeFlow):
+        # one shift per latent, the deepest at the top of the official file
+        for i, prefix in enumerate([*(f"flowUpsamplerNet.layers.{split}" for split in splits), ""]):
+            yield f"{prefix}mean_shift", f"flow.base.mean.{i}"
+            yield f"{prefix}cov_shift", f"flow.base.factor.{i}"
 
 
 def _rrdb_names(net: RRDBNet) -> Iterator[tuple[str, str]]:
@@ -99,11 +108,11 @@ def _flow_names(flow: ConditionalFlow) -> Iterator[tuple[str, str]]:
         index += 1
         for j, transition in enumerate(level.transitions):
             prefix = f"levels.{i}.transitions.{j}.transforms"
-            yield from _mixing_names(index, f"{prefix}.0", f"{prefix}.1")
+            yield from _mixing_names(index, f"{prefix}.0", f"{prefix}.1", transition[1])
             index += 1
         for j, step in enumerate(level.steps):
             prefix = f"levels.{i}.steps.{j}"
-            yield from _mixing_names(index, f"{prefix}.actnorm", f"{prefix}.mixing")
+            yield from _mixing_names(index, f"{prefix}.actnorm", f"{prefix}.mixing", step.mixing)
             for net, ours in (("fAffine", "coupling"), ("fFeatures", "injector")):
                 yield from _net_names(f"{index}.affine.{net}", f"{prefix}.{ours}")
             index += 1
@@ -112,10 +121,14 @@ def _flow_names(flow: ConditionalFlow) -> Iterator[tuple[str, str]]:
             index += 1
 
 
-def _mixing_names(index: int, actnorm: str, mixing: str) -> Iterator[tuple[str, str]]:
+def _mixing_names(index: int, actnorm: str, mixing: str, layer: nn.Module) -> Iterator[tuple[str, str]]:
     yield f"{index}.actnorm.bias", f"{actnorm}.bias"
     yield f"{index}.actnorm.logs", f"{actnorm}.log_scale"
-    yield f"{index}.invconv.weight", f"{mixing}.weight"
+    if isinstance(layer, FullConv1x1):
+        yield f"{index}.invconv.weight", f"{mixing}.weight"
+        return
+    for theirs, ours in (("p", "permutation"), ("sign_s", "sign"), ("l", "lower"), ("log_s", "log_diagonal"), ("u", "upper")):
+        yield f"{index}.invconv.{theirs}", f"{mixing}.{ours}"
 
 
 def _net_names(official: str, ours: str) -> Iterator[tuple[str, str]]:
@@ -147,6 +160,17 @@ def _rrdb_config(state: Mapping[str, Tensor], prefix: str) -> RRDBConfig:
 
 
 def _read_srflow(state: Mapping[str, Tensor], taps: tuple[int, ...] | None) -> SRFlow:
+    return SRFlow(SRFlowConfig(**_flow_config(state, taps), affine="multiply", lu=False))
+
+
+def _read_deflow(state: Mapping[str, Tensor], taps: tuple[int, ...] | None) -> DeFlow:
+    if "mean_shift" not in state:
+        raise KeyError("mean_shift")
+    return DeFlow(DeFlowConfig(**_flow_config(state, taps), affine="divide"))
+
+
+def _flow_config(state: Mapping[str, Tensor], taps: tuple[int, ...] | None) -> dict:
+    """What names and shapes say of encoder and flow, as arguments of a configuration."""
     encoder = _rrdb_config(state, "RRDB.")
     layers = "flowUpsamplerNet.layers."
     pattern = re.escape(layers) + r"(\d+)\."
@@ -156,18 +180,15 @@ def _read_srflow(state: Mapping[str, Tensor], taps: tuple[int, ...] | None) -> S
         raise KeyError(f"{layers}*.affine.fAffine.0.weight")
     # What has no tensors is a squeeze, and each level has one.
     levels = steps[-1] + 1 - len(actnorms) - len(splits)
-    condition = state[f"{layers}{steps[0]}.affine.fFeatures.0.weight"].shape[1]
-    count = condition // encoder.channels - 1
-    return SRFlow(SRFlowConfig(
+    count = state[f"{layers}{steps[0]}.affine.fFeatures.0.weight"].shape[1] // encoder.channels - 1
+    return dict(
         encoder=encoder,
         taps=_taps(encoder, count) if taps is None else taps,
         levels=levels,
         steps=len(steps) // levels,
         transitions=(len(actnorms) - len(steps)) // levels,
         hidden=state[f"{layers}{steps[0]}.affine.fAffine.0.weight"].shape[0],
-        affine="multiply",
-        lu=False,
-    ))
+    )
 
 
 def _taps(encoder: RRDBConfig, count: int) -> tuple[int, ...]:

@@ -1,7 +1,8 @@
 """Whole models. Each is a module with a frozen configuration; official weights load by :mod:`nflib.checkpoints`."""
 
+from .deflow import DeFlow, DeFlowConfig
 from .glow import Glow, GlowConfig
 from .rrdb import RRDBConfig, RRDBNet
 from .srflow import SRFlow, SRFlowConfig
 
-__all__ = ["Glow", "GlowConfig", "RRDBConfig", "RRDBNet", "SRFlow", "SRFlowConfig"]
+__all__ = ["DeFlow", "DeFlowConfig", "Glow", "GlowConfig", "RRDBConfig", "RRDBNet", "SRFlow", "SRFlowConfig"]

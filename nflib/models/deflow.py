@@ -1,0 +1,170 @@
+"""DeFlow: a degradation learned from unpaired clean and degraded images (Wolf et al., CVPR 2021)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ..bases import Domain, DomainGaussian
+from ..flow import Flow
+from ..images import pad_to_multiple, resize
+from ..transforms.base import Latent
+from .conditional import ConditionalFlow, Conditioning, level_features
+from .rrdb import RRDBConfig, RRDBNet
+
+
+@dataclass(frozen=True)
+class DeFlowConfig:
+    """Size and form of a :class:`DeFlow`.
+
+    Attributes:
+        encoder: the network that reads the condition h; its scale says how much smaller h is than the image.
+        taps: blocks of the encoder (0-based) whose outputs the flow is told besides the last one.
+        levels, steps, transitions, hidden: of the flow, as in :class:`~nflib.models.SRFlowConfig`.
+        affine: "bounded", or "divide" as published.
+        eps: smallest scale of the published form.
+        noise: the noise factor A of each latent starts as ``noise * I``. The published configurations have 0, a saddle from
+            which it never moves; zero is for loading them.
+        condition_noise: deviation of the Gaussian noise that is added to the condition, in units of the image range.
+    """
+
+    encoder: RRDBConfig = field(default_factory=lambda: RRDBConfig(scale=4))
+    taps: tuple[int, ...] = (1, 8, 15, 22)
+    levels: int = 3
+    steps: int = 16
+    transitions: int = 2
+    hidden: int = 64
+    affine: str = "bounded"
+    eps: float = 1e-3
+    noise: float = 0.05
+    condition_noise: float = 0.03
+
+    def __post_init__(self):
+        if self.affine not in ("bounded", "divide"):
+            raise ValueError(f'affine must be "bounded" or "divide", got {self.affine!r}')
+        if min(self.levels, self.steps, self.hidden) < 1 or self.transitions < 0:
+            raise ValueError(f"levels, steps and hidden must be at least 1 and transitions at least 0, got {self}")
+        if not all(0 <= tap < self.encoder.blocks for tap in self.taps):
+            raise ValueError(f"taps must be block numbers below {self.encoder.blocks}, got {self.taps}")
+        if self.encoder.scale > 2**self.levels:
+            raise ValueError(f"scale {self.encoder.scale} needs at least {self.encoder.scale.bit_length() - 1} levels, got {self.levels}")
+        if not (self.noise >= 0 and self.condition_noise >= 0):
+            raise ValueError(f"noise and condition_noise must not be negative, got {self.noise} and {self.condition_noise}")
+
+    @property
+    def scale(self) -> int:
+        return self.encoder.scale
+
+    @classmethod
+    def aim(cls) -> DeFlowConfig:
+        """The published model for the AIM 2019 data."""
+        return cls(encoder=RRDBConfig(scale=8), hidden=128, affine="divide", noise=0.0)
+
+    @classmethod
+    def ntire(cls) -> DeFlowConfig:
+        """The published model for the NTIRE 2020 data."""
+        return cls(affine="divide", noise=0.0)
+
+    @classmethod
+    def dped(cls) -> DeFlowConfig:
+        """The published model for the DPED data; the same size as :meth:`ntire`."""
+        return cls.ntire()
+
+
+class DeFlow(nn.Module):
+    """``p(image | h)`` for two domains that share one flow: a degraded latent is a clean one plus a Gaussian shift (eq. 27-29).
+
+    Images are (B, 3, H, W) in [0, 1]. The condition h is a smaller version of the image, (B, 3, H/s, W/s), that should look the
+    same in both domains; by default the image itself, downscaled bicubically, with a little noise. Wherever a condition is
+    asked for, the result of :meth:`prepare` may be given instead: then the work on it is not done again.
+    """
+
+    def __init__(self, config: DeFlowConfig = DeFlowConfig()):
+        super().__init__()
+        self.config = config
+        self.encoder = RRDBNet(config.encoder)
+        width = config.encoder.channels
+        transform = ConditionalFlow(
+            config.levels, config.steps, config.transitions, config.hidden, width, width * len(config.taps), config.affine, config.eps, lu=True,
+        )
+        side = 2**config.levels
+        channels = [shape[1] for shape in transform.latent_shape((1, 3, side, side))]
+        self.flow = Flow(transform, DomainGaussian(channels, config.noise))
+
+    def condition(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """The default h of an image: downscaled by s, with Gaussian noise of ``condition_noise``. (B, 3, H/s, W/s)"""
+        from ..units import randn
+
+        small = resize(image, 1 / self.config.scale) if self.config.scale > 1 else image
+        return small + self.config.condition_noise * randn(small.shape, small, generator)
+
+    def prepare(self, condition: Tensor) -> Conditioning:
+        """All that the flow needs to know of the condition, computed once."""
+        features = self.encoder.features(condition, self.config.taps, ups=max(self.config.scale.bit_length() - 2, 0))
+        return self.flow.transform.prepare(level_features(features, self.config.scale, self.config.levels))
+
+    def nll(self, image: Tensor, condition: Tensor | Conditioning, domain: Domain) -> Tensor:
+        """Negative log-likelihood in nats, shape (B,) (eq. 28). Dequantise before; ``domain``: "clean", "degraded", or one per image."""
+        self._check(image, condition)
+        return -self.flow.log_prob(image, self._conditioning(condition), domain)
+
+    def encode(self, image: Tensor, condition: Tensor | Conditioning) -> Latent:
+        """Latents of images, a tuple, the finest first."""
+        self._check(image, condition)
+        return self.flow.encode(image, self._conditioning(condition))
+
+    def decode(self, latents: Latent, condition: Tensor | Conditioning) -> Tensor:
+        """Images of latents, not clipped."""
+        return self.flow.decode(latents, self._conditioning(condition))
+
+    @torch.no_grad()
+    def degrade(
+        self, clean: Tensor, tau: float = 1.0, condition: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Degrade clean images of any size: encode, add tau times a random shift, decode (eq. 27 and 30). In [0, 1].
+
+        Args:
+            tau: strength; scales mean and deviation of the shift. 0 returns the input, exactly.
+            condition: h of the clean images, the default if not given.
+            generator: same seed, same result.
+        """
+        if not tau >= 0:
+            raise ValueError(f"tau must not be negative, got {tau}")
+        if tau == 0:
+            return clean
+
+        def shifted(z: Latent) -> Latent:
+            return tuple(part + u for part, u in zip(z, self.flow.base.shift(z, tau, generator)))
+
+        return self._translate(clean, condition, generator, shifted)
+
+    @torch.no_grad()
+    def restore(self, degraded: Tensor, condition: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """One clean image that could be behind each degraded one: a draw from the posterior of the clean latents, not their mean."""
+        return self._translate(degraded, condition, generator, lambda z: self.flow.base.sample_posterior(z, generator))
+
+    @torch.no_grad()
+    def sample(self, condition: Tensor | Conditioning, domain: Domain, generator: torch.Generator | None = None) -> Tensor:
+        """New images of a domain with the given condition, not clipped."""
+        context = self._conditioning(condition)
+        finest = context[0][0].coupling
+        shape = (len(finest), 3, 2 * finest.shape[2], 2 * finest.shape[3])
+        return self.flow.sample(shape, context, domain, generator=generator)
+
+    def _translate(self, image, condition, generator, change) -> Tensor:
+        padded, crop = pad_to_multiple(image, 2**self.config.levels)
+        context = self.prepare(self.condition(padded, generator) if condition is None else condition)
+        return crop(self.flow.decode(change(self.encode(padded, context)), context)).clamp(0, 1)
+
+    def _conditioning(self, condition: Tensor | Conditioning) -> Conditioning:
+        return self.prepare(condition) if isinstance(condition, Tensor) else condition
+
+    def _check(self, image: Tensor, condition: Tensor | Conditioning) -> None:
+        multiple = 2**self.config.levels
+        if image.dim() != 4 or image.shape[1] != 3 or image.shape[2] % multiple or image.shape[3] % multiple:
+            raise ValueError(f"image must be (B, 3, H, W) with H and W multiples of {multiple}, got {tuple(image.shape)}")
+        expected = (image.shape[0], 3, image.shape[2] // self.config.scale, image.shape[3] // self.config.scale)
+        if isinstance(condition, Tensor) and tuple(condition.shape) != expected:
+            raise ValueError(f"condition must have shape {expected} for an image of shape {tuple(image.shape)}, got {tuple(condition.shape)}")
