@@ -59,6 +59,8 @@ def main() -> None:
     }
     WEIGHTS.mkdir(exist_ok=True)
     checkpoints.save(model.half(), WEIGHTS / "srflow_x4_small.safetensors", notes)
+    # the encoder as it was before the flow: the regression that the book compares with
+    checkpoints.save(pretrained.half(), WEIGHTS / "rrdb_x4_small.safetensors", {**pretrained.notes, "data": notes["data"], "stored": "float16"})
     curves = {"notes": notes, "encoder": curve(RUNS / "encoder"), "flow": curve(RUNS / "flow")}
     write_bytes(WEIGHTS / "srflow_x4_small.json", (json.dumps(curves) + "\n").encode())
     print(f"done: {WEIGHTS / 'srflow_x4_small.safetensors'}", flush=True)
