@@ -32,6 +32,27 @@ def test_vectors_2d():
     assert_matches(dict(T=transport, ot_cost=np.trace(move @ sigma_x @ move), additive_cost=np.trace(sigma_u)), expected)
 
 
+def test_vectors_twist():
+    """Latents turned by an angle that grows with their squared length: the marginals stay, the distance from x to y does not.
+
+    Chapters 1 and 2 derive it; here the mean is a Gauss quadrature over the length of z and the two coordinates of u.
+    """
+    inputs, expected = case("twist_coupling")
+    c, s2 = inputs["c"], inputs["s2"]
+    half_squares, weights_z = np.polynomial.laguerre.laggauss(120)
+    nodes, weights_u = np.polynomial.hermite_e.hermegauss(80)
+    z = np.sqrt(2 * half_squares)[:, None, None]
+    w = z + np.sqrt(s2) * (nodes[:, None] + 1j * nodes)[None]
+    inner = np.real(np.conj(z) * w * np.exp(-1j * c * (np.abs(w) ** 2 - z**2)))
+    weights = weights_z[:, None, None] * (weights_u[:, None] * weights_u)[None] / (2 * np.pi)
+    mean, square_x, square_y = (float((weights * v).sum()) for v in (inner, z**2, np.abs(w) ** 2))
+    assert_matches(
+        dict(mean_inner_product=mean, mean_squared_difference=square_x + square_y - 2 * mean, marginal_var_x=square_x / 2,
+             marginal_var_y=square_y / 2),
+        expected,
+    )
+
+
 @pytest.mark.parametrize("c", [-1.0, -0.4, 0.0, 0.7, 1.0])
 def test_samples_have_the_marginals_and_the_cost(c):
     coupling = GaussianCoupling(0.5, 1.0, 0.9, 2.0, c)

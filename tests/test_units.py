@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from vectors import assert_matches, case
 
 from nflib import units
 
@@ -59,3 +60,21 @@ def test_randn_takes_dtype_from_like_and_global_seed_without_generator():
 def test_progress_passes_items_through_and_is_silent(capsys):
     assert list(units.progress(range(3), "counting")) == [0, 1, 2]
     assert capsys.readouterr() == ("", "")
+
+
+def test_vectors_bits_per_dimension():
+    inputs, expected = case("bits_per_dimension")
+    nll, dims = inputs["nll_nats"], inputs["D"]
+    spaces = {"bits_per_dim_no_offset": 1, "unit_256": 256, "unit_255": 255, "signed_256": 128, "width_32": 32}
+    found = {name: units.bits_per_dim(nll, dims, bins) for name, bins in spaces.items()}
+    assert_matches(found | {"nats_per_dim": nll / dims}, expected)
+
+
+def test_vectors_of_the_published_codes_unit():
+    """SRFlow and DeFlow report bits per pixel position, the width of a grey level counted once and not per channel."""
+    inputs, expected = case("code_bits_per_pixel")
+    nll, channels, q = inputs["nll_nats"], inputs["C"], inputs["q"]
+    pixels = inputs["H"] * inputs["W"]
+    code = units.bits_per_dim(nll, pixels, bins=q)
+    true = units.bits_per_dim(nll, channels * pixels, bins=q)
+    assert_matches({"nll_code": code, "true_bits_per_dim": true, "true_from_code": (code - math.log2(q)) / channels + math.log2(q)}, expected)
