@@ -15,7 +15,7 @@ def conditions(model, lr):
     top = features.ups[-1] if features.ups else features.last
     model.encoder.conv_last(F.leaky_relu(model.encoder.hr_conv(top), 0.2))
     maps = level_features(features, model.config.scale, model.config.levels)
-    return [torch.cat((m.local, F.interpolate(m.taps, m.local.shape[2:], mode="nearest")), 1) for m in maps]
+    return [torch.cat((m.local, _upsampled(m.taps, m.local.shape[-1] // m.taps.shape[-1])), 1) for m in maps]
 
 
 def encode(model, hr, lr):
@@ -63,6 +63,10 @@ def decode(model, latents, lr):
             x, _ = transition.inverse(x)
         x = F.pixel_shuffle(x, 2)
     return x
+
+
+def _upsampled(x, factor):
+    return x.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
 
 
 def _answer(net, x):

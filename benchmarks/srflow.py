@@ -1,6 +1,6 @@
 """SRFlow with the condition's work shared, against the plain way: same weights, same run, one thread.
 
-    python benchmarks/srflow.py [--size 64] [--repeat 3] [--json FILE]
+    python benchmarks/srflow.py [--model df2k_x4] [--size 160] [--batch 4] [--repeat 3] [--json FILE]
 
 The plain way (plain.py) hands every step the whole upsampled condition and lets it start over at every call, as published.
 Times are processor seconds of one thread, so that a busy machine disturbs them little; the ratio is of the medians.
@@ -38,16 +38,18 @@ def seconds(function, repeat: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=64, help="side of the high-resolution image, a multiple of 8")
+    parser.add_argument("--model", choices=("df2k_x4", "df2k_x8", "celeba_x8"), default="df2k_x4", help="published configuration")
+    parser.add_argument("--size", type=int, default=160, help="side of the high-resolution image, a multiple of 16")
+    parser.add_argument("--batch", type=int, default=4, help="images in a training step")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", help="write the numbers to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
 
-    model = SRFlow(SRFlowConfig.df2k_x4())
+    model = SRFlow(getattr(SRFlowConfig, arguments.model)())
     hr = torch.rand(1, 3, arguments.size, arguments.size)
-    lr = torch.nn.functional.avg_pool2d(hr, 4)
+    lr = torch.nn.functional.avg_pool2d(hr, model.config.scale)
     with torch.no_grad():
         for parameter in model.parameters():  # off their start: a last layer of zeros would hide any difference
             parameter.add_(0.01 * torch.randn_like(parameter))
@@ -63,24 +65,27 @@ def main() -> None:
     def sample_plain():
         return plain.decode(model, latents, lr.expand(SAMPLES, -1, -1, -1))
 
+    batch = torch.rand(arguments.batch, *hr.shape[1:])
+    small = torch.nn.functional.avg_pool2d(batch, model.config.scale)
+
     def step(nll):
         model.zero_grad()
-        nll(hr, lr).sum().backward()
+        nll(batch, small).sum().backward()
 
     difference = (sample() - sample_plain()).abs().max().item()
     measured = {
         f"{SAMPLES} samples from one image": (seconds(sample_plain, arguments.repeat), seconds(sample, arguments.repeat)),
-        "NLL and backward, one image": (
+        f"NLL and backward, {arguments.batch} images": (
             seconds(lambda: step(lambda *pair: plain.nll(model, *pair)), arguments.repeat), seconds(lambda: step(model.nll), arguments.repeat),
         ),
     }
-    table = Table("task", "plain, s", "shared, s", "ratio", title=f"SRFlow DF2K 4x, {arguments.size} px, one thread of {platform.processor() or platform.machine()}")
+    table = Table("task", "plain, s", "shared, s", "ratio", title=f"SRFlow {arguments.model}, {arguments.size} px, one thread of {platform.processor() or platform.machine()}")
     for task, (slow, fast) in measured.items():
         table.add_row(task, f"{slow:.2f}", f"{fast:.2f}", f"{slow / fast:.1f}")
     Console().print(table, f"largest difference of the images: {difference:.1e}; nflib {nflib.__version__}, torch {torch.__version__}")
     if arguments.json:
         with open(arguments.json, "w") as file:
-            json.dump({"size": arguments.size, "difference": difference,
+            json.dump({"model": arguments.model, "size": arguments.size, "batch": arguments.batch, "difference": difference,
                        "seconds": {task: {"plain": slow, "shared": fast} for task, (slow, fast) in measured.items()}}, file, indent=1)
 
 

@@ -1,8 +1,8 @@
 """The conditional multi-scale flow inside SRFlow and DeFlow, with the work on the condition done once per image.
 
 What a step is told about the image enters its networks through a first convolution, which is linear. So the part of it that
-sees the condition is computed once, for all steps of a level together and at the resolution the condition has, and every
-encoding, decoding and further sample only adds its own part.
+sees the condition is computed once and at the resolution the condition has, and every encoding, decoding and further sample
+only adds its own part.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .rrdb import Features
 
 class LevelFeatures(NamedTuple):
     """The condition of one level: ``local`` (B, C, H, W) at the level's resolution, and ``taps`` (B, T, H/f, W/f), which stand
-    for their nearest-neighbour upsampling by the whole number f."""
+    for their nearest-neighbour upsampling by the whole number f > 1. At other levels they are part of ``local``, and T = 0."""
 
     local: Tensor
     taps: Tensor
@@ -49,15 +49,14 @@ class ConditionalFlow(Transform):
         steps: conditional steps per level, K.
         transitions: steps without coupling after each squeeze.
         hidden: width of the networks in the steps.
-        local: channels of the local feature map.
-        taps: channels of the tapped feature maps.
+        condition: channels of the condition, local and tapped maps together.
         affine: "bounded" (the default: the identity at the start, never extreme), "multiply" (the published SRFlow) or
             "divide" (the published DeFlow).
         eps: smallest scale of the two published forms.
         lu: parametrise the 1x1 convolutions by their LU factors; else by the matrix itself.
     """
 
-    def __init__(self, levels: int, steps: int, transitions: int, hidden: int, local: int, taps: int, affine: str = "bounded",
+    def __init__(self, levels: int, steps: int, transitions: int, hidden: int, condition: int, affine: str = "bounded",
                  eps: float = 1e-4, lu: bool = True):
         super().__init__()
         channels, built = 3, []
@@ -65,7 +64,7 @@ class ConditionalFlow(Transform):
             channels *= 4
             # The published models split neither after the last level nor before it.
             split = level <= levels - 2
-            built.append(_Level(channels, steps, transitions, hidden, local, taps, affine, eps, lu, split))
+            built.append(_Level(channels, steps, transitions, hidden, condition, affine, eps, lu, split))
             channels = channels - channels // 2 if split else channels
         self.levels = nn.ModuleList(built)
 
@@ -102,25 +101,17 @@ class ConditionalFlow(Transform):
 
 
 class _Level(Transform):
-    def __init__(self, channels, steps, transitions, hidden, local, taps, affine, eps, lu, split):
+    def __init__(self, channels, steps, transitions, hidden, condition, affine, eps, lu, split):
         super().__init__()
         mixing = InvertibleConv1x1 if lu else FullConv1x1
         self.squeeze = Squeeze()
         self.transitions = nn.ModuleList(Sequential(ActNorm(channels), mixing(channels)) for _ in range(transitions))
-        self.steps = nn.ModuleList(_Step(channels, hidden, local + taps, affine, eps, mixing) for _ in range(steps))
+        self.steps = nn.ModuleList(_Step(channels, hidden, condition, affine, eps, mixing) for _ in range(steps))
         prior = BoundedScale() if affine == "bounded" else GaussianScale()
         self.split = Split(channels, net=_Prior, scale=prior) if split else None
-        self.local = local
 
     def prepare(self, features: LevelFeatures) -> tuple[StepContext, ...]:
-        nets = [net for step in self.steps for net in (step.injector, step.coupling)]
-        weight = torch.cat([net.first[:, net.inputs :] for net in nets])
-        part = F.conv2d(features.local, weight[:, : self.local], padding=1)
-        if features.taps.shape[1]:
-            factor = features.local.shape[-1] // features.taps.shape[-1]
-            part = part + conv_of_upsampled(features.taps, weight[:, self.local :], factor)
-        parts = part.chunk(len(nets), 1)
-        return tuple(StepContext(*step.injector(parts[2 * i]), parts[2 * i + 1]) for i, step in enumerate(self.steps))
+        return tuple(StepContext(*step.injector(step.injector.part(features)), step.coupling.part(features)) for step in self.steps)
 
     def forward(self, x, context=None):
         x, log_det = self.squeeze(x)
@@ -202,6 +193,16 @@ class _Net(nn.Module):
         self.norm_second = ActNorm(hidden)
         self.last = ScaledConv2d(hidden, outputs)
 
+    def part(self, features: LevelFeatures) -> Tensor:
+        """The condition's share of the first convolution, (B, hidden, H, W)."""
+        local = features.local.shape[1]
+        weight = self.first[:, self.inputs :]
+        part = F.conv2d(features.local, weight[:, :local], padding=1)
+        if features.taps.shape[1]:
+            factor = features.local.shape[-1] // features.taps.shape[-1]
+            part = part + conv_of_upsampled(features.taps, weight[:, local:], factor)
+        return part
+
     def forward(self, part: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
         hidden = part if x is None else part + F.conv2d(x, self.first[:, : self.inputs], padding=1)
         hidden = F.relu(self.norm_first(hidden)[0])
@@ -247,11 +248,10 @@ def level_features(features: Features, scale: int, levels: int) -> list[LevelFea
     for level in range(1, levels + 1):
         if 2**level < scale:
             found.append(LevelFeatures(features.ups[(scale >> level).bit_length() - 2], features.taps))
-        elif 2**level == scale:
-            found.append(LevelFeatures(features.last, features.taps))
         else:
             down = 2**level // scale
-            found.append(LevelFeatures(F.avg_pool2d(features.last, down), features.taps[:, :, ::down, ::down]))
+            local = torch.cat((F.avg_pool2d(features.last, down), features.taps[:, :, ::down, ::down]), 1)
+            found.append(LevelFeatures(local, features.taps[:, :0, ::down, ::down]))
     return found
 
 

@@ -87,7 +87,7 @@ class DeFlow(nn.Module):
         self.encoder = RRDBNet(config.encoder)
         width = config.encoder.channels
         transform = ConditionalFlow(
-            config.levels, config.steps, config.transitions, config.hidden, width, width * len(config.taps), config.affine, config.eps, lu=True,
+            config.levels, config.steps, config.transitions, config.hidden, width * (1 + len(config.taps)), config.affine, config.eps, lu=True,
         )
         side = 2**config.levels
         channels = [shape[1] for shape in transform.latent_shape((1, 3, side, side))]

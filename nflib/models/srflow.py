@@ -86,7 +86,7 @@ class SRFlow(nn.Module):
         self.encoder = RRDBNet(config.encoder)
         width = config.encoder.channels
         self.flow = Flow(ConditionalFlow(
-            config.levels, config.steps, config.transitions, config.hidden, width, width * len(config.taps), config.affine, config.eps,
+            config.levels, config.steps, config.transitions, config.hidden, width * (1 + len(config.taps)), config.affine, config.eps,
             config.lu,
         ))
 

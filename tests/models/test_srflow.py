@@ -30,7 +30,8 @@ def tiny(seed=0, **changes):
     model.nll(draw(4, 3, 2 * side, 2 * side).double(), draw(4, 3, 2 * side // scale, 2 * side // scale).double())  # ActNorm
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, dtype=parameter.dtype))
+            # less in the wide triangular factors, which would become too ill-conditioned to compare round trips
+            parameter.add_(min(0.05, 0.5 / max(parameter.shape[-1:], default=1)) * torch.randn(parameter.shape, dtype=parameter.dtype))
     return model.eval()
 
 
@@ -75,9 +76,9 @@ class Told(Transform):
 @pytest.mark.parametrize("affine, lu", [("bounded", True), ("multiply", False), ("divide", True)])
 def test_contract(affine, lu):
     torch.manual_seed(0)
-    flow = ConditionalFlow(3, steps=1, transitions=1, hidden=8, local=3, taps=2, affine=affine, lu=lu)
+    flow = ConditionalFlow(3, steps=1, transitions=1, hidden=8, condition=5, affine=affine, lu=lu)
     # six images: ActNorm at the 1x1 level needs more than a few values
-    maps = [LevelFeatures(draw(6, 3, n, n, seed=n), draw(6, 2, m, m, seed=n + m)) for n, m in ((4, 2), (2, 2), (1, 1))]
+    maps = [LevelFeatures(draw(6, 3, 4, 4), draw(6, 2, 2, 2, seed=1)), *(LevelFeatures(draw(6, 5, n, n, seed=n), draw(6, 0, n, n)) for n in (2, 1))]
     check_transform(Told(flow), draw(6, 3, 8, 8, seed=1), maps)
 
 
