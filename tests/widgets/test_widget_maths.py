@@ -119,23 +119,18 @@ def test_state_keys_and_slider_ranges_exist_in_python(module):
 
 
 @pytest.mark.parametrize("module", CASES)
-def test_drawing_is_finite_and_fast_at_every_width(module):
+def test_drawing_is_finite_at_every_width(module):
     states = [cls(**state).state for cls, state in CASES[module]]
-    bodies, median = run(
+    bodies = run(
         """const { default: w } = await load(args[0]);
-        const times = [];
-        const bodies = args[1].flatMap((state) => [300, 820].map((width) => {
-            const start = performance.now();
+        return args[1].flatMap((state) => [300, 820].map((width) => {
             const { height, body } = w.draw(state, w.solve(state), width);
-            times.push(performance.now() - start);
             return height + body + w.summary(state, w.solve(state));
-        }));
-        return [bodies, times.sort((a, b) => a - b)[Math.floor(times.length / 2)]];""",
+        }));""",
         module,
         states,
     )
     assert not [b for b in bodies if "NaN" in b or "Infinity" in b or "undefined" in b]
-    assert median < 50, f"the median drawing takes {median:.0f} ms"
 
 
 def test_distribution_function_is_scipys():
