@@ -255,6 +255,31 @@ def level_features(features: Features, scale: int, levels: int) -> list[LevelFea
     return found
 
 
+def check_config(config, forms: tuple[str, str]) -> None:
+    """Raise ValueError unless the configuration of a conditional model makes sense. ``forms``: what ``affine`` may be."""
+    if config.affine not in forms:
+        raise ValueError(f'affine must be "{forms[0]}" or "{forms[1]}", got {config.affine!r}')
+    if min(config.levels, config.steps, config.hidden) < 1 or config.transitions < 0:
+        raise ValueError(f"levels, steps and hidden must be at least 1 and transitions at least 0, got {config}")
+    if not all(0 <= tap < config.encoder.blocks for tap in config.taps):
+        raise ValueError(f"taps must be block numbers below {config.encoder.blocks}, got {config.taps}")
+    if config.scale > 2**config.levels:
+        raise ValueError(f"scale {config.scale} needs at least {config.scale.bit_length() - 1} levels, got {config.levels}")
+
+
+def check_sizes(config, **pair) -> None:
+    """Raise ValueError, with the names of the two arguments, unless an image and its condition fit the model and each other."""
+    (image_name, image), (condition_name, condition) = pair.items()
+    multiple = 2**config.levels
+    if image.dim() != 4 or image.shape[1] != 3 or image.shape[2] % multiple or image.shape[3] % multiple:
+        raise ValueError(f"{image_name} must be (B, 3, H, W) with H and W multiples of {multiple}, got {tuple(image.shape)}")
+    expected = (len(image), 3, image.shape[2] // config.scale, image.shape[3] // config.scale)
+    if isinstance(condition, Tensor) and tuple(condition.shape) != expected:
+        raise ValueError(
+            f"{condition_name} must have shape {expected} for {image_name} of shape {tuple(image.shape)}, got {tuple(condition.shape)}"
+        )
+
+
 def conv_of_upsampled(x: Tensor, weight: Tensor, factor: int) -> Tensor:
     """``conv2d(nearest_upsample(x, factor), weight, padding=1)`` for a 3x3 weight, without upsampling. Exact, borders included.
 

@@ -11,7 +11,7 @@ from ..bases import Domain, DomainGaussian
 from ..flow import Flow
 from ..images import pad_to_multiple, resize
 from ..transforms.base import Latent
-from .conditional import ConditionalFlow, Conditioning, level_features
+from .conditional import ConditionalFlow, Conditioning, check_config, check_sizes, level_features
 from .rrdb import RRDBConfig, RRDBNet
 
 
@@ -42,14 +42,7 @@ class DeFlowConfig:
     condition_noise: float = 0.03
 
     def __post_init__(self):
-        if self.affine not in ("bounded", "divide"):
-            raise ValueError(f'affine must be "bounded" or "divide", got {self.affine!r}')
-        if min(self.levels, self.steps, self.hidden) < 1 or self.transitions < 0:
-            raise ValueError(f"levels, steps and hidden must be at least 1 and transitions at least 0, got {self}")
-        if not all(0 <= tap < self.encoder.blocks for tap in self.taps):
-            raise ValueError(f"taps must be block numbers below {self.encoder.blocks}, got {self.taps}")
-        if self.encoder.scale > 2**self.levels:
-            raise ValueError(f"scale {self.encoder.scale} needs at least {self.encoder.scale.bit_length() - 1} levels, got {self.levels}")
+        check_config(self, ("bounded", "divide"))
         if not (self.noise >= 0 and self.condition_noise >= 0):
             raise ValueError(f"noise and condition_noise must not be negative, got {self.noise} and {self.condition_noise}")
 
@@ -107,12 +100,12 @@ class DeFlow(nn.Module):
 
     def nll(self, image: Tensor, condition: Tensor | Conditioning, domain: Domain) -> Tensor:
         """Negative log-likelihood in nats, shape (B,) (eq. 28). Dequantise before; ``domain``: "clean", "degraded", or one per image."""
-        self._check(image, condition)
+        check_sizes(self.config, image=image, condition=condition)
         return -self.flow.log_prob(image, self._conditioning(condition), domain)
 
     def encode(self, image: Tensor, condition: Tensor | Conditioning) -> Latent:
         """Latents of images, a tuple, the finest first."""
-        self._check(image, condition)
+        check_sizes(self.config, image=image, condition=condition)
         return self.flow.encode(image, self._conditioning(condition))
 
     def decode(self, latents: Latent, condition: Tensor | Conditioning) -> Tensor:
@@ -154,17 +147,15 @@ class DeFlow(nn.Module):
         return self.flow.sample(shape, context, domain, generator=generator)
 
     def _translate(self, image, condition, generator, change) -> Tensor:
-        padded, crop = pad_to_multiple(image, 2**self.config.levels)
-        context = self.prepare(self.condition(padded, generator) if condition is None else condition)
+        multiple = 2**self.config.levels
+        padded, crop = pad_to_multiple(image, multiple)
+        if condition is None:
+            condition = self.condition(padded, generator)
+        else:
+            condition, _ = pad_to_multiple(condition, multiple // self.config.scale)
+        check_sizes(self.config, image=padded, condition=condition)
+        context = self.prepare(condition)
         return crop(self.flow.decode(change(self.encode(padded, context)), context)).clamp(0, 1)
 
     def _conditioning(self, condition: Tensor | Conditioning) -> Conditioning:
         return self.prepare(condition) if isinstance(condition, Tensor) else condition
-
-    def _check(self, image: Tensor, condition: Tensor | Conditioning) -> None:
-        multiple = 2**self.config.levels
-        if image.dim() != 4 or image.shape[1] != 3 or image.shape[2] % multiple or image.shape[3] % multiple:
-            raise ValueError(f"image must be (B, 3, H, W) with H and W multiples of {multiple}, got {tuple(image.shape)}")
-        expected = (image.shape[0], 3, image.shape[2] // self.config.scale, image.shape[3] // self.config.scale)
-        if isinstance(condition, Tensor) and tuple(condition.shape) != expected:
-            raise ValueError(f"condition must have shape {expected} for an image of shape {tuple(image.shape)}, got {tuple(condition.shape)}")

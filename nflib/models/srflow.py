@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..flow import Flow
 from ..transforms.base import Latent
-from .conditional import ConditionalFlow, Conditioning, StepContext, level_features
+from .conditional import ConditionalFlow, Conditioning, StepContext, check_config, check_sizes, level_features
 from .rrdb import RRDBConfig, RRDBNet
 
 # Samples of an image that are decoded as one batch: faster than one by one, and bounds the memory.
@@ -44,14 +44,7 @@ class SRFlowConfig:
     lu: bool = True
 
     def __post_init__(self):
-        if self.affine not in ("bounded", "multiply"):
-            raise ValueError(f'affine must be "bounded" or "multiply", got {self.affine!r}')
-        if min(self.levels, self.steps, self.hidden) < 1 or self.transitions < 0:
-            raise ValueError(f"levels, steps and hidden must be at least 1 and transitions at least 0, got {self}")
-        if not all(0 <= tap < self.encoder.blocks for tap in self.taps):
-            raise ValueError(f"taps must be block numbers below {self.encoder.blocks}, got {self.taps}")
-        if self.encoder.scale > 2**self.levels:
-            raise ValueError(f"scale {self.encoder.scale} needs at least {self.encoder.scale.bit_length() - 1} levels, got {self.levels}")
+        check_config(self, ("bounded", "multiply"))
 
     @property
     def scale(self) -> int:
@@ -98,12 +91,12 @@ class SRFlow(nn.Module):
 
     def nll(self, hr: Tensor, lr: Tensor | Conditioning) -> Tensor:
         """Negative log-likelihood in nats, shape (B,), of the values as they are: dequantise before (``nflib.flow.Dequantize``)."""
-        self._check_pair(hr, lr)
+        check_sizes(self.config, hr=hr, lr=lr)
         return -self.flow.log_prob(hr, self._conditioning(lr))
 
     def encode(self, hr: Tensor, lr: Tensor | Conditioning) -> Latent:
         """Latents of the high-resolution images: a tuple, the finest first."""
-        self._check_pair(hr, lr)
+        check_sizes(self.config, hr=hr, lr=lr)
         return self.flow.encode(hr, self._conditioning(lr))
 
     def decode(self, latents: Latent, lr: Tensor | Conditioning) -> Tensor:
@@ -144,14 +137,6 @@ class SRFlow(nn.Module):
 
     def _conditioning(self, lr: Tensor | Conditioning) -> Conditioning:
         return self.prepare(lr) if isinstance(lr, Tensor) else lr
-
-    def _check_pair(self, hr: Tensor, lr: Tensor | Conditioning) -> None:
-        multiple = 2**self.config.levels
-        if hr.dim() != 4 or hr.shape[1] != 3 or hr.shape[2] % multiple or hr.shape[3] % multiple:
-            raise ValueError(f"hr must be (B, 3, H, W) with H and W multiples of {multiple}, got {tuple(hr.shape)}")
-        expected = (hr.shape[0], 3, hr.shape[2] // self.config.scale, hr.shape[3] // self.config.scale)
-        if isinstance(lr, Tensor) and tuple(lr.shape) != expected:
-            raise ValueError(f"lr must have shape {expected} for hr of shape {tuple(hr.shape)}, got {tuple(lr.shape)}")
 
 
 def _repeat(context: Conditioning, copies: int) -> Conditioning:

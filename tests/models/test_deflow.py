@@ -57,6 +57,11 @@ def test_degrade_any_size(model, height, width):
     assert torch.equal(first, same) and not torch.equal(first, other)
 
 
+def test_a_given_condition_is_padded_with_its_image(model):
+    image = draw(1, 3, 20, 12)
+    assert model.degrade(image, condition=draw(1, 3, 10, 6), generator=generator(0)).shape == image.shape
+
+
 def test_more_strength_is_farther_away(model):
     image, condition = draw(1, 3, 16, 16), draw(1, 3, 8, 8, seed=1)
     moved = [(model.degrade(image, tau, condition, generator(0)) - image).abs().mean() for tau in (0.3, 1.0, 1.6)]
@@ -101,6 +106,7 @@ def test_the_noise_factor_starts_small_and_not_at_zero():
     "call, message",
     [
         (lambda m: m.degrade(draw(1, 3, 8, 8), tau=-1), "tau must not be negative"),
+        (lambda m: m.degrade(draw(1, 3, 16, 16), condition=draw(1, 3, 4, 8)), r"condition must have shape \(1, 3, 8, 8\)"),
         (lambda m: m.nll(draw(1, 3, 12, 16), draw(1, 3, 6, 8), "clean"), "multiples of 8"),
         (lambda m: m.nll(draw(1, 3, 16, 16), draw(1, 3, 4, 4), "clean"), r"condition must have shape \(1, 3, 8, 8\)"),
         (lambda m: m.nll(draw(1, 3, 16, 16), draw(1, 3, 8, 8), "noisy"), "domain must be"),
