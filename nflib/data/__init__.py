@@ -1,6 +1,7 @@
 """Photos that come with the dependencies, patches of them, and degradations whose truth is known."""
 
 from .degradations import AIM, NTIRE, Camera, White, degrade_aim, degrade_camera, degrade_ntire, degrade_white
+from .domains import PairedImages, UnpairedImages
 from .folders import ImageCrops, SuperResolutionImages
 from .photos import PHOTOS, Photo, photos
 from .sampling import high_pass, patches
@@ -11,8 +12,10 @@ __all__ = [
     "PHOTOS",
     "Camera",
     "ImageCrops",
+    "PairedImages",
     "Photo",
     "SuperResolutionImages",
+    "UnpairedImages",
     "White",
     "degrade_aim",
     "degrade_camera",

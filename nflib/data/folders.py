@@ -25,6 +25,9 @@ def numbered_generator(*numbers: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 
+Source = str | os.PathLike | Sequence[Tensor]
+
+
 class ImageCrops(Dataset):
     """Random square crops, flipped left to right half of the time, rounded to 8 bits.
 
@@ -36,23 +39,24 @@ class ImageCrops(Dataset):
         source: a folder, or images (3, H, W) in [0, 1].
         crop: side in pixels.
         seed: of places, flips and order.
+        align: corners lie on multiples of this many pixels.
+        flip: False leaves every crop as it lies in the photo.
 
     Raises:
         ValueError: nothing is left.
     """
 
-    def __init__(self, source: str | os.PathLike | Sequence[Tensor], crop: int, seed: int = 0):
-        if crop < 1:
-            raise ValueError(f"crop must be at least 1, got {crop}")
-        self.crop, self.seed, self.skipped = crop, seed, []
+    def __init__(self, source: Source, crop: int, seed: int = 0, align: int = 1, flip: bool = True):
+        if crop < 1 or align < 1:
+            raise ValueError(f"crop and align must be at least 1, got {crop} and {align}")
+        self.crop, self.seed, self.align, self.flip, self.skipped = crop, seed, align, flip, []
         self._kept: dict[int, Tensor] = {}
         self._broken: set[int] = set()
-        is_folder = isinstance(source, (str, os.PathLike))
-        found = list_images(source) if is_folder else list(source)
-        self.photos = [photo for i, photo in enumerate(found) if self._usable(photo, photo if is_folder else f"image {i}")]
+        found = self._found(source)
+        self.photos = [photo for i, photo in enumerate(found) if self._usable(photo, i)]
         if not self.photos:
             first = f"; the first: {self.skipped[0]}" if self.skipped else ""
-            raise ValueError(f"{source if is_folder else 'source'}: none of {len(found)} images can be used{first}")
+            raise ValueError(f"{source if is_folder(source) else 'source'}: none of {len(found)} images can be used{first}")
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -61,11 +65,12 @@ class ImageCrops(Dataset):
         generator = numbered_generator(self.seed, 1, index)
         pixels = self._pixels(self._chosen(index))
         top, left = self._corner(pixels.shape, generator)
-        flip = bool(torch.rand((), generator=generator) < 0.5)
+        flip = bool(torch.rand((), generator=generator) < 0.5) and self.flip
         return self._finished(pixels, top, left, flip)
 
     def _corner(self, shape, generator: torch.Generator) -> tuple[int, int]:
-        return tuple(int(torch.randint(side - self.crop + 1, (), generator=generator)) for side in shape[1:])
+        places = [(side - self.crop) // self.align + 1 for side in shape[1:]]
+        return tuple(self.align * int(torch.randint(n, (), generator=generator)) for n in places)
 
     def _finished(self, pixels: Tensor, top: int, left: int, flip: bool) -> Tensor:
         piece = pixels[:, top : top + self.crop, left : left + self.crop].float() / 255
@@ -94,15 +99,19 @@ class ImageCrops(Dataset):
             return pixels
         raise ValueError(f"none of {len(self.photos)} images can be read any more; the first: {self.photos[0]}")
 
+    def _found(self, source: Source) -> list:
+        return list_images(source) if is_folder(source) else list(source)
+
     def _read(self, photo: Path | Tensor) -> Tensor:
         image = as_images(photo)[0] if isinstance(photo, Tensor) else read(photo)
         if min(image.shape[1:]) < self.crop:
             raise ValueError(f"{photo}: {image.shape[2]}x{image.shape[1]} pixels, expected at least {self.crop}x{self.crop}")
         return (image * 255).round().to(torch.uint8)
 
-    def _usable(self, photo: Path | Tensor, name) -> bool:
+    def _usable(self, photo: Path | Tensor, number: int) -> bool:
+        name = f"image {number}" if isinstance(photo, Tensor) else photo
         try:
-            height, width = photo.shape[-2:] if isinstance(photo, Tensor) else _size(photo)
+            height, width = size_of(photo)
         except ValueError as error:
             self.skipped.append(str(error))
             return False
@@ -131,11 +140,7 @@ class SuperResolutionImages(ImageCrops):
         if scale < 1 or crop % scale:
             raise ValueError(f"crop must be a multiple of the scale, got crop {crop} and scale {scale}")
         self.scale = scale
-        super().__init__(source, crop, seed)
-
-    def _corner(self, shape, generator):
-        places = [side // self.scale - self.crop // self.scale + 1 for side in shape[1:]]
-        return tuple(self.scale * int(torch.randint(n, (), generator=generator)) for n in places)
+        super().__init__(source, crop, seed, align=scale)
 
     def _finished(self, pixels, top, left, flip):
         side, reach = self.crop // self.scale, self.REACH * self.scale
@@ -150,11 +155,17 @@ class SuperResolutionImages(ImageCrops):
         return super()._finished(pixels, top, left, flip), lr.flip(-1) if flip else lr
 
 
-def _size(path: Path) -> tuple[int, int]:
-    """Height and width, from the header where Pillow can read it."""
+def is_folder(source: Source) -> bool:
+    return isinstance(source, (str, os.PathLike))
+
+
+def size_of(photo: Path | Tensor) -> tuple[int, int]:
+    """Height and width as stored, of a file from its header where Pillow can read it. An EXIF rotation may exchange them."""
+    if isinstance(photo, Tensor):
+        return tuple(photo.shape[-2:])
     try:
-        with Image.open(path) as image:
+        with Image.open(photo) as image:
             width, height = image.size
         return height, width
     except Exception:  # whatever is wrong, or strange: the real reader knows, and says so
-        return tuple(read(path).shape[1:])
+        return tuple(read(photo).shape[1:])

@@ -1,0 +1,31 @@
+"""Small photos in memory and on disk, and where a crop was cut."""
+
+from __future__ import annotations
+
+import torch
+
+from nflib import images
+
+
+def random_images(*sizes, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.rand(3, *size, generator=generator) for size in sizes]
+
+
+def folder_of(folder, photos, suffixes=(".png", ".tif", ".bmp")):
+    folder.mkdir()
+    for i, photo in enumerate(photos):
+        images.write(folder / f"{i}{suffixes[i % len(suffixes)]}", photo)
+    return folder
+
+
+def position(photo, piece):
+    """Where a piece lies in a photo, flipped or not: (top, left, flipped)."""
+    height, width = piece.shape[1:]
+    for flipped in (False, True):
+        wanted = piece.flip(-1) if flipped else piece
+        for top in range(photo.shape[1] - height + 1):
+            for left in range(photo.shape[2] - width + 1):
+                if torch.equal(photo[:, top : top + height, left : left + width], wanted):
+                    return top, left, flipped
+    return None
