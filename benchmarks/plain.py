@@ -6,7 +6,7 @@ An independent second implementation on the same weights, for benchmarks and tes
 import torch
 import torch.nn.functional as F
 
-from nflib.models.conditional import level_features
+from nflib.models.condition import level_features
 
 
 def conditions(model, lr):

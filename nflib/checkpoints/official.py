@@ -166,7 +166,7 @@ def _read_srflow(state: Mapping[str, Tensor], taps: tuple[int, ...] | None) -> S
 def _read_deflow(state: Mapping[str, Tensor], taps: tuple[int, ...] | None) -> DeFlow:
     if "mean_shift" not in state:
         raise KeyError("mean_shift")
-    return DeFlow(DeFlowConfig(**_flow_config(state, taps), affine="divide"))
+    return DeFlow(DeFlowConfig(**_flow_config(state, taps), affine="divide", splits=True, centred=False))
 
 
 def _flow_config(state: Mapping[str, Tensor], taps: tuple[int, ...] | None) -> dict:

@@ -2,7 +2,8 @@
 
 from .deflow import DeFlow, DeFlowConfig
 from .glow import Glow, GlowConfig
+from .linear_start import linear_start
 from .rrdb import RRDBConfig, RRDBNet
 from .srflow import SRFlow, SRFlowConfig
 
-__all__ = ["DeFlow", "DeFlowConfig", "Glow", "GlowConfig", "RRDBConfig", "RRDBNet", "SRFlow", "SRFlowConfig"]
+__all__ = ["DeFlow", "DeFlowConfig", "Glow", "GlowConfig", "RRDBConfig", "RRDBNet", "SRFlow", "SRFlowConfig", "linear_start"]

@@ -16,15 +16,7 @@ from torch import Tensor, nn
 from ..transforms import ActNorm, BoundedScale, FullConv1x1, InvertibleConv1x1, Scale, Sequential, SigmoidScale, Split, Squeeze, Transform
 from ..transforms.base import sum_per_sample, zeros
 from ..transforms.scales import GaussianScale, InverseScale
-from .rrdb import Features
-
-
-class LevelFeatures(NamedTuple):
-    """The condition of one level: ``local`` (B, C, H, W) at the level's resolution, and ``taps`` (B, T, H/f, W/f), which stand
-    for their nearest-neighbour upsampling by the whole number f > 1. At other levels they are part of ``local``, and T = 0."""
-
-    local: Tensor
-    taps: Tensor
+from .condition import LevelFeatures, conv_of_upsampled
 
 
 class StepContext(NamedTuple):
@@ -36,8 +28,12 @@ class StepContext(NamedTuple):
     coupling: Tensor
 
 
-# One entry per level, and in it one per step.
-Conditioning = tuple[tuple[StepContext, ...], ...]
+class Conditioning(NamedTuple):
+    """What the flow needs to know of the condition: of each level what each of its steps needs, and, if the flow models the
+    difference to a given image (B, 3, H, W), that image."""
+
+    levels: tuple[tuple[StepContext, ...], ...]
+    centre: Tensor | None = None
 
 
 class ConditionalFlow(Transform):
@@ -54,27 +50,34 @@ class ConditionalFlow(Transform):
             "divide" (the published DeFlow).
         eps: smallest scale of the two published forms.
         lu: parametrise the 1x1 convolutions by their LU factors; else by the matrix itself.
+        splits: half of the channels leave after every level but the last two; else all stay to the end.
     """
 
     def __init__(self, levels: int, steps: int, transitions: int, hidden: int, condition: int, affine: str = "bounded",
-                 eps: float = 1e-4, lu: bool = True):
+                 eps: float = 1e-4, lu: bool = True, splits: bool = True):
         super().__init__()
         channels, built = 3, []
         for level in range(1, levels + 1):
             channels *= 4
             # The published models split neither after the last level nor before it.
-            split = level <= levels - 2
+            split = splits and level <= levels - 2
             built.append(_Level(channels, steps, transitions, hidden, condition, affine, eps, lu, split))
             channels = channels - channels // 2 if split else channels
         self.levels = nn.ModuleList(built)
 
-    def prepare(self, features: list[LevelFeatures]) -> Conditioning:
-        """The condition's part of all steps: computed once per image, used by every encoding and decoding of it."""
-        return tuple(level.prepare(one) for level, one in zip(self.levels, features, strict=True))
+    def prepare(self, features: list[LevelFeatures], centre: Tensor | None = None) -> Conditioning:
+        """The condition's part of all steps: computed once per image, used by every encoding and decoding of it.
+
+        Args:
+            features: one entry per level.
+            centre: (B, 3, H, W), subtracted from the image before all else.
+        """
+        return Conditioning(tuple(level.prepare(one) for level, one in zip(self.levels, features, strict=True)), centre)
 
     def forward(self, x, context=None):
         latents, log_det = [], zeros(x)
-        for level, known in zip(self.levels, context, strict=True):
+        x = x if context.centre is None else x - context.centre
+        for level, known in zip(self.levels, context.levels, strict=True):
             x, term = level(x, known)
             log_det = log_det + term
             if level.split is not None:
@@ -85,10 +88,10 @@ class ConditionalFlow(Transform):
     def inverse(self, z, context=None):
         latents, log_det = list(z), zeros(z)
         x = latents.pop()
-        for level, known in zip(reversed(self.levels), reversed(context)):
+        for level, known in zip(reversed(self.levels), reversed(context.levels)):
             x, term = level.inverse(x if level.split is None else (x, latents.pop()), known)
             log_det = log_det + term
-        return x, log_det
+        return (x if context.centre is None else x + context.centre), log_det
 
     def latent_shape(self, shape):
         shapes = []
@@ -113,9 +116,13 @@ class _Level(Transform):
     def prepare(self, features: LevelFeatures) -> tuple[StepContext, ...]:
         return tuple(StepContext(*step.injector(step.injector.part(features)), step.coupling.part(features)) for step in self.steps)
 
+    def layers(self, context: tuple[StepContext, ...]) -> list[tuple[Transform, StepContext | None]]:
+        """What comes between squeeze and split, each with what it is told."""
+        return [*((transition, None) for transition in self.transitions), *zip(self.steps, context, strict=True)]
+
     def forward(self, x, context=None):
         x, log_det = self.squeeze(x)
-        for layer, known in [*((t, None) for t in self.transitions), *zip(self.steps, context, strict=True)]:
+        for layer, known in self.layers(context):
             x, term = layer(x, known)
             log_det = log_det + term
         if self.split is not None:
@@ -128,7 +135,7 @@ class _Level(Transform):
         if self.split is not None:
             z, term = self.split.inverse(z)
             log_det = log_det + term
-        for layer, known in reversed([*((t, None) for t in self.transitions), *zip(self.steps, context, strict=True)]):
+        for layer, known in reversed(self.layers(context)):
             z, term = layer.inverse(z, known)
             log_det = log_det + term
         return self.squeeze.inverse(z)[0], log_det
@@ -236,25 +243,6 @@ class ScaledConv2d(nn.Conv2d):
         return super().forward(x) * (3 * self.log_scale).exp().view(1, -1, 1, 1)
 
 
-def level_features(features: Features, scale: int, levels: int) -> list[LevelFeatures]:
-    """The maps of the encoder that each level is told: of its resolution where there is one, else averaged down.
-
-    Args:
-        features: of a low-resolution image whose sides are 1/scale of the image that is modelled.
-        scale: a power of two.
-        levels: number of levels; level l works at 1/2^l.
-    """
-    found = []
-    for level in range(1, levels + 1):
-        if 2**level < scale:
-            found.append(LevelFeatures(features.ups[(scale >> level).bit_length() - 2], features.taps))
-        else:
-            down = 2**level // scale
-            local = torch.cat((F.avg_pool2d(features.last, down), features.taps[:, :, ::down, ::down]), 1)
-            found.append(LevelFeatures(local, features.taps[:, :0, ::down, ::down]))
-    return found
-
-
 def check_config(config, forms: tuple[str, str]) -> None:
     """Raise ValueError unless the configuration of a conditional model makes sense. ``forms``: what ``affine`` may be."""
     if config.affine not in forms:
@@ -280,38 +268,3 @@ def check_sizes(config, **pair) -> None:
         )
 
 
-def conv_of_upsampled(x: Tensor, weight: Tensor, factor: int) -> Tensor:
-    """``conv2d(nearest_upsample(x, factor), weight, padding=1)`` for a 3x3 weight, without upsampling. Exact, borders included.
-
-    The three rows a kernel covers lie in one or two rows of x, so that neighbouring kernel rows can be added up beforehand:
-    5 x 5 products per value of x and output channel instead of 9 * factor^2.
-
-    Args:
-        x: (B, C, h, w).
-        weight: (O, C, 3, 3).
-        factor: at least 1.
-
-    Returns:
-        (B, O, factor*h, factor*w)
-    """
-    if factor == 1:
-        return F.conv2d(x, weight, padding=1)
-    padded = F.pad(x, (1, 1, 1, 1))
-    height, width = x.shape[2:]
-    pieces = {}
-    for i, rows in enumerate(_folded(weight, 2, factor)):
-        for j, kernel in enumerate(_folded(rows, 3, factor)):
-            # a first row also sees the row above, a last one the row below; what is in between only its own
-            top, left = (0 if i == 0 else 1), (0 if j == 0 else 1)
-            window = padded[:, :, top : top + height + kernel.shape[2] - 1, left : left + width + kernel.shape[3] - 1]
-            pieces[i, j] = F.conv2d(window, kernel)
-    kinds = [0, *[2] * (factor - 2), 1]
-    return F.pixel_shuffle(torch.stack([pieces[i, j] for i in kinds for j in kinds], 2).flatten(1, 2), factor)
-
-
-def _folded(weight: Tensor, dim: int, factor: int) -> list[Tensor]:
-    """The kernel along one dimension for the first, the last and (if there are any) the inner positions of a block."""
-    before, here, after = weight.split(1, dim)
-    first = torch.cat((before, here + after), dim)
-    last = torch.cat((before + here, after), dim)
-    return [first, last] if factor == 2 else [first, last, before + here + after]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..bases import Domain, DomainGaussian
 from ..flow import Flow
 from ..images import pad_to_multiple, resize
 from ..transforms.base import Latent
-from .conditional import ConditionalFlow, Conditioning, check_config, check_sizes, level_features
+from ..units import randn
+from .condition import level_features
+from .conditional import ConditionalFlow, Conditioning, check_config, check_sizes
 from .rrdb import RRDBConfig, RRDBNet
 
 
@@ -25,9 +28,13 @@ class DeFlowConfig:
         levels, steps, transitions, hidden: of the flow, as in :class:`~nflib.models.SRFlowConfig`.
         affine: "bounded", or "divide" as published.
         eps: smallest scale of the published form.
+        splits: half of the channels leave after every level but the last two, as published. Without splits one Gaussian describes
+            the noise of whole blocks of 2^L pixels, its correlation in space included.
+        centred: the flow models what the image has beyond its enlarged condition; as published it models the image.
         noise: the noise factor A of each latent starts as ``noise * I``. The published configurations have 0, a saddle from
             which it never moves; zero is for loading them.
         condition_noise: deviation of the Gaussian noise that is added to the condition, in units of the image range.
+        condition_blur: deviation in pixels of the condition of a Gaussian blur before that noise: hides more of the degradation.
     """
 
     encoder: RRDBConfig = field(default_factory=lambda: RRDBConfig(scale=4))
@@ -38,13 +45,19 @@ class DeFlowConfig:
     hidden: int = 64
     affine: str = "bounded"
     eps: float = 1e-3
+    splits: bool = False
+    centred: bool = True
     noise: float = 0.05
     condition_noise: float = 0.03
+    condition_blur: float = 0.0
 
     def __post_init__(self):
         check_config(self, ("bounded", "divide"))
-        if not (self.noise >= 0 and self.condition_noise >= 0):
-            raise ValueError(f"noise and condition_noise must not be negative, got {self.noise} and {self.condition_noise}")
+        if not min(self.noise, self.condition_noise, self.condition_blur) >= 0:
+            raise ValueError(
+                "noise, condition_noise and condition_blur must not be negative, got "
+                f"{self.noise}, {self.condition_noise} and {self.condition_blur}"
+            )
 
     @property
     def scale(self) -> int:
@@ -53,17 +66,23 @@ class DeFlowConfig:
     @classmethod
     def aim(cls) -> DeFlowConfig:
         """The published model for the AIM 2019 data."""
-        return cls(encoder=RRDBConfig(scale=8), hidden=128, affine="divide", noise=0.0)
+        return cls(encoder=RRDBConfig(scale=8), hidden=128, affine="divide", splits=True, centred=False, noise=0.0)
 
     @classmethod
     def ntire(cls) -> DeFlowConfig:
         """The published model for the NTIRE 2020 data."""
-        return cls(affine="divide", noise=0.0)
+        return cls(affine="divide", splits=True, centred=False, noise=0.0)
 
     @classmethod
     def dped(cls) -> DeFlowConfig:
         """The published model for the DPED data; the same size as :meth:`ntire`."""
         return cls.ntire()
+
+    @classmethod
+    def small(cls, scale: int = 4, **changes) -> DeFlowConfig:
+        """Learns a degradation in minutes on a CPU when it starts at the linear solution (:func:`linear_start`)."""
+        encoder = RRDBConfig(scale, channels=32, growth=16, blocks=1)
+        return cls(encoder, **{"taps": (), "steps": 2, "transitions": 0, "hidden": 32, "levels": max(3, scale.bit_length() - 1), **changes})
 
 
 class DeFlow(nn.Module):
@@ -81,22 +100,28 @@ class DeFlow(nn.Module):
         width = config.encoder.channels
         transform = ConditionalFlow(
             config.levels, config.steps, config.transitions, config.hidden, width * (1 + len(config.taps)), config.affine, config.eps, lu=True,
+            splits=config.splits,
         )
         side = 2**config.levels
         channels = [shape[1] for shape in transform.latent_shape((1, 3, side, side))]
         self.flow = Flow(transform, DomainGaussian(channels, config.noise))
 
     def condition(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The default h of an image: downscaled by s, with Gaussian noise of ``condition_noise``. (B, 3, H/s, W/s)"""
-        from ..units import randn
-
+        """The default h of an image: downscaled by s, blurred, with Gaussian noise. (B, 3, H/s, W/s)"""
         small = resize(image, 1 / self.config.scale) if self.config.scale > 1 else image
+        if self.config.condition_blur:
+            from ..domain import GaussianBlur
+
+            small = GaussianBlur(self.config.condition_blur)(small)
         return small + self.config.condition_noise * randn(small.shape, small, generator)
 
     def prepare(self, condition: Tensor) -> Conditioning:
         """All that the flow needs to know of the condition, computed once."""
         features = self.encoder.features(condition, self.config.taps, ups=max(self.config.scale.bit_length() - 2, 0))
-        return self.flow.transform.prepare(level_features(features, self.config.scale, self.config.levels))
+        centre = None
+        if self.config.centred:
+            centre = F.interpolate(condition, scale_factor=self.config.scale, mode="bilinear") if self.config.scale > 1 else condition
+        return self.flow.transform.prepare(level_features(features, self.config.scale, self.config.levels), centre)
 
     def nll(self, image: Tensor, condition: Tensor | Conditioning, domain: Domain) -> Tensor:
         """Negative log-likelihood in nats, shape (B,) (eq. 28). Dequantise before; ``domain``: "clean", "degraded", or one per image."""
@@ -142,7 +167,7 @@ class DeFlow(nn.Module):
     def sample(self, condition: Tensor | Conditioning, domain: Domain, generator: torch.Generator | None = None) -> Tensor:
         """New images of a domain with the given condition, not clipped."""
         context = self._conditioning(condition)
-        finest = context[0][0].coupling
+        finest = context.levels[0][0].coupling
         shape = (len(finest), 3, 2 * finest.shape[2], 2 * finest.shape[3])
         return self.flow.sample(shape, context, domain, generator=generator)
 

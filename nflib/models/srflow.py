@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from ..flow import Flow
 from ..transforms.base import Latent
-from .conditional import ConditionalFlow, Conditioning, StepContext, check_config, check_sizes, level_features
+from .condition import level_features
+from .conditional import ConditionalFlow, Conditioning, StepContext, check_config, check_sizes
 from .rrdb import RRDBConfig, RRDBNet
 
 # Samples of an image that are decoded as one batch: faster than one by one, and bounds the memory.
@@ -103,7 +104,7 @@ class SRFlow(nn.Module):
         """High-resolution images of latents, not clipped. n times as many latents as low-resolution images give n for each,
         in the order first all images once, then all again."""
         context = self._conditioning(lr)
-        copies = len(latents[0]) // len(context[0][0].coupling) if context[0] else 1
+        copies = len(latents[0]) // len(context.levels[0][0].coupling)
         return self.flow.decode(latents, _repeat(context, copies))
 
     @torch.no_grad()
@@ -141,6 +142,7 @@ class SRFlow(nn.Module):
 
 def _repeat(context: Conditioning, copies: int) -> Conditioning:
     # one image needs no copies: its context broadcasts over the samples
-    if copies == 1 or len(context[0][0].coupling) == 1:
+    if copies == 1 or len(context.levels[0][0].coupling) == 1:
         return context
-    return tuple(tuple(StepContext(*(part.repeat(copies, 1, 1, 1) for part in step)) for step in level) for level in context)
+    repeated = (tuple(StepContext(*(part.repeat(copies, 1, 1, 1) for part in step)) for step in level) for level in context.levels)
+    return Conditioning(tuple(repeated))

@@ -18,10 +18,10 @@ def draw(*shape, seed=0):
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture(scope="module", params=[TINY, replace(TINY, splits=True, centred=False)], ids=["ours", "published form"])
+def model(request):
     torch.manual_seed(0)
-    model = DeFlow(TINY).double()
+    model = DeFlow(request.param).double()
     image = draw(4, 3, 16, 16)
     model.nll(image, model.condition(image), ["clean", "degraded"] * 2)  # ActNorm
     with torch.no_grad():
@@ -42,6 +42,15 @@ def test_the_aim_model_has_the_official_tensors():
     assert {name: tuple(tensor.shape) for name, tensor in official_state(model).items()} == {n: s for n, s in shapes.items() if n not in unused}
     # the published count: trainable tensors, the constant identities and a convolution that nothing uses
     assert sum(p.numel() for p in model.parameters()) + sum(unused.values()) == 62_935_305
+
+
+def test_a_centred_flow_models_the_difference_to_the_enlarged_condition(model):
+    image, condition = draw(1, 3, 16, 16), draw(1, 3, 8, 8, seed=1)
+    context = model.prepare(condition)
+    assert (context.centre is not None) == model.config.centred
+    if model.config.centred:
+        expected = model.encode(image - context.centre, context._replace(centre=None))
+        torch.testing.assert_close(model.encode(image, context), expected)
 
 
 def test_no_strength_returns_the_input_exactly(model):
@@ -77,7 +86,7 @@ def test_degrade_is_encode_shift_decode(model):
 
 
 def test_restored_latents_have_the_posterior(model):
-    z = tuple(torch.randn(s, dtype=torch.float64, generator=generator(0)) for s in ((1, 6, 60, 60), (1, 96, 15, 15)))
+    z = tuple(torch.randn(s, dtype=torch.float64, generator=generator(0)) for s in model.flow.transform.latent_shape((1, 3, 120, 120)))
     means, covariances = model.flow.base.posterior(z)
     drawn = model.flow.base.sample_posterior(z, generator(1))
     for mean, covariance, sample in zip(means, covariances, drawn):

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from nflib.checkpoints import load_official, official_state
 from nflib.checkpoints.official import UNUSED
 from nflib.models import RRDBConfig, RRDBNet, SRFlow, SRFlowConfig
-from nflib.models.conditional import ConditionalFlow, LevelFeatures, conv_of_upsampled
+from nflib.models.condition import LevelFeatures, conv_of_upsampled
+from nflib.models.conditional import ConditionalFlow
 from nflib.testing import check_transform
 from nflib.transforms import Transform
 
@@ -73,10 +74,12 @@ class Told(Transform):
         return self.flow.latent_shape(shape)
 
 
-@pytest.mark.parametrize("affine, lu", [("bounded", True), ("multiply", False), ("divide", True)])
-def test_contract(affine, lu):
+@pytest.mark.parametrize(
+    "affine, lu, splits", [("bounded", True, True), ("bounded", True, False), ("multiply", False, True), ("divide", True, True)]
+)
+def test_contract(affine, lu, splits):
     torch.manual_seed(0)
-    flow = ConditionalFlow(3, steps=1, transitions=1, hidden=8, condition=5, affine=affine, lu=lu)
+    flow = ConditionalFlow(3, steps=1, transitions=1, hidden=8, condition=5, affine=affine, lu=lu, splits=splits)
     # six images: ActNorm at the 1x1 level needs more than a few values
     maps = [LevelFeatures(draw(6, 3, 4, 4), draw(6, 2, 2, 2, seed=1)), *(LevelFeatures(draw(6, 5, n, n, seed=n), draw(6, 0, n, n)) for n in (2, 1))]
     check_transform(Told(flow), draw(6, 3, 8, 8, seed=1), maps)

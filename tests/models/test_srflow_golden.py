@@ -8,7 +8,7 @@ import torch
 
 from nflib.checkpoints import load_official
 from nflib.checkpoints.official import official_names
-from nflib.models.conditional import level_features
+from nflib.models.condition import level_features
 
 pytestmark = golden.needed
 TOLERANCE = dict(rtol=1e-9, atol=1e-9)

@@ -1,0 +1,117 @@
+"""The start of a conditional flow at the closed-form solution: the linear DeFlow, which needs no training.
+
+An untrained flow whose networks answer zero is linear. Of linear flows the best one is known: whiten the clean latents; then
+what the degraded latents have beyond N(0, I) is the noise. That is chapter 1's fit of one Gaussian, in as many dimensions as a
+block of the image has. From here training improves; from a random start it reaches the same likelihood with the wrong noise,
+because unpaired data do not fix which degraded image belongs to which clean one.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..transforms import ActNorm
+from .deflow import DeFlow
+
+BATCH = 32
+# What the closed form finds no noise in still gets this much, or its entries of the factor could never grow.
+LEAST = 0.02
+
+
+@torch.no_grad()
+def linear_start(
+    model: DeFlow, clean: Tensor, degraded: Tensor, closed_form: bool = True, generator: torch.Generator | None = None
+) -> None:
+    """Set a new DeFlow to the linear flow that whitens clean images, and its noise to the closed-form solution (eq. 26).
+
+    All 1x1 convolutions become the identity but one per latent, which whitens; couplings and injectors answer zero. The mean and
+    the factor A of the noise follow from the degraded images: ``mu = m``, ``A A^T = [S - I]_+`` with mean m and covariance S of
+    their latents.
+
+    Args:
+        model: with ``affine="bounded"``; of any size, with or without splits.
+        clean: dequantised crops (N, 3, H, W), without pairs; H and W multiples of 2^L. The number of positions at the deepest
+            level should be many times the number of channels there.
+        degraded: the same of the other domain.
+        closed_form: else the noise starts at mean 0 and ``A = 0.5 I``, to be learned.
+        generator: of the noise on the conditions.
+
+    Raises:
+        ValueError: the model has a published form, which has no identity to start from, or the crops are too few to whiten.
+    """
+    if model.config.affine != "bounded":
+        raise ValueError(f'the linear start needs affine="bounded", the model has {model.config.affine!r}')
+    flow, base = model.flow.transform, model.flow.base
+    _make_identity(flow)
+    # the same conditions at every level
+    conditions = [torch.cat([model.condition(part, generator) for part in crops.split(BATCH)]) for crops in (clean, degraded)]
+
+    def moments(crops: Tensor, condition: Tensor, level: int) -> tuple[Tensor, Tensor]:
+        """Mean and covariance, float64, of the channels after this level, before a split takes some of them."""
+        total, square, count = 0, 0, 0
+        for part, known in zip(crops.split(BATCH), condition.split(BATCH)):
+            context = model.prepare(known)
+            x = part if context.centre is None else part - context.centre
+            for index, (one, steps) in enumerate(zip(flow.levels, context.levels)):
+                x = one.squeeze(x)[0]
+                for layer, told in one.layers(steps):
+                    x = layer(x, told)[0]
+                if index == level:
+                    break
+                x = x if one.split is None else one.split(x)[0][0]
+            values = x.transpose(0, 1).flatten(1).double()
+            total, square, count = total + values.sum(1), square + values @ values.T, count + values.shape[1]
+        mean = total / count
+        covariance = square / count - torch.outer(mean, mean)
+        if count < 2 * len(mean):
+            raise ValueError(f"{count} positions cannot whiten {len(mean)} channels: give more or larger crops")
+        return mean, covariance
+
+    last = len(flow.levels) - 1
+    for level, one in enumerate(flow.levels):
+        first, end = one.steps[0], one.steps[-1]
+        mean, covariance = moments(clean, conditions[0], level)
+        # the networks see values of about one: a common scale, which keeps the geometry of the block
+        _set(first.actnorm, -mean, -0.5 * covariance.diagonal().mean().log())
+        if one.split is None and level < last:
+            continue
+        mean, covariance = moments(clean, conditions[0], level)
+        _set(end.actnorm, end.actnorm.bias.double() - mean / end.actnorm.log_scale.double().exp(), end.actnorm.log_scale[0])
+        values, vectors = torch.linalg.eigh(covariance)
+        if not values[0] > 0:
+            raise ValueError("clean has a direction without any variance: dequantise the crops before")
+        end.mixing.set_weight(((vectors * values.rsqrt()) @ vectors.T).to(end.mixing.lower))
+    if not closed_form:
+        for mean, factor in zip(base.mean, base.factor):
+            mean.zero_()
+            factor.copy_(0.5 * torch.eye(len(mean)))
+        return
+    # latents leave in the order of the levels
+    leaving = [level for level, one in enumerate(flow.levels) if one.split is not None or level == last]
+    for level, shift, factor in zip(leaving, base.mean, base.factor):
+        mean, covariance = moments(degraded, conditions[1], level)
+        kept = slice(len(mean) - len(shift), None)  # of a split the second half leaves
+        mean, covariance = mean[kept], covariance[kept, kept]
+        values, vectors = torch.linalg.eigh(covariance - torch.eye(len(mean), dtype=torch.float64))
+        shift.copy_(mean)
+        factor.copy_((vectors * values.clamp(min=0).sqrt()) @ vectors.T + LEAST * torch.eye(len(mean)))
+
+
+def _make_identity(flow) -> None:
+    for level in flow.levels:
+        for layer in (*(layer for pair in level.transitions for layer in pair), *(s.actnorm for s in level.steps), *(s.mixing for s in level.steps)):
+            if isinstance(layer, ActNorm):
+                _set(layer, torch.zeros_like(layer.bias), torch.zeros(()))
+            else:
+                layer.set_weight(torch.eye(len(layer.sign)))
+        for step in level.steps:
+            for net in (step.injector, step.coupling):
+                for parameter in net.last.parameters():
+                    parameter.zero_()
+
+
+def _set(actnorm: ActNorm, bias: Tensor, log_scale: Tensor) -> None:
+    actnorm.bias.copy_(bias)
+    actnorm.log_scale.copy_(log_scale.expand_as(actnorm.log_scale))
+    actnorm.initialised.fill_(True)
