@@ -1,11 +1,14 @@
-"""Sampling images that are too large to be decoded at once."""
+"""Results of flows on images that are too large to be computed at once."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from ..images import pad_to_multiple
+from .deflow import DeFlow
 from .srflow import SRFlow
 
 
@@ -29,32 +32,80 @@ def super_resolve_tiled(
     """
     config = model.config
     multiple = max(2**config.levels // config.scale, 1)
-    if tile % multiple or overlap % multiple or not 0 <= overlap < tile:
-        raise ValueError(f"tile and overlap must be multiples of {multiple}, overlap smaller than tile, got {tile} and {overlap}")
+    _check_tiles(tile, overlap, multiple)
     if max(lr.shape[2:]) <= tile:
         return model.super_resolve(lr, tau, n, generator)
-    if n < 1 or not tau >= 0:
-        raise ValueError(f"n must be at least 1 and tau not negative, got {n} and {tau}")
-    padded, _ = pad_to_multiple(lr, multiple)
+    _check_samples(n, tau)
+    padded, crop = pad_to_multiple(lr, multiple)
     shape = (len(lr), 3, config.scale * padded.shape[2], config.scale * padded.shape[3])
     like = tuple(lr.new_empty(s) for s in model.flow.transform.latent_shape(shape))
     draws = [model.flow.base.sample(like, tau, generator) for _ in range(n)]
-    rows, columns = (_windows(side, tile, overlap, config.scale) for side in padded.shape[2:])
-    results, total = [lr.new_zeros(shape) for _ in draws], lr.new_zeros(shape[2:])
+
+    def decoded(window: Window) -> Iterator[Tensor]:
+        context = model.prepare(window(padded))
+        for draw in draws:
+            yield model.flow.decode(tuple(window(z) for z in draw), context)
+
+    return model.to_image(crop(_joined(decoded, lr.new_zeros(n, *shape), config.scale, tile, overlap)))
+
+
+@torch.no_grad()
+def degrade_tiled(
+    model: DeFlow, clean: Tensor, tau: float = 1.0, n: int = 1, generator: torch.Generator | None = None, tile: int = 512, overlap: int = 128
+) -> Tensor:
+    """n results of ``model.degrade`` for each image, computed tile by tile: (n, B, 3, H, W) in [0, 1].
+
+    The noise of the condition and the latent shifts of the whole image are drawn first, in the order of ``degrade``, so that
+    the first result is what ``degrade`` returns. The n results share the condition and the latents of the clean image. Tiles as
+    in :func:`super_resolve_tiled`.
+
+    Args:
+        model: any DeFlow.
+        clean: (B, 3, H, W) in [0, 1].
+        tau: strength; scales mean and deviation of the shift. 0 returns the input n times, exactly.
+        tile: side of a tile in pixels.
+        overlap: of neighbouring tiles in pixels; exact where the networks reach no further than a quarter of it.
+    """
+    multiple = 2**model.config.levels
+    _check_tiles(tile, overlap, multiple)
+    _check_samples(n, tau)
+    if tau == 0:
+        return clean.expand(n, *clean.shape)
+    padded, crop = pad_to_multiple(clean, multiple)
+    condition = model.condition(padded, generator)
+    like = tuple(clean.new_empty(s) for s in model.flow.transform.latent_shape(tuple(padded.shape)))
+    shifts = [model.flow.base.shift(like, tau, generator) for _ in range(n)]
+
+    def degraded(window: Window) -> Iterator[Tensor]:
+        context = model.prepare(window(condition))
+        latents = model.encode(window(padded), context)
+        for shift in shifts:
+            yield model.decode(tuple(z + window(u) for z, u in zip(latents, shift)), context)
+
+    return crop(_joined(degraded, clean.new_zeros(n, *padded.shape), 1, tile, overlap)).clamp(0, 1)
+
+
+# Cuts the tile that is being computed out of any map of the image, whatever its resolution.
+Window = Callable[[Tensor], Tensor]
+
+
+def _joined(compute: Callable[[Window], Iterator[Tensor]], results: Tensor, scale: int, tile: int, overlap: int) -> Tensor:
+    """Fill ``results`` (n, B, C, scale*H, scale*W), zeros, with the n results that ``compute`` gives for each tile."""
+    height, width = (side // scale for side in results.shape[-2:])
+    total = results.new_zeros(results.shape[-2:])
+    rows, columns = (_windows(side, tile, overlap, scale) for side in (height, width))
     for top, bottom, down in rows:
         for left, right, across in columns:
 
             def window(x: Tensor) -> Tensor:
-                ratio = x.shape[2] / padded.shape[2]
-                return x[:, :, int(ratio * top) : int(ratio * bottom), int(ratio * left) : int(ratio * right)]
+                ratio = x.shape[-2] / height
+                return x[..., int(ratio * top) : int(ratio * bottom), int(ratio * left) : int(ratio * right)]
 
-            weight = (down[:, None] * across).to(lr)
-            context = model.prepare(window(padded))
-            for result, draw in zip(results, draws):
-                window(result).add_(weight * model.flow.decode(tuple(window(z) for z in draw), context))
-            window(total[None, None]).add_(weight)
-    height, width = (config.scale * side for side in lr.shape[2:])
-    return torch.stack([(result / total)[..., :height, :width] for result in results]).clamp(0, 1)
+            weight = (down[:, None] * across).to(total)
+            for result, part in zip(results, compute(window), strict=True):
+                window(result).add_(weight * part)
+            window(total).add_(weight)
+    return results.div_(total)
 
 
 def _windows(length: int, tile: int, overlap: int, scale: int) -> list[tuple[int, int, Tensor]]:
@@ -68,3 +119,13 @@ def _windows(length: int, tile: int, overlap: int, scale: int) -> list[tuple[int
         share = ((torch.minimum(before, after) - overlap / 4) / max(overlap / 2, 1)).clamp(0, 1)
         windows.append((start, start + size, share * share * (3 - 2 * share)))
     return windows
+
+
+def _check_tiles(tile: int, overlap: int, multiple: int) -> None:
+    if tile % multiple or overlap % multiple or not 0 <= overlap < tile:
+        raise ValueError(f"tile and overlap must be multiples of {multiple}, overlap smaller than tile, got {tile} and {overlap}")
+
+
+def _check_samples(n: int, tau: float) -> None:
+    if n < 1 or not tau >= 0:
+        raise ValueError(f"n must be at least 1 and tau not negative, got {n} and {tau}")

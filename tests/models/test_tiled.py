@@ -1,10 +1,10 @@
-"""Super-resolution in tiles: what the whole image gives, away from where a tile cannot see far enough."""
+"""Images in tiles: what the whole image gives, away from where a tile cannot see far enough."""
 
 import pytest
 import torch
 
-from nflib.models import RRDBConfig, SRFlow, SRFlowConfig
-from nflib.models.tiled import super_resolve_tiled
+from nflib.models import DeFlow, DeFlowConfig, RRDBConfig, SRFlow, SRFlowConfig
+from nflib.models.tiled import degrade_tiled, super_resolve_tiled
 
 CONFIG = SRFlowConfig(RRDBConfig(4, 4, 2, 1), taps=(0,), levels=3, steps=1, transitions=1, hidden=4)
 
@@ -74,3 +74,83 @@ def test_tiles_are_never_larger_than_asked(monkeypatch):
 def test_tiles_that_cannot_be(tile, overlap):
     with pytest.raises(ValueError, match="multiples of 2"):
         super_resolve_tiled(model(), torch.rand(1, 3, 100, 100).double(), tile=tile, overlap=overlap)
+
+
+# ---- DeFlow
+
+
+@pytest.fixture(scope="module", params=[(2, 2), (4, 3)], ids=["scale 2", "scale 4"])
+def deflow(request):
+    scale, levels = request.param
+    torch.manual_seed(0)
+    config = DeFlowConfig(RRDBConfig(scale, 4, 2, 1), taps=(), levels=levels, steps=1, transitions=1, hidden=4, noise=0.5)
+    net = DeFlow(config).double()
+    image = torch.rand(4, 3, 16, 16).double()
+    net.nll(image, net.condition(image), ["clean", "degraded"] * 2)  # ActNorm
+    with torch.no_grad():
+        for parameter in [*net.encoder.parameters(), *net.flow.transform.parameters()]:
+            parameter.add_(0.02 * torch.randn(parameter.shape, dtype=parameter.dtype))
+    return net.eval()
+
+
+def photo(height, width, seed=1):
+    return 0.3 + 0.4 * torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed)).double()
+
+
+def degraded_both(net, height, width, tile, overlap, tau=0.4, n=1):
+    image = photo(height, width)
+    whole = net.degrade(image, tau, generator=torch.Generator().manual_seed(2))
+    return image, whole, degrade_tiled(net, image, tau, n, torch.Generator().manual_seed(2), tile, overlap)
+
+
+def test_degraded_in_tiles_equals_the_whole_away_from_the_borders_of_tiles(deflow):
+    """Two tiles, 0 to 256 and 160 to 416: each is exact as far from its inner border as the networks see."""
+    image, whole, tiled = degraded_both(deflow, 40, 416, tile=256, overlap=96)
+    assert (whole - image).std() > 0.02
+    reach = 80
+    for columns in (slice(0, 256 - reach), slice(160 + reach, None)):
+        torch.testing.assert_close(whole[..., columns], tiled[0][..., columns], rtol=0, atol=1e-9)
+
+
+def test_degraded_with_a_large_overlap_there_is_no_seam_at_all(deflow):
+    _, whole, tiled = degraded_both(deflow, 24, 432, tile=416, overlap=400)
+    torch.testing.assert_close(whole, tiled[0], rtol=0, atol=1e-9)
+
+
+def test_shifts_are_indexed_by_position(deflow):
+    """Shifts drawn tile by tile would differ from the whole by as much as two samples do."""
+    _, whole, tiled = degraded_both(deflow, 96, 96, tile=64, overlap=16)
+    other = deflow.degrade(photo(96, 96), 0.4, generator=torch.Generator().manual_seed(3))
+    assert (whole - tiled).abs().mean() < 0.1 * (whole - other).abs().mean()
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (31, 33), (13, 70)])
+def test_degraded_in_tiles_of_any_size(deflow, height, width):
+    image, whole, tiled = degraded_both(deflow, height, width, tile=32, overlap=8, n=2)
+    assert tiled.shape == (2, *image.shape) and torch.isfinite(tiled).all() and 0 <= tiled.min() and tiled.max() <= 1
+    assert not torch.equal(tiled[0], tiled[1])
+
+
+def test_of_an_image_within_a_tile_the_first_result_is_that_of_degrade(deflow):
+    _, whole, tiled = degraded_both(deflow, 37, 40, tile=64, overlap=16, n=3)
+    torch.testing.assert_close(whole, tiled[0], rtol=0, atol=1e-12)
+    fewer = degrade_tiled(deflow, photo(37, 40), 0.4, 2, torch.Generator().manual_seed(2), 64, 16)
+    torch.testing.assert_close(fewer, tiled[:2], rtol=0, atol=0)
+
+
+def test_tiles_without_strength_return_the_input(deflow):
+    image = photo(40, 50)
+    assert torch.equal(degrade_tiled(deflow, image, 0.0, 2, tile=32, overlap=8), torch.stack([image, image]))
+
+
+def test_the_image_is_encoded_once_for_all_results(deflow, monkeypatch):
+    sizes, encode = [], deflow.encode
+    monkeypatch.setattr(deflow, "encode", lambda image, context: sizes.append(tuple(image.shape[2:])) or encode(image, context))
+    degrade_tiled(deflow, photo(100, 200), n=3, tile=64, overlap=16)
+    assert sizes == [(64, 64)] * (2 * 4)
+
+
+@pytest.mark.parametrize("changes, message", [({"tile": 66}, "multiples of"), ({"tau": -1.0}, "tau"), ({"n": 0}, "n must be")])
+def test_bad_tiles_of_deflow(deflow, changes, message):
+    with pytest.raises(ValueError, match=message):
+        degrade_tiled(deflow, photo(16, 16), **{"tile": 64, "overlap": 16, **changes})
