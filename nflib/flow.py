@@ -89,5 +89,9 @@ class Dequantize(nn.Module):
         """Values -> the image of grey levels in [0, 1] they came from; values outside [0, 1) go to the nearest level."""
         return (y * self.levels).floor().clamp(0, self.levels - 1) / (self.levels - 1)
 
+    def to_image(self, y: Tensor) -> Tensor:
+        """Values -> images in [0, 1] that are not rounded: ``(256 y - 1/2) / 255``, without the mean of the noise, and clipped."""
+        return ((y * self.levels - 0.5) / (self.levels - 1)).clamp(0, 1)
+
     def extra_repr(self) -> str:
         return f"levels={self.levels}"

@@ -1,5 +1,7 @@
 """Flow and Dequantize: densities that integrate to one, sampling, units."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -110,6 +112,14 @@ class TestDequantize:
 
     def test_values_outside_go_to_the_nearest_level(self):
         assert Dequantize().inverse(torch.tensor([-0.3, 1.7])).tolist() == [0.0, 1.0]
+
+    @pytest.mark.parametrize("levels", [256, 10])
+    def test_images_without_rounding_have_the_right_mean(self, levels):
+        image = torch.linspace(0, 1, levels, dtype=torch.float64)[1:-1].expand(20_000, -1)
+        back = Dequantize(levels).to_image(Dequantize(levels)(image, torch.Generator().manual_seed(0)))
+        spread = 1 / (levels - 1) / math.sqrt(12 * len(image))
+        assert (back.mean(0) - image[0]).abs().max() < 5 * spread
+        assert Dequantize(levels).to_image(torch.tensor([-0.3, 1.7])).tolist() == [0.0, 1.0]
 
     def test_levels(self):
         with pytest.raises(ValueError, match="at least 2, got 1"):

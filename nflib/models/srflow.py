@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..flow import Flow
+from ..flow import Dequantize, Flow
 from ..transforms.base import Latent
 from .condition import level_features
 from .conditional import ConditionalFlow, Conditioning, StepContext, check_config, check_sizes
@@ -32,6 +32,7 @@ class SRFlowConfig:
         affine: "bounded", or "multiply" as published.
         eps: smallest scale of the published form.
         lu: 1x1 convolutions by LU factors, or by the matrix itself as published.
+        dequantised: trained on the values of :class:`~nflib.flow.Dequantize`; the published models were on the images as they are.
     """
 
     encoder: RRDBConfig = field(default_factory=RRDBConfig)
@@ -43,6 +44,7 @@ class SRFlowConfig:
     affine: str = "bounded"
     eps: float = 1e-4
     lu: bool = True
+    dequantised: bool = True
 
     def __post_init__(self):
         check_config(self, ("bounded", "multiply"))
@@ -54,17 +56,18 @@ class SRFlowConfig:
     @classmethod
     def df2k_x4(cls) -> SRFlowConfig:
         """The published 4x model for general photos: 39.3 M parameters that are used."""
-        return cls(affine="multiply", lu=False)
+        return cls(affine="multiply", lu=False, dequantised=False)
 
     @classmethod
     def df2k_x8(cls) -> SRFlowConfig:
         """The published 8x model for general photos."""
-        return cls(encoder=RRDBConfig(scale=8), taps=(1, 3, 5, 7), levels=4, affine="multiply", lu=False)
+        return cls(encoder=RRDBConfig(scale=8), taps=(1, 3, 5, 7), levels=4, affine="multiply", lu=False, dequantised=False)
 
     @classmethod
     def celeba_x8(cls) -> SRFlowConfig:
         """The published 8x model for faces."""
-        return cls(encoder=RRDBConfig(scale=8, blocks=8), taps=(1, 3, 5, 7), levels=4, affine="multiply", lu=False)
+        encoder = RRDBConfig(scale=8, blocks=8)
+        return cls(encoder=encoder, taps=(1, 3, 5, 7), levels=4, affine="multiply", lu=False, dequantised=False)
 
 
 class SRFlow(nn.Module):
@@ -101,11 +104,15 @@ class SRFlow(nn.Module):
         return self.flow.encode(hr, self._conditioning(lr))
 
     def decode(self, latents: Latent, lr: Tensor | Conditioning) -> Tensor:
-        """High-resolution images of latents, not clipped. n times as many latents as low-resolution images give n for each,
+        """High-resolution values of latents (:meth:`to_image` makes images of them). n times as many latents as low-resolution images give n for each,
         in the order first all images once, then all again."""
         context = self._conditioning(lr)
         copies = len(latents[0]) // len(context.levels[0][0].coupling)
         return self.flow.decode(latents, _repeat(context, copies))
+
+    def to_image(self, values: Tensor) -> Tensor:
+        """Decoded values as images in [0, 1]: brought back from the scale the model was trained on, and clipped."""
+        return Dequantize().to_image(values) if self.config.dequantised else values.clamp(0, 1)
 
     @torch.no_grad()
     def super_resolve(
@@ -134,7 +141,7 @@ class SRFlow(nn.Module):
             draws = [self.flow.base.sample(like, tau, generator) for _ in range(min(TOGETHER, n - start))]
             samples.append(self.decode(tuple(torch.cat(level) for level in zip(*draws)), context))
         samples = torch.cat(samples).view(n, *shape)
-        return samples[..., : scale * height, : scale * width].clamp(0, 1)
+        return self.to_image(samples[..., : scale * height, : scale * width])
 
     def _conditioning(self, lr: Tensor | Conditioning) -> Conditioning:
         return self.prepare(lr) if isinstance(lr, Tensor) else lr
