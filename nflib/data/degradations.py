@@ -5,10 +5,9 @@ no formulas), and of the noise of real low-light photos. Noise fields are filter
 covariance is known exactly. In the formulas f = (fy, fx) is in cycles per pixel and every filter K is scaled to
 ``mean(K^2) = 1``, so that it keeps the variance of white noise.
 
-Every degradation is called ``degrade(clean, strength=1.0, generator=None)`` with clean images (3, H, W) or (B, 3, H, W)
-in [0, 1] of any size, and returns images of the same shape, as an 8-bit file would hold them. The strength multiplies
-the noise; strength 0 returns the input exactly. ``noise`` is what is added before clipping and rounding, ``spectrum``
-and ``covariance`` are its truth at strength 1.
+Each is a :class:`~nflib.data.degrader.Degrader`, called ``degrade(clean, strength=1.0, generator=None)``; the strength
+multiplies the noise. ``noise`` is what is added before clipping and rounding, ``spectrum`` and ``covariance`` are its truth
+at strength 1.
 """
 
 from __future__ import annotations
@@ -23,28 +22,14 @@ from PIL import Image
 from torch import Tensor
 
 from ..units import randn
+from .degrader import AdditiveNoise, as_batch
 
 # On less than this the filters have hardly any frequencies to work with; smaller images are cut out of such a field.
 SMALLEST_FIELD = 16
 
 
-class _Degradation:
-    """clean + strength * noise -> an 8-bit image."""
-
-    def __call__(self, clean: Tensor, strength: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
-        batch = _as_batch(clean)
-        if not (strength >= 0 and math.isfinite(strength)):
-            raise ValueError(f"strength must be a number, 0 or more, got {strength}")
-        if strength == 0:
-            return clean
-        if not (clean.min() >= 0 and clean.max() <= 1):
-            raise ValueError(f"clean must lie in [0, 1], got values from {clean.min():.4g} to {clean.max():.4g}")
-        noisy = self._recolour(batch, strength) + strength * self.noise(batch, generator)
-        return self._finish(noisy, strength).view_as(clean)
-
-    def noise(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The noise at strength 1, before clipping and rounding, shaped like clean."""
-        raise NotImplementedError
+class _KnownNoise(AdditiveNoise):
+    """Noise whose second moments are known."""
 
     def spectrum(self, height: int, width: int) -> Tensor:
         """Power spectrum of the noise on a (height, width) grid, float64: (3, 3, height, width) for pairs of channels,
@@ -55,21 +40,15 @@ class _Degradation:
         """Covariance of channel c at a pixel and d at (dy, dx) from it, circular: (3, 3, height, width), float64."""
         return torch.fft.ifft2(self.spectrum(height, width)).real
 
-    def _recolour(self, clean: Tensor, strength: float) -> Tensor:
-        return clean
-
-    def _finish(self, noisy: Tensor, strength: float) -> Tensor:
-        return (noisy.clamp(0, 1) * 255).round() / 255
-
 
 @dataclass(frozen=True)
-class White(_Degradation):
+class White(_KnownNoise):
     """Independent Gaussian noise of deviation sigma (image range): the model that real photos do not follow."""
 
     sigma: float = 12 / 255
 
     def noise(self, clean, generator=None):
-        return self.sigma * randn(_as_batch(clean).shape, clean, generator).view_as(clean)
+        return self.sigma * randn(as_batch(clean).shape, clean, generator).view_as(clean)
 
     def spectrum(self, height, width):
         _check_grid(height, width)
@@ -77,7 +56,7 @@ class White(_Degradation):
 
 
 @dataclass(frozen=True)
-class NTIRE(_Degradation):
+class NTIRE(_KnownNoise):
     """NTIRE 2020-like: correlated high-frequency noise, a fine diagonal grain.
 
     ``n_c = sigma (sqrt(rho) m + sqrt(1 - rho) e_c)`` with m, e_R, e_G, e_B independent fields of the filter
@@ -95,7 +74,7 @@ class NTIRE(_Degradation):
     s: float = 1.0
 
     def noise(self, clean, generator=None):
-        field = _field(_as_batch(clean), 4, self._filter, generator)
+        field = _field(as_batch(clean), 4, self._filter, generator)
         noise = self.sigma * (math.sqrt(self.rho) * field[:, :1] + math.sqrt(1 - self.rho) * field[:, 1:])
         return noise.view_as(clean)
 
@@ -115,7 +94,7 @@ class NTIRE(_Degradation):
 
 
 @dataclass(frozen=True)
-class AIM(_Degradation):
+class AIM(_KnownNoise):
     """AIM 2019-like: low-frequency colour blotches, column banding, and JPEG.
 
     ``n_R = z_l + z_1 + b, n_G = z_l - (z_1 + z_2)/2 + b, n_B = z_l + z_2 + b``, where z_l, z_1, z_2 are fields of the
@@ -141,7 +120,7 @@ class AIM(_Degradation):
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def noise(self, clean, generator=None):
-        batch = _as_batch(clean)
+        batch = as_batch(clean)
         blotches = torch.einsum("cd,bdhw->bchw", self._mix.to(batch), _field(batch, 3, self._filter, generator))
         columns = _field(batch[:, :, :1], 1, self._band_filter, generator, rows=1)
         return (blotches + self.sigma_band * columns).view_as(clean)
@@ -182,7 +161,7 @@ class AIM(_Degradation):
 
 
 @dataclass(frozen=True)
-class Camera(_Degradation):
+class Camera(_KnownNoise):
     """Camera-like: signal-dependent, spatially correlated noise, fitted to the low-light photos of RENOIR.
 
     ``n_c = g_c sqrt(a x_c + b) (k * w_c)`` with independent white w_c and the separable filter k = [.05 .25 1 .25 .05]
@@ -199,12 +178,12 @@ class Camera(_Degradation):
 
     def deviation(self, clean: Tensor) -> Tensor:
         """Standard deviation of the noise at every value, shaped like clean."""
-        batch = _as_batch(clean)
+        batch = as_batch(clean)
         gain = torch.tensor(self.gain, dtype=clean.dtype, device=clean.device).view(3, 1, 1)
         return (gain * (self.a * batch + self.b).sqrt()).view_as(clean)
 
     def noise(self, clean, generator=None):
-        return self.deviation(clean) * _field(_as_batch(clean), 3, self._filter, generator).view_as(clean)
+        return self.deviation(clean) * _field(as_batch(clean), 3, self._filter, generator).view_as(clean)
 
     def spectrum(self, height, width):
         """Power spectrum of ``noise / deviation``, which alone is stationary; as for every degradation otherwise."""
@@ -226,16 +205,6 @@ degrade_camera = Camera()
 def degrade_white(clean: Tensor, sigma: float, generator: torch.Generator | None = None) -> Tensor:
     """clean (3, H, W) or (B, 3, H, W) with white Gaussian noise of deviation sigma (image range), as 8-bit images."""
     return White(sigma)(clean, generator=generator)
-
-
-def _as_batch(clean: Tensor) -> Tensor:
-    if not isinstance(clean, Tensor):
-        raise ValueError(f"clean must be a tensor, got {type(clean).__name__}; nflib.images.as_images makes one of it")
-    if clean.dim() not in (3, 4) or clean.shape[-3] != 3 or 0 in clean.shape or not clean.is_floating_point():
-        raise ValueError(
-            f"clean must be a floating tensor (3, H, W) or (B, 3, H, W), got {clean.dtype} {tuple(clean.shape)}"
-        )
-    return clean if clean.dim() == 4 else clean[None]
 
 
 def _field(batch: Tensor, channels: int, kernel, generator, rows: int | None = None) -> Tensor:
