@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+from typer.core import TyperCommand
 
 app = typer.Typer(
     help="Learn image degradations from unpaired photos with normalizing flows.",
@@ -20,6 +21,8 @@ app = typer.Typer(
 
 train_app = typer.Typer(help="Train a model on a folder of photos.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(train_app, name="train")
+data_app = typer.Typer(help="Prepare photos for training.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
 
 
 class Size(str, Enum):
@@ -34,7 +37,21 @@ class Degradation(str, Enum):
     none = "none"
 
 
-def command(function, group: typer.Typer = app):
+class ManyScales(TyperCommand):
+    """A command that takes ``--scales 1 2 8`` for ``--scales 1 --scales 2 --scales 8``."""
+
+    def parse_args(self, ctx, args):
+        spread, option = [], None
+        for argument in args:
+            option = argument if argument.startswith("-") else option
+            if option != "--scales":
+                spread.append(argument)
+            elif argument != option:
+                spread += [word for value in argument.replace(",", " ").split() for word in (option, value)]
+        return super().parse_args(ctx, spread)
+
+
+def command(function, group: typer.Typer = app, cls: type[TyperCommand] | None = None):
     """Register a command whose ValueErrors and OSErrors end in one line on stderr and exit code 2."""
 
     @functools.wraps(function)
@@ -45,10 +62,11 @@ def command(function, group: typer.Typer = app):
             typer.echo(f"nflib: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(2) from None
 
-    return group.command()(run)
+    return group.command(cls=cls)(run)
 
 
 train_command = functools.partial(command, group=train_app)
+data_command = functools.partial(command, group=data_app)
 
 
 def show_version(wanted: bool):
@@ -266,5 +284,28 @@ def super_resolve(
     for line in done.skipped:
         typer.echo(f"skipped {line}", err=True)
     typer.echo(f"{len(done.written)} images written to {out}" if done.written else f"{out} is complete, nothing to do")
+    if done.skipped:
+        typer.echo(f"files skipped: {len(done.skipped)}", err=True)
+
+
+@functools.partial(data_command, cls=ManyScales)
+def prepare(
+    source: Annotated[Path, typer.Option(help="Folder of photos, any sizes and formats.")],
+    target: Annotated[Path, typer.Option(help="Folder of the domain: 1x, 2x, ... are made in it.")],
+    scales: Annotated[list[int], typer.Option(min=1, metavar="N...", help="One or more: 1 2 8 keeps the size, halves it and makes it 1/8.")],
+):
+    """Write photos at several sizes, as training needs them, with their channel statistics.
+
+    All sizes are cut to multiples of the largest scale and shrunk as MATLAB does it. Called again, it goes on where it was stopped.
+    """
+    from .pipeline import prepare as run
+
+    done = run(source, target, scales)
+    for line in done.skipped:
+        typer.echo(f"skipped {line}", err=True)
+    if done.written:
+        typer.echo(f"{done.written} photos written to {target} at scales {' '.join(map(str, sorted(scales)))}")
+    else:
+        typer.echo(f"{target} is complete, nothing to do")
     if done.skipped:
         typer.echo(f"files skipped: {len(done.skipped)}", err=True)

@@ -1,22 +1,27 @@
 """Photos that come with the dependencies, patches of them, and degradations whose truth is known."""
 
+from .colours import ChannelStatistics, ColourMatch, channel_statistics
 from .degradations import AIM, NTIRE, Camera, White, degrade_aim, degrade_camera, degrade_ntire, degrade_white
 from .domains import PairedImages, UnpairedImages
 from .folders import ImageCrops, SuperResolutionImages
 from .photos import PHOTOS, Photo, photos
 from .sampling import high_pass, patches
+from .scales import scale_pyramid
 
 __all__ = [
     "AIM",
     "NTIRE",
     "PHOTOS",
     "Camera",
+    "ChannelStatistics",
+    "ColourMatch",
     "ImageCrops",
     "PairedImages",
     "Photo",
     "SuperResolutionImages",
     "UnpairedImages",
     "White",
+    "channel_statistics",
     "degrade_aim",
     "degrade_camera",
     "degrade_ntire",
@@ -24,4 +29,5 @@ __all__ = [
     "high_pass",
     "patches",
     "photos",
+    "scale_pyramid",
 ]

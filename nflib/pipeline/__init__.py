@@ -3,6 +3,7 @@
 from .evaluation import Evaluation, evaluate
 from .noise import ChannelNoise, NoiseEstimate, estimate_noise
 from .photos import DEGRADATIONS, write_photos
+from .preparation import Prepared, prepare, stored_statistics
 from .super_resolution import SuperResolved, super_resolve
 
 __all__ = [
@@ -10,9 +11,12 @@ __all__ = [
     "ChannelNoise",
     "Evaluation",
     "NoiseEstimate",
+    "Prepared",
     "SuperResolved",
     "estimate_noise",
     "evaluate",
+    "prepare",
+    "stored_statistics",
     "super_resolve",
     "write_photos",
 ]
