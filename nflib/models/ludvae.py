@@ -1,0 +1,255 @@
+"""LUD-VAE: a degradation learned from unpaired clean and degraded images by a variational autoencoder (Zheng et al., TPAMI 2022)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..units import randn
+from .ludvae_levels import ConvBlock, Level
+
+PRIORS = ("content", "latents")
+
+
+@dataclass(frozen=True)
+class LUDVAEConfig:
+    """Size and form of a :class:`LUDVAE`.
+
+    Attributes:
+        levels: N, 1 to 5: layers of the degradation latent.
+        width: channels of every feature map and of each layer of the latent.
+        priors: what the priors below the top layer depend on. "content": on the state of the decoder, content and upper layers
+            together, as in the published code, which makes noise possible that depends on the signal. "latents": on the upper
+            layers only (eq. 12 and 13 of the paper).
+        sigma_clean, sigma_degraded: deviations of the pre-noise h of the two domains (sigma_x and sigma_y of eq. 20), in units
+            of the image range. For white noise of deviation s they match if ``sigma_clean^2 = sigma_degraded^2 + s^2``.
+        decoder_sd: deviation of the decoder's likelihood, in units of the image range. Its square is the weight of the KL term.
+        difference: C2N adds to the clean image what the latent changes in the decoder's output. Published is False, the output
+            itself: then the image also carries what the decoder could not reconstruct.
+    """
+
+    levels: int = 3
+    width: int = 128
+    priors: str = "content"
+    sigma_clean: float = 15 / 255
+    sigma_degraded: float = 10 / 255
+    decoder_sd: float = 0.01
+    difference: bool = False
+
+    def __post_init__(self):
+        if not 1 <= self.levels <= 5 or self.width < 3:
+            raise ValueError(f"levels must be 1 to 5 and width at least 3, got {self.levels} and {self.width}")
+        if self.priors not in PRIORS:
+            raise ValueError(f'priors must be "content" or "latents", got {self.priors!r}')
+        if not (self.sigma_clean >= 0 and self.sigma_degraded >= 0 and self.decoder_sd > 0):
+            raise ValueError(
+                "sigma_clean and sigma_degraded must not be negative and decoder_sd must be positive, "
+                f"got {self.sigma_clean}, {self.sigma_degraded} and {self.decoder_sd}"
+            )
+
+    @property
+    def kl_weight(self) -> float:
+        """Final weight of the KL term beside the mean squared error: the variance of the decoder."""
+        return self.decoder_sd**2
+
+    @classmethod
+    def aim(cls) -> LUDVAEConfig:
+        """Published for the AIM 2019 data, the degraded images having the colours of the clean ones (:class:`nflib.data.ColourMatch`).
+
+        The published code adds the pre-noise before it matches the colours, so that its ``sigma_degraded`` comes out as about 11/255.
+        """
+        return cls()
+
+    @classmethod
+    def ntire(cls) -> LUDVAEConfig:
+        """Published for the NTIRE 2020 data. The published C2N images were made with sigma 10/255."""
+        return cls(sigma_clean=8 / 255, sigma_degraded=3 / 255)
+
+    @classmethod
+    def sidd(cls) -> LUDVAEConfig:
+        """Published for SIDD. The published C2N images were made with sigma uniform in [30, 70]/255, drawn per image."""
+        return cls(sigma_clean=40 / 255, sigma_degraded=20 / 255)
+
+    @classmethod
+    def dnd(cls) -> LUDVAEConfig:
+        """Published for DND. C2N with sigma uniform in [10, 30]/255 and tau uniform in [1, 3], drawn per image."""
+        return cls(sigma_clean=20 / 255, sigma_degraded=10 / 255)
+
+    @classmethod
+    def lol(cls) -> LUDVAEConfig:
+        """Published for low light, the clean domain being darkened photos (:func:`nflib.data.darken`)."""
+        return cls(sigma_clean=3 / 255, sigma_degraded=2 / 255)
+
+
+class Terms(NamedTuple):
+    """The two terms of the loss: mean squared error over all images, and KL in nats per value of a degraded image."""
+
+    reconstruction: Tensor
+    kl: Tensor
+
+
+class LUDVAE(nn.Module):
+    """``p(clean | z)`` and ``p(degraded | z, z_n)`` with a content latent z and a degradation latent z_n (eq. 2).
+
+    The content latent is a deterministic function of the image with pre-noise, the feature maps a_1..a_N of one encoder. The
+    degradation latent has N layers of ``width`` channels per pixel; another encoder sees the degraded image as it is. A clean
+    image has no z_n: its decoder adds nothing where the degraded one's adds z_n. Images are (B, 3, H, W) in [0, 1], of any size.
+
+    Three ways to a pair (figure 4 of the paper). :meth:`degrade` is C2N: a real clean image and what the model makes of it, with
+    z_n from the prior. :meth:`denoise` is N2C: a real degraded image and its content decoded without z_n; the clean side is then a
+    conditional mean, smoother than photos are, and whoever learns from such pairs learns this model's denoiser again. L2CN would draw
+    z from its prior; here that is the uniform law on whatever the encoder can produce, from which nothing can be drawn, so there is none.
+    """
+
+    def __init__(self, config: LUDVAEConfig = LUDVAEConfig()):
+        super().__init__()
+        self.config = config
+        width, count = config.width, config.levels
+        self.content_in, self.degradation_in = nn.Conv2d(3, width, 1), nn.Conv2d(3, width, 1)
+        self.content = nn.ModuleList(ConvBlock(width) for _ in range(count))
+        self.degradation = nn.ModuleList(ConvBlock(width) for _ in range(count))
+        self.levels = nn.ModuleList(Level(width, i, count, config.priors) for i in range(count))
+        self.out = nn.Conv2d(width, 3, 1)
+
+    def loss(self, clean: Tensor, degraded: Tensor, kl_weight: float | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """``reconstruction + kl_weight * kl`` of :meth:`terms`, a scalar, in squared units of the image range.
+
+        For as many clean as degraded images it is, up to a constant, ``2 kl_weight`` times the mean over all images of
+        :meth:`negative_elbo` per value, with a decoder of variance ``kl_weight``: noise weaker than that is not worth encoding.
+
+        Args:
+            kl_weight: ``config.kl_weight`` by default; smaller at the beginning of a training, as published.
+        """
+        terms = self.terms(clean, degraded, generator)
+        return terms.reconstruction + (self.config.kl_weight if kl_weight is None else kl_weight) * terms.kl
+
+    def terms(
+        self, clean: Tensor, degraded: Tensor, generator: torch.Generator | None = None, prenoised: tuple[Tensor, Tensor] | None = None
+    ) -> Terms:
+        """The terms of the published loss for unpaired images of one size; one of the two batches may be empty.
+
+        Args:
+            prenoised: what the content encoder sees of the two batches, by default :meth:`prenoise` of them.
+        """
+        for name, images in (("clean", clean), ("degraded", degraded)):
+            _check(name, images)
+        if prenoised is None:
+            prenoised = self.prenoise(clean, "clean", generator=generator), self.prenoise(degraded, "degraded", generator=generator)
+        output, kl = self._reconstruct(torch.cat(prenoised), degraded, generator)
+        error = F.mse_loss(output, torch.cat((clean, degraded)))
+        return Terms(error, kl.sum() / max(degraded.numel(), 1))
+
+    @torch.no_grad()
+    def negative_elbo(self, images: Tensor, domain: str, generator: torch.Generator | None = None) -> Tensor:
+        """One draw of ``-ELBO_x`` or ``-ELBO_y`` (eq. 10 and 11) in nats, shape (B,), without the constant KL of the content."""
+        _check("images", images)
+        content = self.prenoise(images, domain, generator=generator)
+        output, kl = self._reconstruct(content, images if domain == "degraded" else images[:0], generator)
+        variance = self.config.kl_weight
+        density = ((output - images).square() / variance + math.log(2 * math.pi * variance)).flatten(1).sum(1) / 2
+        return density + kl if domain == "degraded" else density
+
+    def prenoise(self, images: Tensor, domain: str, sigma: float | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """h of images (eq. 20): the images with white noise on top, not clipped.
+
+        Args:
+            domain: "clean" or "degraded".
+            sigma: the domain's ``sigma_clean`` or ``sigma_degraded`` by default.
+        """
+        if domain not in ("clean", "degraded"):
+            raise ValueError(f'domain must be "clean" or "degraded", got {domain!r}')
+        if sigma is None:
+            sigma = self.config.sigma_clean if domain == "clean" else self.config.sigma_degraded
+        if not sigma >= 0:
+            raise ValueError(f"sigma must not be negative, got {sigma}")
+        return images + sigma * randn(images.shape, images, generator)
+
+    @torch.no_grad()
+    def degrade(
+        self, clean: Tensor, tau: float = 1.0, generator: torch.Generator | None = None, prenoised: Tensor | None = None,
+        sigma: float | None = None,
+    ) -> Tensor:
+        """C2N: degrade clean images. In [0, 1].
+
+        Args:
+            tau: strength; multiplies the degradation latent, mean and noise, as published. 0 returns the input exactly, unless
+                ``prenoised`` is given: then the reconstruction without degradation.
+            generator: same seed, same result.
+            prenoised: what the content encoder sees, by default :meth:`prenoise` of the images.
+            sigma: of the pre-noise, ``sigma_clean`` by default.
+        """
+        _check("clean", clean)
+        if not tau >= 0:
+            raise ValueError(f"tau must not be negative, got {tau}")
+        if prenoised is None:
+            if tau == 0:
+                return clean
+            prenoised = self.prenoise(clean, "clean", sigma, generator)
+        features = self._features(self.content_in, self.content, prenoised)
+        output = self._decode(features, lambda level, state: tau * level.draw(state, generator))
+        if self.config.difference:
+            output = clean + output - self._decode(features)
+        return output.clamp(0, 1)
+
+    @torch.no_grad()
+    def denoise(
+        self, degraded: Tensor, generator: torch.Generator | None = None, prenoised: Tensor | None = None, sigma: float | None = None
+    ) -> Tensor:
+        """N2C: the clean image that the content of a degraded one decodes to. In [0, 1].
+
+        Args:
+            generator, prenoised: as in :meth:`degrade`.
+            sigma: of the pre-noise, ``sigma_degraded`` by default. The published N2C images of AIM and NTIRE were made with 0.
+        """
+        _check("degraded", degraded)
+        if prenoised is None:
+            prenoised = self.prenoise(degraded, "degraded", sigma, generator)
+        return self._decode(self._features(self.content_in, self.content, prenoised)).clamp(0, 1)
+
+    def _reconstruct(self, content: Tensor, degraded: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """Reconstructions of all images and the KL of each degraded one, which come last. Clean ones have no part in z_n."""
+        kl = content.new_zeros(len(degraded))
+        if not len(degraded):
+            return self._decode(self._features(self.content_in, self.content, content)), kl
+        evidence = self._features(self.degradation_in, self.degradation, degraded)
+
+        def posterior(level: Level, state: Tensor) -> Tensor:
+            nonlocal kl
+            q, p = level.laws(state[-len(degraded) :], evidence.pop())
+            kl = kl + q.kl(p).flatten(1).sum(1)
+            return q.sample(generator)
+
+        return self._decode(self._features(self.content_in, self.content, content), posterior), kl
+
+    def _decode(self, features: list[Tensor], latent: Callable[[Level, Tensor], Tensor] | None = None) -> Tensor:
+        """Images of content features; ``latent`` draws one layer of z_n for all images or for the last ones, given the state that
+        the layer's laws depend on. Without it z_n is nothing, and whatever concerns it is left out."""
+        state, upper = features[-1], features[-1]
+        for level, content in zip(self.levels, reversed(features)):
+            if level.join is not None:
+                state = level.join(state, content)
+            z = None if latent is None else latent(level, state if self.config.priors == "content" else upper)
+            if z is not None and level.chain is not None:
+                upper = level.chain(z if level.carry is None else level.carry(upper, z))
+            state = level.decoder(level.merge(state, z))
+        return self.out(state)
+
+    @staticmethod
+    def _features(first: nn.Module, blocks: nn.ModuleList, images: Tensor) -> list[Tensor]:
+        """Outputs of the blocks of an encoder, the first block's first."""
+        features = [first(images)]
+        for block in blocks:
+            features.append(block(features[-1]))
+        return features[1:]
+
+
+def _check(name: str, images: Tensor) -> None:
+    if not isinstance(images, Tensor) or images.dim() != 4 or images.shape[1] != 3 or not images.is_floating_point():
+        found = f"{images.dtype} of shape {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+        raise ValueError(f"{name} must be a floating tensor (B, 3, H, W), got {found}")

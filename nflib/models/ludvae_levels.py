@@ -1,0 +1,94 @@
+"""The pieces of LUD-VAE: blocks of convolutions, and the layers of its degradation latent."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..divergences import kl_normal
+from ..units import randn
+
+
+class Gaussian(NamedTuple):
+    """Independent normal laws: mean and log standard deviation, both (B, C, H, W)."""
+
+    mean: Tensor
+    log_sd: Tensor
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        return self.mean + self.log_sd.exp() * randn(self.mean.shape, self.mean, generator)
+
+    def kl(self, other: Gaussian | None = None) -> Tensor:
+        """KL(self || other) of every element, in nats; other is N(0, 1) by default."""
+        return kl_normal(self.mean, self.log_sd) if other is None else kl_normal(*self, *other)
+
+
+class ConvBlock(nn.Module):
+    """Four 3x3 convolutions with a ReLU between each two; no ReLU at the end."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for conv in self.convs[:-1]:
+            x = F.relu(conv(x))
+        return self.convs[-1](x)
+
+
+class Merge(nn.Module):
+    """A 1x1 convolution of two maps one after the other in the channels. The second may be there for the last images of the batch
+    only, or not at all: then its part is not computed."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.conv = nn.Conv2d(2 * width, width, 1)
+
+    def forward(self, x: Tensor, second: Tensor | None) -> Tensor:
+        of_first, of_second = self.conv.weight.chunk(2, 1)
+        merged = F.conv2d(x, of_first, self.conv.bias)
+        if second is None:
+            return merged
+        start = len(x) - len(second)
+        added = merged[start:] + F.conv2d(second, of_second)
+        return torch.cat((merged[:start], added)) if start else added
+
+
+class Law(nn.Module):
+    """Mean and log standard deviation by a 1x1 convolution each."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.mean, self.log_sd = nn.Conv2d(width, width, 1), nn.Conv2d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Gaussian:
+        return Gaussian(self.mean(x), self.log_sd(x))
+
+
+class Level(nn.Module):
+    """One layer of the degradation latent, the top one being number 0, and its step of the decoder.
+
+    Below the top: ``join`` brings the layer's content features in, ``witness`` what the degradation encoder saw.
+    With priors on latents only, ``chain`` (and ``carry``) hand the layers drawn so far to the next layer's laws.
+    """
+
+    def __init__(self, width: int, number: int, count: int, priors: str):
+        super().__init__()
+        top, hands_on = number == 0, priors == "latents" and number < count - 1
+        self.posterior, self.merge, self.decoder = Law(width), Merge(width), ConvBlock(width)
+        self.join, self.witness, self.prior = (None, None, None) if top else (Merge(width), Merge(width), Law(width))
+        self.chain = ConvBlock(width) if hands_on else None
+        self.carry = Merge(width) if hands_on and not top else None
+
+    def laws(self, state: Tensor, evidence: Tensor) -> tuple[Gaussian, Gaussian | None]:
+        """Posterior and prior (None: standard normal) of this layer."""
+        if self.prior is None:
+            return self.posterior(evidence), None
+        return self.posterior(self.witness(state, evidence)), self.prior(state)
+
+    def draw(self, state: Tensor, generator: torch.Generator | None) -> Tensor:
+        """A sample of the prior."""
+        return randn(state.shape, state, generator) if self.prior is None else self.prior(state).sample(generator)
