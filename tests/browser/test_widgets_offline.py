@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from browser.driver import assert_right, exercise, set_value, settle, shown, slider, sliders, state
 
+from widgets.scene import explorer
+
 from nflib import widgets
 
 pytest.importorskip("anywidget", reason="the widget classes need anywidget")
@@ -28,6 +30,7 @@ def file(tmp_path_factory) -> str:
         widgets.TauExplorer(),
         widgets.TauExplorer(dimension=2),
         widgets.CouplingExplorer(),
+        explorer(),
     ]
     body = "\n".join(widget._repr_mimebundle_()[0]["text/html"] for widget in made)
     path = tmp_path_factory.mktemp("page") / "widgets.html"
@@ -39,7 +42,7 @@ def file(tmp_path_factory) -> str:
     return path.as_uri()
 
 
-NUMBER = 7
+NUMBER = 8
 
 
 @pytest.mark.parametrize("index", range(NUMBER))
@@ -184,6 +187,7 @@ MAKERS = [
     widgets.TauExplorer,
     lambda: widgets.TauExplorer(dimension=2),
     widgets.CouplingExplorer,
+    explorer,
 ]
 
 
@@ -213,16 +217,17 @@ def test_live_module_with_a_model_like_jupyters(page, make):
     cell = page.locator("#cell")
     assert shown(cell) == pytest.approx(widget.readouts(), rel=1e-9, abs=1e-12)
 
-    set_value(page, cell, "sigma", 0.5)
-    widget.sigma = page.evaluate("model.get('sigma')")
+    moved = "sigma" if "sigma" in widget.state else "tau"
+    set_value(page, cell, moved, 0.5)
+    setattr(widget, moved, page.evaluate(f"model.get('{moved}')"))
     assert page.evaluate("model.saved") == 1
     assert shown(cell) == pytest.approx(widget.readouts(), rel=1e-9, abs=1e-12)
 
-    widget.sigma = 0.37
-    page.evaluate("model.set('sigma', 0.37)")
+    setattr(widget, moved, 0.37)
+    page.evaluate(f"model.set('{moved}', 0.37)")
     settle(page)
     assert shown(cell) == pytest.approx(widget.readouts(), rel=1e-9, abs=1e-12)
-    assert slider(cell, "sigma").get_attribute("aria-valuetext").startswith("0.37")
+    assert slider(cell, moved).get_attribute("aria-valuetext").startswith("0.37")
 
     page.evaluate("stop()")
     assert page.evaluate("model.listening()") == 0

@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from widgets.scene import explorer, parts
 
 from nflib import widgets
 from nflib.widgets import bundle
@@ -24,6 +25,7 @@ MAKERS = {
     "TauExplorer 1-D": widgets.TauExplorer,
     "TauExplorer 2-D": lambda **state: widgets.TauExplorer(dimension=2, **state),
     "CouplingExplorer": widgets.CouplingExplorer,
+    "SuperResolutionExplorer": explorer,
 }
 
 
@@ -81,7 +83,7 @@ def test_static_bundle_is_one_classic_script():
     assert not re.search(r"^\s*(import|export)\b", script, re.MULTILINE)
     assert not re.search(r"</script|<!--|\bfetch\(|XMLHttpRequest|import\(", script)
     assert set(re.findall(r"https?://[^\"'` ]+", script)) <= {"http://www.w3.org/2000/svg"}
-    assert all(cls in script for cls in ("GaussianExplorer", "SigmaExplorer", "TauExplorer", "CouplingExplorer"))
+    assert all(cls in script for cls in ("GaussianExplorer", "SigmaExplorer", "TauExplorer", "CouplingExplorer", "SuperResolutionExplorer"))
     assert len(script) < 100_000
 
 
@@ -108,6 +110,10 @@ def test_bundler_refuses_what_it_cannot_translate():
         (lambda: widgets.SigmaExplorer(dimension=2, cov_x=[1, 2]), "2 x 2"),
         (lambda: widgets.TauExplorer(dimension=2, mean_u=[1.0]), "2 numbers, got 1"),
         (lambda: widgets.CouplingExplorer(c=1.1), "'c'"),
+        (lambda: explorer(tau=-0.1), "tau"),
+        (lambda: explorer(scene={"photo": 1}), "scene must hold dequantised, flow, low, photo, shrink, got photo"),
+        (lambda: widgets.SuperResolutionExplorer.of(*parts()[:2], parts()[1]), "low must have shape"),
+        (lambda: widgets.SuperResolutionExplorer.of(parts()[0], parts()[1][..., :8], parts()[2][..., :2]), "one square image"),
     ],
 )
 def test_bad_arguments_say_what_is_wrong(make, words):

@@ -5,6 +5,7 @@ import { mount } from "./frame.mjs";
 import gaussian_explorer from "./gaussian_explorer.mjs";
 import sigma_line from "./sigma_line.mjs";
 import sigma_plane from "./sigma_plane.mjs";
+import super_resolution_explorer from "./super_resolution_explorer.mjs";
 import tau_line from "./tau_line.mjs";
 import tau_plane from "./tau_plane.mjs";
 
@@ -12,6 +13,7 @@ const WIDGETS = {
   CouplingExplorer: () => coupling_explorer,
   GaussianExplorer: () => gaussian_explorer,
   SigmaExplorer: (state) => (state.dimension === 2 ? sigma_plane : sigma_line),
+  SuperResolutionExplorer: () => super_resolution_explorer,
   TauExplorer: (state) => (state.dimension === 2 ? tau_plane : tau_line),
 };
 
