@@ -21,7 +21,7 @@ from torch import Tensor
 
 import nflib
 from nflib.checkpoints import save
-from nflib.data import patches, photos
+from nflib.data import PHOTOS, patches, photos
 from nflib.flow import Dequantize
 from nflib.models.glow import Glow, GlowConfig
 from nflib.transforms import InvertibleConv1x1
@@ -136,10 +136,15 @@ def write(model: Glow, curve: dict, done: dict, out: Path, training: dict[str, T
     unseen = bits(model, held(validation, 2000))
     notes = {
         "what": f"unconditional Glow on {SIZE} x {SIZE} colour patches, values (k + U)/256",
+        "data": f"bundled photos ({', '.join(training)}); validation: {', '.join(validation)}",
+        "licences": [photo.attribution for photo in PHOTOS],
+        "command": "python tools/train_glow.py",
         "training photos": list(training),
         "validation photos": list(validation),
         "training bits/dim": round(bits(model, held(training, 2000)).mean().item(), 4),
         "validation bits/dim": round(unseen.mean().item(), 4),
+        "unit": "bits/dim",
+        "validation": round(unseen.mean().item(), 4),
         "validation bits/dim, median": round(unseen.median().item(), 4),
         "device": f"CPU ({platform.machine()}), {torch.get_num_threads()} thread",
         "seed": SEED,

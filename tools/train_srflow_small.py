@@ -28,6 +28,10 @@ ENCODER = Recipe(steps=400, batch=8, lr=5e-4, average=0.997, every=100)
 REGRESSION = Recipe(steps=5000, batch=8, lr=5e-4, average=0.997, every=100)
 FLOW = Recipe(steps=3000, batch=8, lr=1e-3, average=0.997, every=100)
 DATA = "five bundled photos (astronaut, motorcycle, coffee, rocket, china); validation: chelsea, flower"
+COMMON = {
+    "data": DATA, "licences": [photo.attribution for photo in data.PHOTOS], "command": "python tools/train_srflow_small.py", "crop": CROP,
+    "stored": "float16",
+}
 CHOSEN = "of {} steps the one that was best on the validation photos; seconds are those of all"
 
 
@@ -56,7 +60,7 @@ def regression() -> None:
     model = checkpoints.load(RUNS / "regression" / "best.safetensors")
     notes = {
         **last.notes, "steps": model.notes["steps"], "validation": model.notes["validation"],
-        "chosen": CHOSEN.format(REGRESSION.steps), "data": DATA, "crop": CROP, "stored": "float16",
+        "chosen": CHOSEN.format(REGRESSION.steps), **COMMON,
     }
     checkpoints.save(model.half(), WEIGHTS / "rrdb_x4_small.safetensors", notes)
 
@@ -78,7 +82,7 @@ def main() -> None:
 
     notes = {
         **last.notes, "steps": model.notes["steps"], "validation": model.notes["validation"],
-        "chosen": CHOSEN.format(FLOW.steps), "data": DATA, "crop": CROP, "encoder": pretrained.notes, "stored": "float16",
+        "chosen": CHOSEN.format(FLOW.steps), "encoder": pretrained.notes, **COMMON,
     }
     checkpoints.save(model.half(), WEIGHTS / "srflow_x4_small.safetensors", notes)
     curves = {"notes": notes, "encoder": curve(RUNS / "encoder"), "flow": curve(RUNS / "flow")}

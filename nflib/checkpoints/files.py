@@ -13,6 +13,8 @@ from torch import nn
 from .. import __version__
 from ..images.files import write_bytes
 
+WEIGHTS = Path(__file__).parent.parent / "weights"
+
 
 def save(model: nn.Module, path: str | os.PathLike, notes: dict | None = None) -> None:
     """Write a model of :mod:`nflib.models` to a safetensors file, atomically.
@@ -28,6 +30,7 @@ def save(model: nn.Module, path: str | os.PathLike, notes: dict | None = None) -
         "nflib": __version__,
         "architecture": type(model).__name__,
         "config": json.dumps(dataclasses.asdict(model.config)),
+        "parameters": str(sum(parameter.numel() for parameter in model.parameters())),
         "notes": json.dumps(notes or {}),
     }
     write_bytes(path, serialise({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, header))
@@ -42,17 +45,11 @@ def load(name_or_path: str | os.PathLike) -> nn.Module:
     Raises:
         ValueError: there is no such file or name, or it is not a checkpoint of this package.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import load_file
 
-    path = _find(name_or_path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            state = {key: file.get_tensor(key) for key in file.keys()}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: not a readable safetensors file: {error}") from None
-    if "architecture" not in header:
-        raise ValueError(f"{path}: was not written by nflib; for the papers' own checkpoints use load_official")
+    path = find(name_or_path)
+    header = read_header(path)
+    state = load_file(path)
     model = build(header["architecture"], json.loads(header["config"]))
     model.load_state_dict(state)
     model.notes = json.loads(header["notes"])
@@ -84,13 +81,31 @@ def _config(cls, values: dict):
     return cls(**{name: restored(name, value) for name, value in values.items()})
 
 
-def _find(name_or_path) -> Path:
+def bundled() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(file.stem for file in WEIGHTS.glob("*.safetensors"))
+
+
+def find(name_or_path: str | os.PathLike) -> Path:
+    """The file of this path, or of the bundled model of this name."""
     path = Path(name_or_path)
     if path.is_file():
         return path
-    bundled = Path(__file__).parent.parent / "weights"
-    found = bundled / f"{name_or_path}.safetensors"
-    if found.is_file():
-        return found
-    names = ", ".join(sorted(p.stem for p in bundled.glob("*.safetensors"))) or "none"
+    if str(name_or_path) in bundled():
+        return WEIGHTS / f"{name_or_path}.safetensors"
+    names = ", ".join(bundled()) or "none"
     raise ValueError(f"{name_or_path}: no such file, and no bundled model of this name (bundled: {names})")
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """What :func:`save` wrote beside the weights."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: not a readable safetensors file: {error}") from None
+    if "architecture" not in header:
+        raise ValueError(f"{path}: was not written by nflib; for the papers' own checkpoints use load_official")
+    return header

@@ -1,0 +1,60 @@
+"""What a model file says about itself: read from its header, without its weights."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+
+from .files import find, read_header
+
+
+@dataclass(frozen=True)
+class Description:
+    """A model file.
+
+    Attributes:
+        name: of a bundled model, or of the file.
+        architecture: class in :mod:`nflib.models`.
+        config: what the model is built from.
+        parameters: how many numbers can be trained; None in files that do not say.
+        size: of the file in bytes.
+        version: of nflib, by which it was written.
+        notes: what whoever made it wrote down. The bundled models have ``data``, ``licences`` (a line for each photo or set),
+            ``command``, ``seed``, ``device``, ``seconds``, and ``metrics`` (name -> number) or ``validation`` with its ``unit``.
+    """
+
+    name: str
+    architecture: str
+    config: dict
+    parameters: int | None
+    size: int
+    version: str
+    notes: dict
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Name -> number, as noted; empty if nothing was measured."""
+        if "metrics" in self.notes:
+            return self.notes["metrics"]
+        score = self.notes.get("validation")
+        return {} if score is None else {f"validation, {self.notes['unit']}": score}
+
+
+def describe(name_or_path: str | os.PathLike) -> Description:
+    """What the file of a bundled model, or another one of :func:`nflib.checkpoints.save`, says about itself.
+
+    Raises:
+        ValueError: as for :func:`nflib.checkpoints.load`.
+    """
+    path = find(name_or_path)
+    header = read_header(path)
+    return Description(
+        name=path.stem,
+        architecture=header["architecture"],
+        config=json.loads(header["config"]),
+        parameters=int(header["parameters"]) if "parameters" in header else None,
+        size=path.stat().st_size,
+        version=header["nflib"],
+        notes=json.loads(header["notes"]),
+    )
