@@ -288,6 +288,39 @@ def super_resolve(
         typer.echo(f"files skipped: {len(done.skipped)}", err=True)
 
 
+@data_command
+def show(
+    name: Annotated[Optional[str], typer.Argument(help="aim19, ntire20, ...; without a name they are listed.")] = None,
+    root: Annotated[Path, typer.Option(help="Folder of the data set.")] = Path("."),
+):
+    """Show published data sets: which folders they have, what is missing under the root, and what to type to get it.
+
+    Nothing is downloaded.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from .data import LAYOUTS, layout
+
+    console = Console(highlight=False, soft_wrap=True)
+    if name is None:
+        for key, one in LAYOUTS.items():
+            console.print(f"{key}: {one.title}")
+        return
+    chosen = layout(name)
+    table = Table("role", "folder", "images", "remark", title=chosen.title)
+    for found in chosen.check(root):
+        images = "-" if found.images is None else str(found.images)
+        table.add_row(found.role, str(found.folder.place(root)), images, found.remark)
+    console.print(table)
+    if chosen.notes:
+        console.print(chosen.notes)
+    commands = chosen.commands(root)
+    console.print(f"Described in {chosen.page}." + (" Addresses as in the authors' scripts; they may have moved:" if commands else ""))
+    for line in commands:
+        console.print(line)
+
+
 @functools.partial(data_command, cls=ManyScales)
 def prepare(
     source: Annotated[Path, typer.Option(help="Folder of photos, any sizes and formats.")],

@@ -4,18 +4,21 @@ from .colours import ChannelStatistics, ColourMatch, channel_statistics
 from .degradations import AIM, NTIRE, Camera, White, degrade_aim, degrade_camera, degrade_ntire, degrade_white
 from .domains import PairedImages, UnpairedImages
 from .folders import ImageCrops, SuperResolutionImages
+from .layouts import LAYOUTS, Layout, layout
 from .photos import PHOTOS, Photo, photos
 from .sampling import high_pass, patches
 from .scales import scale_pyramid
 
 __all__ = [
     "AIM",
+    "LAYOUTS",
     "NTIRE",
     "PHOTOS",
     "Camera",
     "ChannelStatistics",
     "ColourMatch",
     "ImageCrops",
+    "Layout",
     "PairedImages",
     "Photo",
     "SuperResolutionImages",
@@ -27,6 +30,7 @@ __all__ = [
     "degrade_ntire",
     "degrade_white",
     "high_pass",
+    "layout",
     "patches",
     "photos",
     "scale_pyramid",

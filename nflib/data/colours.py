@@ -22,7 +22,7 @@ class ChannelStatistics:
 
     Attributes:
         mean, deviation: three numbers each; the deviation is that of the pixels (divided by n).
-        pixels: how many were counted.
+        pixels: how many were counted, 0 where it is not known.
     """
 
     mean: Triple
