@@ -146,11 +146,19 @@ class LUDVAE(nn.Module):
         return Terms(error, kl.sum() / max(degraded.numel(), 1))
 
     @torch.no_grad()
-    def negative_elbo(self, images: Tensor, domain: str, generator: torch.Generator | None = None) -> Tensor:
-        """One draw of ``-ELBO_x`` or ``-ELBO_y`` (eq. 10 and 11) in nats, shape (B,), without the constant KL of the content."""
+    def negative_elbo(
+        self, images: Tensor, domain: str, generator: torch.Generator | None = None, prenoised: Tensor | None = None
+    ) -> Tensor:
+        """One draw of ``-ELBO_x`` or ``-ELBO_y`` (eq. 10 and 11) in nats, shape (B,), without the constant KL of the content.
+
+        Args:
+            domain: "clean" or "degraded".
+            prenoised: what the content encoder sees, by default :meth:`prenoise` of the images.
+        """
         _check("images", images)
-        content = self.prenoise(images, domain, generator=generator)
-        output, kl = self._reconstruct(content, images if domain == "degraded" else images[:0], generator)
+        if prenoised is None:
+            prenoised = self.prenoise(images, domain, generator=generator)
+        output, kl = self._reconstruct(prenoised, images if domain == "degraded" else images[:0], generator)
         variance = self.config.kl_weight
         density = ((output - images).square() / variance + math.log(2 * math.pi * variance)).flatten(1).sum(1) / 2
         return density + kl if domain == "degraded" else density
