@@ -19,9 +19,10 @@ def conditions(model, lr):
 
 
 def encode(model, hr, lr):
-    """Latents and log-determinant of high-resolution images."""
+    """Latents and log-determinant of images. ``lr``: what the model is told, or the maps made of it by :func:`conditions`."""
     x, log_det, latents = hr, 0.0, []
-    for level, condition in zip(model.flow.transform.levels, conditions(model, lr)):
+    maps = conditions(model, lr) if isinstance(lr, torch.Tensor) else lr
+    for level, condition in zip(model.flow.transform.levels, maps):
         x = F.pixel_unshuffle(x, 2)
         for transition in level.transitions:
             x, term = transition(x)
@@ -29,11 +30,10 @@ def encode(model, hr, lr):
         for step in level.steps:
             x, term = step.actnorm(x)
             x, mixed = step.mixing(x)
-            x, log_injector = step.scale.apply(x, *_answer(step.injector, condition))
-            decides, changed = x[:, : step.half], x[:, step.half :]
-            changed, log_coupling = step.scale.apply(changed, *_answer(step.coupling, torch.cat((decides, condition), 1)))
-            x = torch.cat((decides, changed), 1)
-            log_det = log_det + term + mixed + log_injector.flatten(1).sum(1) + log_coupling.flatten(1).sum(1)
+            log_det = log_det + term + mixed
+            for part in (_couple, _inject) if step.coupling_first else (_inject, _couple):
+                x, log_scale = part(step, step.scale.apply, x, condition)
+                log_det = log_det + log_scale.flatten(1).sum(1)
         if level.split is not None:
             (x, latent), term = level.split(x)
             latents.append(latent)
@@ -41,28 +41,38 @@ def encode(model, hr, lr):
     return (*latents, x), log_det
 
 
-def nll(model, hr, lr):
+def nll(model, hr, lr, *domain):
     latents, log_det = encode(model, hr, lr)
-    return -model.flow.base.log_prob(latents) - log_det
+    return -model.flow.base.log_prob(latents, *domain) - log_det
 
 
 def decode(model, latents, lr):
-    """High-resolution images of latents."""
+    """Images of latents. ``lr`` as for :func:`encode`."""
     latents = list(latents)
     x = latents.pop()
-    for level, condition in reversed(list(zip(model.flow.transform.levels, conditions(model, lr)))):
+    maps = conditions(model, lr) if isinstance(lr, torch.Tensor) else lr
+    for level, condition in reversed(list(zip(model.flow.transform.levels, maps))):
         if level.split is not None:
             x, _ = level.split.inverse((x, latents.pop()))
         for step in reversed(level.steps):
-            decides, changed = x[:, : step.half], x[:, step.half :]
-            changed, _ = step.scale.invert(changed, *_answer(step.coupling, torch.cat((decides, condition), 1)))
-            x, _ = step.scale.invert(torch.cat((decides, changed), 1), *_answer(step.injector, condition))
+            for part in (_inject, _couple) if step.coupling_first else (_couple, _inject):
+                x, _ = part(step, step.scale.invert, x, condition)
             x, _ = step.mixing.inverse(x)
             x, _ = step.actnorm.inverse(x)
         for transition in reversed(level.transitions):
             x, _ = transition.inverse(x)
         x = F.pixel_shuffle(x, 2)
     return x
+
+
+def _inject(step, scale, x, condition):
+    return scale(x, *_answer(step.injector, condition))
+
+
+def _couple(step, scale, x, condition):
+    decides, changed = x[:, : step.half], x[:, step.half :]
+    changed, log_scale = scale(changed, *_answer(step.coupling, torch.cat((decides, condition), 1)))
+    return torch.cat((decides, changed), 1), log_scale
 
 
 def _upsampled(x, factor):
