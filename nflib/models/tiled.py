@@ -121,6 +121,11 @@ def _windows(length: int, tile: int, overlap: int, scale: int) -> list[tuple[int
     return windows
 
 
+def usual_overlap(tile: int, most: int, multiple: int) -> int:
+    """A quarter of a tile, but not more than ``most``, beyond which hardly anything is seen; a multiple of ``multiple``."""
+    return min(most, tile // (4 * multiple) * multiple)
+
+
 def _check_tiles(tile: int, overlap: int, multiple: int) -> None:
     if tile % multiple or overlap % multiple or not 0 <= overlap < tile:
         raise ValueError(f"tile and overlap must be multiples of {multiple}, overlap smaller than tile, got {tile} and {overlap}")

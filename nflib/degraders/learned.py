@@ -1,0 +1,37 @@
+"""Degradations that a model learned from unpaired images."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ..data.degrader import Degrader, as_8_bits
+from ..models import DeFlow
+from ..models.tiled import degrade_tiled, usual_overlap
+
+# How a model of each class degrades: (model, clean, strength, n, generator, tile, overlap) -> (n, B, 3, H, W).
+SAMPLERS = {DeFlow: degrade_tiled}
+
+
+class Learned(Degrader):
+    """What a trained model does to clean images. Images of any size and device; the result is where the image was.
+
+    The strength is the paper's tau: it scales mean and deviation of the latent shift (DeFlow, eq. 30).
+
+    Args:
+        model: a :class:`~nflib.models.DeFlow`.
+        tile: larger images are computed in tiles of this side, in pixels.
+
+    Raises:
+        ValueError: the model is of another kind.
+    """
+
+    def __init__(self, model: nn.Module, tile: int = 512):
+        if type(model) not in SAMPLERS:
+            raise ValueError(f"model is a {type(model).__name__}, expected one that degrades: {', '.join(c.__name__ for c in SAMPLERS)}")
+        self.model, self.tile = model, tile
+
+    def _degrade(self, clean, strength, n, generator):
+        overlap = usual_overlap(self.tile, 128, 2**self.model.config.levels)
+        images = clean.to(next(self.model.parameters()))
+        results = SAMPLERS[type(self.model)](self.model, images, strength, n, generator, self.tile, overlap)
+        return (as_8_bits(result).to(clean) for result in results)

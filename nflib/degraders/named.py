@@ -1,0 +1,46 @@
+"""The degrader that a name stands for: what the command line and configuration files can say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from .. import checkpoints, data
+from ..data.degrader import Degrader
+from .learned import Learned
+from .patches import NoisePatches
+
+SIMULATED = {"ntire": data.degrade_ntire, "aim": data.degrade_aim, "camera": data.degrade_camera}
+
+
+def load(name: str | os.PathLike, tile: int = 512, device: torch.device | str = "cpu") -> Degrader:
+    """The degrader that a name stands for.
+
+    Args:
+        name: a bundled model or a file of :func:`nflib.checkpoints.save`; "ntire", "aim" or "camera", simulated; "white:12",
+            white noise of 12 grey levels; "patches:FOLDER", noise patches collected from the degraded images there.
+        tile: learned degraders compute larger images in tiles of this side, in pixels.
+        device: of learned degraders.
+
+    Raises:
+        ValueError: nothing of this name, or a model that does not degrade.
+    """
+    kind, colon, rest = str(name).partition(":")
+    if str(name) in SIMULATED:
+        return SIMULATED[str(name)]
+    if kind == "white":
+        try:
+            sigma = float(rest) / 255
+        except ValueError:
+            sigma = -1.0
+        if not 0 <= sigma <= 1:
+            raise ValueError(f"{name}: expected white:SIGMA with SIGMA in grey levels, 0 to 255, such as white:12")
+        return data.White(sigma)
+    if kind == "patches" and colon:
+        return NoisePatches.collect(rest)
+    if not Path(name).is_file() and str(name) not in checkpoints.bundled():
+        models = ", ".join(checkpoints.bundled()) or "none"
+        raise ValueError(f"{name}: no such file, bundled model ({models}) or degradation ({', '.join(SIMULATED)}, white:12, patches:FOLDER)")
+    return Learned(checkpoints.load(name).to(device), tile)

@@ -1,0 +1,113 @@
+"""What every degrader promises, whatever it does."""
+
+import pickle
+
+import pytest
+import torch
+
+from nflib import data, units
+from nflib.data import PairedImages
+from nflib.degraders import Learned, NoisePatches
+from nflib.models import DeFlow, DeFlowConfig, RRDBConfig, RRDBNet
+from nflib.models.tiled import degrade_tiled
+
+
+def deflow():
+    torch.manual_seed(0)
+    net = DeFlow(DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=1, transitions=0, hidden=4, noise=0.3))
+    image = torch.rand(4, 3, 16, 16)
+    net.nll(image, net.condition(image), ["clean", "degraded"] * 2)  # ActNorm
+    return net.eval()
+
+
+DEGRADERS = {
+    "simulated": data.degrade_ntire,
+    "white": data.White(12 / 255),
+    "patches": NoisePatches(0.05 * torch.randn(5, 3, 16, 16, generator=units.generator(0))),
+    "learned": Learned(deflow(), tile=32),
+}
+
+
+@pytest.fixture(params=DEGRADERS)
+def degrade(request):
+    return DEGRADERS[request.param]
+
+
+@pytest.mark.parametrize("shape", [(3, 24, 40), (2, 3, 17, 33), (3, 1, 1), (3, 70, 5)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_any_size_in_8_bits_and_range(degrade, shape, dtype):
+    clean = torch.rand(shape, generator=units.generator(0)).to(dtype)
+    degraded = degrade(clean, generator=units.generator(1))
+    assert degraded.shape == clean.shape and degraded.dtype == clean.dtype
+    assert degraded.min() >= 0 and degraded.max() <= 1
+    torch.testing.assert_close(degraded * 255, (degraded * 255).round(), atol=1e-4, rtol=0)
+
+
+def test_strength(degrade):
+    clean = torch.full((3, 40, 40), 0.5)
+    assert torch.equal(degrade(clean, strength=0), clean) and torch.equal(degrade(clean, 0.0), clean)
+    weak, strong = ((degrade(clean, s, units.generator(0)) - clean).square().mean() for s in (0.5, 1.0))
+    assert 0 < weak < 0.5 * strong
+
+
+def test_seeds_and_independence_within_a_batch(degrade):
+    clean = torch.full((2, 3, 32, 32), 0.5)
+    first = degrade(clean, generator=units.generator(3))
+    assert torch.equal(first, degrade(clean, generator=units.generator(3)))
+    assert not torch.equal(first, degrade(clean, generator=units.generator(4)))
+    assert not torch.equal(first[0], first[1])
+
+
+def test_the_first_sample_is_what_a_call_returns(degrade):
+    clean = torch.rand(3, 30, 50, generator=units.generator(0))
+    samples = list(degrade.samples(clean, 0.7, 3, units.generator(5)))
+    assert len(samples) == 3 and torch.equal(samples[0], degrade(clean, 0.7, units.generator(5)))
+    assert not torch.equal(samples[0], samples[1]) and not torch.equal(samples[1], samples[2])
+    fewer = list(degrade.samples(clean, 0.7, 2, units.generator(5)))
+    assert all(torch.equal(a, b) for a, b in zip(fewer, samples))
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((torch.zeros(1, 8, 8),), "clean must be a floating tensor"),
+        ((torch.full((3, 8, 8), 200.0),), r"clean must lie in \[0, 1\]"),
+        ((torch.zeros(3, 8, 8), -1.0), "strength must be a number, 0 or more, got -1"),
+        ((torch.zeros(3, 8, 8), float("nan")), "strength"),
+    ],
+)
+def test_bad_input(degrade, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        degrade(*arguments)
+    with pytest.raises(ValueError, match="n must be at least 1"):
+        degrade.samples(torch.zeros(3, 8, 8), n=0)
+
+
+def test_as_the_transform_of_a_dataset(degrade):
+    images = [torch.rand(3, 40, 48, generator=units.generator(i)) for i in range(3)]
+    pairs = PairedImages(images, crop=16, degrader=degrade, seed=1)
+    (clean, degraded), (again, same) = pairs[4], pairs[4]
+    assert clean.shape == degraded.shape == (3, 16, 16) and torch.equal(clean, again) and torch.equal(degraded, same)
+    assert not torch.equal(clean, degraded)
+
+
+def test_workers_can_have_a_copy(degrade):
+    copy = pickle.loads(pickle.dumps(degrade))
+    clean = torch.rand(3, 20, 20, generator=units.generator(0))
+    assert torch.equal(copy(clean, 1.0, units.generator(1)), degrade(clean, 1.0, units.generator(1)))
+
+
+# ---- learned
+
+
+def test_learned_is_the_model_in_8_bits():
+    net, clean = deflow(), torch.rand(2, 3, 24, 20, generator=units.generator(0))
+    whole = net.degrade(clean, 0.6, generator=units.generator(2))
+    assert torch.equal(Learned(net)(clean, 0.6, units.generator(2)), (whole * 255).round() / 255)
+    tiled = degrade_tiled(net, clean, 0.6, 1, units.generator(2), tile=16, overlap=4)[0]
+    assert torch.equal(Learned(net, tile=16)(clean, 0.6, units.generator(2)), (tiled * 255).round() / 255)
+
+
+def test_a_model_that_does_not_degrade():
+    with pytest.raises(ValueError, match="model is a RRDBNet, expected one that degrades: DeFlow"):
+        Learned(RRDBNet(RRDBConfig(2, 4, 2, 1)))

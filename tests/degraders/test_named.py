@@ -1,0 +1,45 @@
+"""Names of degraders, as users write them."""
+
+import pytest
+import torch
+
+from nflib import checkpoints, data, degraders, images, units
+from nflib.models import DeFlow, DeFlowConfig, RRDBConfig, RRDBNet
+
+
+def test_simulated_ones():
+    assert degraders.load("ntire") is data.degrade_ntire and degraders.load("camera") is data.degrade_camera
+    assert degraders.load("white:12") == data.White(12 / 255) and degraders.load("white:2.5") == data.White(2.5 / 255)
+
+
+def test_patches_of_a_folder(tmp_path):
+    images.write(tmp_path / "a.png", 0.4 + 0.2 * torch.rand(3, 96, 96, generator=units.generator(0)))
+    assert torch.equal(degraders.load(f"patches:{tmp_path}").patches, degraders.NoisePatches.collect(tmp_path).patches)
+
+
+def test_a_model(tmp_path):
+    torch.manual_seed(0)
+    net = DeFlow(DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=1, transitions=0, hidden=4, noise=0.3))
+    checkpoints.save(net, tmp_path / "mine.safetensors")
+    found = degraders.load(tmp_path / "mine.safetensors", tile=64)
+    assert isinstance(found, degraders.Learned) and found.tile == 64 and not found.model.training
+    checkpoints.save(RRDBNet(RRDBConfig(2, 4, 2, 1)), tmp_path / "rrdb.safetensors")
+    with pytest.raises(ValueError, match="model is a RRDBNet, expected one that degrades"):
+        degraders.load(tmp_path / "rrdb.safetensors")
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("nothing", r"nothing: no such file, bundled model \(.*srflow_x4_small.*\) or degradation \(ntire, aim, camera, white:12, patches:FOLDER\)"),
+        ("white", "expected white:SIGMA with SIGMA in grey levels"),
+        ("white:x", "expected white:SIGMA"),
+        ("white:-3", "expected white:SIGMA"),
+        ("white:nan", "expected white:SIGMA"),
+        ("white:300", "expected white:SIGMA"),
+        ("patches:no/such/folder", "no/such/folder: no such folder"),
+    ],
+)
+def test_names_of_nothing(name, message):
+    with pytest.raises(ValueError, match=message):
+        degraders.load(name)
