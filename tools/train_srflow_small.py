@@ -63,6 +63,8 @@ def regression() -> None:
         "chosen": CHOSEN.format(REGRESSION.steps), **COMMON,
     }
     checkpoints.save(model.half(), WEIGHTS / "rrdb_x4_small.safetensors", notes)
+    curves = {"notes": notes, "regression": curve(RUNS / "regression")}
+    write_bytes(WEIGHTS / "rrdb_x4_small.json", (json.dumps(curves) + "\n").encode())
 
 
 def main() -> None:
