@@ -5,6 +5,7 @@ from .degradations import AIM, NTIRE, Camera, White, degrade_aim, degrade_camera
 from .domains import PairedImages, UnpairedImages
 from .folders import ImageCrops, SuperResolutionImages
 from .layouts import LAYOUTS, Layout, layout
+from .low_light import LowLight, darken
 from .photos import PHOTOS, Photo, photos
 from .sampling import high_pass, patches
 from .scales import scale_pyramid
@@ -19,12 +20,14 @@ __all__ = [
     "ColourMatch",
     "ImageCrops",
     "Layout",
+    "LowLight",
     "PairedImages",
     "Photo",
     "SuperResolutionImages",
     "UnpairedImages",
     "White",
     "channel_statistics",
+    "darken",
     "degrade_aim",
     "degrade_camera",
     "degrade_ntire",
