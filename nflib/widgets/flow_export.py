@@ -45,6 +45,8 @@ def export(flow: ConditionalFlow, known: Conditioning) -> dict:
         raise ValueError('flow must have affine="bounded", the only form the browser knows')
     if any(len(part) != 1 for level in known.levels for step in level for part in step):
         raise ValueError(f"known must be of one image, got {len(known.levels[0][0].coupling)}")
+    if (hidden := len(flow.levels[0].steps[0].coupling.second)) % 2:
+        raise ValueError(f"flow must have an even hidden width, which the browser takes in pairs, got {hidden}")
     weights = {
         name: value for name, value in flow.state_dict().items() if not name.endswith("initialised") and ".injector." not in name
     }
@@ -59,7 +61,7 @@ def export(flow: ConditionalFlow, known: Conditioning) -> dict:
     return {
         "sizes": {
             "levels": len(flow.levels), "steps": len(first.steps), "transitions": len(first.transitions),
-            "hidden": len(first.steps[0].coupling.second), "splits": any(level.split is not None for level in flow.levels),
+            "hidden": hidden, "splits": any(level.split is not None for level in flow.levels),
         },
         "weights": {name: pack(value) for name, value in weights.items()},
         "known": [[[pack(part) for part in step] for step in level] for level in known.levels],

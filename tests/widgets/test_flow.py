@@ -116,6 +116,9 @@ def test_what_the_browser_cannot_run_is_refused():
     published = ConditionalFlow(1, 1, 0, 6, 5, affine="divide")
     with pytest.raises(ValueError, match='affine="bounded"'):
         flow_export.export(published, known)
+    flow, known = random_flow(FORMS["one level"], False)
+    with pytest.raises(ValueError, match="even hidden width.*got 5"):
+        flow_export.export(ConditionalFlow(1, 1, 0, 5, 5), known)
 
 
 def test_data_that_do_not_fit_their_sizes_are_refused():

@@ -146,7 +146,7 @@ function scaled({ weight, bias, scale }, x, inputs, height, width) {
   return out.map((v, i) => v * scale[Math.floor(i / size)]);
 }
 
-/** Adds to `out` the 3x3 convolution of the first `inputs` channels of x, zeros beyond the border. */
+/** Adds to `out`, of an even number of channels, the 3x3 convolution of the first `inputs` channels of x, zeros beyond the border. */
 function convolve(out, x, weight, inputs, height, width) {
   const [size, row] = [height * width, width + 2];
   const padded = new Float64Array(inputs * (height + 2) * row);
@@ -156,31 +156,38 @@ function convolve(out, x, weight, inputs, height, width) {
       padded.set(x.subarray(from, from + width), (c * (height + 2) + y + 1) * row + 1);
     }
   }
-  for (let o = 0; o < out.length / size; o++) {
+  // two outputs at a time, so that each input is read half as often
+  for (let o = 0; o < out.length / size; o += 2) {
     for (let c = 0; c < inputs; c++) {
       const k = 9 * (o * inputs + c);
       const [a, b, d, e, f, g, p, q, r] = weight.subarray(k, k + 9);
+      const [A, B, D, E, F, G, P, Q, R] = weight.subarray(k + 9 * inputs, k + 9 * inputs + 9);
       for (let y = 0; y < height; y++) {
         let i = (c * (height + 2) + y) * row;
+        let j = i + row;
+        let l = j + row;
         let to = o * size + y * width;
-        for (let n = 0; n < width; n++, i++, to++) {
-          const [j, l] = [i + row, i + 2 * row];
-          out[to] += a * padded[i] + b * padded[i + 1] + d * padded[i + 2] + e * padded[j] + f * padded[j + 1] + g * padded[j + 2] +
-            p * padded[l] + q * padded[l + 1] + r * padded[l + 2];
+        for (const end = to + width; to < end; to++, i++, j++, l++) {
+          const i0 = padded[i], i1 = padded[i + 1], i2 = padded[i + 2];
+          const j0 = padded[j], j1 = padded[j + 1], j2 = padded[j + 2];
+          const l0 = padded[l], l1 = padded[l + 1], l2 = padded[l + 2];
+          out[to] += a * i0 + b * i1 + d * i2 + e * j0 + f * j1 + g * j2 + p * l0 + q * l1 + r * l2;
+          out[to + size] += A * i0 + B * i1 + D * i2 + E * j0 + F * j1 + G * j2 + P * l0 + Q * l1 + R * l2;
         }
       }
     }
   }
 }
 
-/** W x at every position; W is square and row after row, or has as many columns as x has channels. */
+/** W x at every position; W, row after row, has as many columns as x has channels: an even number. */
 function mixed(x, weight, size) {
   const inputs = x.length / size;
   const out = new Float64Array((weight.length / inputs) * size);
   for (let o = 0; o < weight.length / inputs; o++) {
-    for (let c = 0; c < inputs; c++) {
-      const w = weight[o * inputs + c];
-      for (let i = 0, from = c * size, to = o * size; i < size; i++) out[to + i] += w * x[from + i];
+    for (let c = 0; c < inputs; c += 2) {
+      const v = weight[o * inputs + c], w = weight[o * inputs + c + 1];
+      const end = (o + 1) * size;
+      for (let to = o * size, i = c * size, j = i + size; to < end; to++, i++, j++) out[to] += v * x[i] + w * x[j];
     }
   }
   return out;
