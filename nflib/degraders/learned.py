@@ -22,16 +22,16 @@ class Learned(Degrader):
         tile: larger images are computed in tiles of this side, in pixels.
 
     Raises:
-        ValueError: the model is of another kind.
+        ValueError: the model is of another kind, or the tile is no multiple of 2^levels.
     """
 
     def __init__(self, model: nn.Module, tile: int = 512):
         if type(model) not in SAMPLERS:
             raise ValueError(f"model is a {type(model).__name__}, expected one that degrades: {', '.join(c.__name__ for c in SAMPLERS)}")
         self.model, self.tile = model, tile
+        self.overlap = usual_overlap(tile, 128, 2**model.config.levels)
 
     def _degrade(self, clean, strength, n, generator):
-        overlap = usual_overlap(self.tile, 128, 2**self.model.config.levels)
         images = clean.to(next(self.model.parameters()))
-        results = SAMPLERS[type(self.model)](self.model, images, strength, n, generator, self.tile, overlap)
+        results = SAMPLERS[type(self.model)](self.model, images, strength, n, generator, self.tile, self.overlap)
         return (as_8_bits(result).to(clean) for result in results)

@@ -122,7 +122,13 @@ def _windows(length: int, tile: int, overlap: int, scale: int) -> list[tuple[int
 
 
 def usual_overlap(tile: int, most: int, multiple: int) -> int:
-    """A quarter of a tile, but not more than ``most``, beyond which hardly anything is seen; a multiple of ``multiple``."""
+    """A quarter of a tile, but not more than ``most``, beyond which hardly anything is seen; a multiple of ``multiple``.
+
+    Raises:
+        ValueError: the tile itself is no multiple.
+    """
+    if tile < 1 or tile % multiple:
+        raise ValueError(f"tile must be a multiple of {multiple}, got {tile}")
     return min(most, tile // (4 * multiple) * multiple)
 
 

@@ -1,10 +1,12 @@
 """Whole jobs on folders of images: plain functions, called by the command line and usable without it."""
 
+from .degradation import degrade
 from .evaluation import Evaluation, evaluate
 from .noise import ChannelNoise, NoiseEstimate, estimate_noise
 from .photos import DEGRADATIONS, write_photos
 from .preparation import Prepared, prepare, stored_statistics
-from .super_resolution import SuperResolved, super_resolve
+from .samples import Samples
+from .super_resolution import super_resolve
 
 __all__ = [
     "DEGRADATIONS",
@@ -12,7 +14,8 @@ __all__ = [
     "Evaluation",
     "NoiseEstimate",
     "Prepared",
-    "SuperResolved",
+    "Samples",
+    "degrade",
     "estimate_noise",
     "evaluate",
     "prepare",

@@ -108,6 +108,11 @@ def test_learned_is_the_model_in_8_bits():
     assert torch.equal(Learned(net, tile=16)(clean, 0.6, units.generator(2)), (tiled * 255).round() / 255)
 
 
+def test_a_tile_that_cannot_be():
+    with pytest.raises(ValueError, match="tile must be a multiple of 4, got 30"):
+        Learned(deflow(), tile=30)
+
+
 def test_a_model_that_does_not_degrade():
     with pytest.raises(ValueError, match="model is a RRDBNet, expected one that degrades: DeFlow"):
         Learned(RRDBNet(RRDBConfig(2, 4, 2, 1)))

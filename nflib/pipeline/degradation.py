@@ -1,0 +1,49 @@
+"""Degraded versions of clean images, for a file or a folder."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import torch
+
+from .. import degraders, units
+from .samples import Samples, write_samples
+
+
+def degrade(
+    source: str | os.PathLike,
+    model: str | os.PathLike,
+    out: str | os.PathLike,
+    tau: float = 1.0,
+    samples: int = 1,
+    tile: int = 512,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+) -> Samples:
+    """Write degraded versions of clean images, and ``out/NAME.json`` on how they were made.
+
+    One sample is ``out/NAME.png``, so that both folders together are pairs; several are ``out/NAME_1.png``, ``out/NAME_2.png``,
+    ... An interrupted job goes on where it stopped: an image whose files are all there, made with the same settings, is kept.
+    Each image has its own random numbers, which depend on the seed and its name only.
+
+    Args:
+        source: an image or a folder of images. Files that cannot be read are skipped and listed in the answer.
+        model: what :func:`nflib.degraders.load` takes: a model that was trained or comes with the package, "ntire", "aim",
+            "camera", "white:12", "patches:FOLDER".
+        out: folder, made if it is not there.
+        tau: strength; 0 writes the images as they are.
+        samples: per image.
+        tile: a model computes larger images in tiles of this side, in pixels.
+        seed: of the degradation.
+        device: of a model; ``nflib.device()`` by default.
+
+    Raises:
+        ValueError: nothing of this name degrades, the folder ``out`` has results of other settings, or no image could be used.
+    """
+    if samples < 1 or not (tau >= 0 and math.isfinite(tau)):
+        raise ValueError(f"samples must be at least 1 and tau a number, 0 or more, got {samples} and {tau}")
+    degrader = degraders.load(model, tile, units.device(device))
+    settings = {"model": str(model), "tau": tau, "samples": samples, "seed": seed, "tile": tile}
+    suffixes = [""] if samples == 1 else [f"_{i + 1}" for i in range(samples)]
+    return write_samples(source, out, suffixes, settings, lambda image, generator: degrader.samples(image, tau, samples, generator), "degrade")
