@@ -3,10 +3,12 @@
 from .catalogue import METRICS, Metric
 from .distribution import GaussianKernel, InverseMultiquadric, akld, local_variance, median_distance, mmd
 from .fidelity import diversity, lr_psnr, psnr, ssim, ssim_map
+from .inception import fid, frechet_distance, inception_network
 from .inputs import crop_border, luma
 from .no_reference import brisque, brisque_features, niqe, piqe
 from .noise import autocorrelation, channel_correlation, histogram_kl, power_spectrum
-from .perceptual import MissingWeights, lpips, lpips_network
+from .perceptual import lpips, lpips_network
+from .weights import MissingWeights
 
 __all__ = [
     "METRICS",
@@ -21,7 +23,10 @@ __all__ = [
     "channel_correlation",
     "crop_border",
     "diversity",
+    "fid",
+    "frechet_distance",
     "histogram_kl",
+    "inception_network",
     "local_variance",
     "lpips",
     "lpips_network",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import warnings
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from .._compat import import_lpips
 from .inputs import checked_pair
+from .weights import checked_file
 
 # torchvision's files; the digits are the beginning of the file's SHA-256.
 BACKBONES = {
@@ -19,10 +19,6 @@ BACKBONES = {
     "vgg": "vgg16-397923af.pth",
 }
 SMALLEST = 32
-
-
-class MissingWeights(ValueError):
-    """Weights that are not part of nflib are not there; the message says which, from where, and where to put them."""
 
 
 def lpips(images: Tensor, reference: Tensor, network: torch.nn.Module | None = None) -> Tensor:
@@ -65,30 +61,9 @@ def lpips_network(net: str = "alex", pretrained: bool = True) -> torch.nn.Module
         raise ValueError(f"net must be one of {', '.join(BACKBONES)}, got {net!r}")
     package = import_lpips()
     if pretrained:
-        _check_file(backbone_path(net))
+        checked_file(BACKBONES[net], "https://download.pytorch.org/models", "LPIPS")
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # lpips 0.1.4 uses arguments that torchvision has deprecated
         torch.manual_seed(0)
         network = package.LPIPS(net=net, pnet_rand=not pretrained, verbose=False)
     return network.requires_grad_(False)
-
-
-def backbone_path(net: str) -> Path:
-    """Where torch keeps the network's weights: ``checkpoints`` in torch.hub's folder, which TORCH_HOME moves."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / BACKBONES[net]
-
-
-def _check_file(path: Path) -> None:
-    address = f"https://download.pytorch.org/models/{path.name}"
-    digits = path.stem.rpartition("-")[2]
-    if not path.is_file():
-        raise MissingWeights(
-            f"LPIPS needs the file {path.name} (SHA-256 begins with {digits}). Download {address} and put it in "
-            f"{path.parent} (or in hub/checkpoints of a folder named by TORCH_HOME). nflib never downloads it."
-        )
-    import hashlib
-
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if not found.startswith(digits):
-        raise MissingWeights(f"{path}: SHA-256 begins with {found[:8]}, expected {digits}; download {address} again")
