@@ -280,7 +280,31 @@ def super_resolve(
     """Sample high-resolution versions of images. Called again, it goes on where it was stopped."""
     from .pipeline import super_resolve as run
 
-    done = run(source, model, out, tau, samples, tile, seed, device)
+    show_samples(run(source, model, out, tau, samples, tile, seed, device), out)
+
+
+@command
+def degrade(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a folder of clean images.")],
+    model: Annotated[
+        str,
+        typer.Option(help="A file written by `train deflow`, a bundled model, or ntire, aim, camera, white:12 (grey levels), patches:FOLDER."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    tau: Annotated[float, typer.Option(min=0, help="Strength: 0 changes nothing, 1 is as learned.")] = 1.0,
+    samples: Annotated[int, typer.Option(min=1, help="Results for each image.")] = 1,
+    tile: Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")] = 512,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the degradation.")] = 0,
+    device: Device = None,
+):
+    """Degrade clean images as a model learned it. Called again, it goes on where it was stopped."""
+    from .pipeline import degrade as run
+
+    show_samples(run(source, model, out, tau, samples, tile, seed, device), out)
+
+
+def show_samples(done, out: Path) -> None:
+    """Print :class:`~nflib.pipeline.Samples`."""
     for line in done.skipped:
         typer.echo(f"skipped {line}", err=True)
     typer.echo(f"{len(done.written)} images written to {out}" if done.written else f"{out} is complete, nothing to do")
