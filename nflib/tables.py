@@ -8,22 +8,25 @@ from .checkpoints import Description
 
 
 def show_models(models: Sequence[Description]) -> None:
-    """One row a model; what does not fit into a row is said by :func:`show_model`."""
+    """One row a model, and below them the licences of all photos they were trained on."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(show_lines=True)
-    table.add_column("model", no_wrap=True)
-    for heading in ("architecture", "size", "trained on", "metrics", "made by"):
-        table.add_column(heading)
+    table = Table("model", "how it was made, how good it is", show_lines=True, expand=True)
+    table.columns[0].no_wrap = True
     for model in models:
-        size = f"{_parameters(model)}\n{model.size / 1e6:.1f} MB"
-        metrics = "\n".join(f"{name}: {value:.4g}" for name, value in model.metrics.items()) or "-"
-        made = f"{_noted(model, 'command')}\nseed {_noted(model, 'seed')}, {_noted(model, 'seconds')} s, {_noted(model, 'device')}"
-        table.add_row(model.name, model.architecture, size, _noted(model, "data"), metrics, made)
-    console = Console(highlight=False)
+        metrics = "; ".join(f"{name}: {value:.4g}" for name, value in model.metrics.items()) or "not measured"
+        table.add_row(
+            f"{model.name}\n{model.architecture}\n{_parameters(model)}\n{model.size / 1e6:.1f} MB",
+            f"data: {_noted(model, 'data')}\n{metrics}\n{_noted(model, 'seconds')} s on {_noted(model, 'device')}, seed {_noted(model, 'seed')}\n"
+            f"{_noted(model, 'command')}",
+        )
+    console = Console(highlight=False, markup=False)
     console.print(table)
-    console.print("nflib models NAME shows everything that is known of one, with the licences of its photos.")
+    console.print("Photos and their licences:")
+    for line in dict.fromkeys(line for model in models for line in model.notes.get("licences", [])):
+        console.print(f"- {line}", soft_wrap=True)
+    console.print("All that is known of one model: nflib models NAME")
 
 
 def show_model(model: Description) -> None:
