@@ -312,6 +312,20 @@ def show_samples(done, out: Path) -> None:
         typer.echo(f"files skipped: {len(done.skipped)}", err=True)
 
 
+@command
+def models(
+    name: Annotated[Optional[str], typer.Argument(help="A bundled model or a file, to see all that is known of it.")] = None,
+):
+    """List the models that come with nflib: how large they are, what they were trained on, how good they are."""
+    from .checkpoints import bundled, describe
+    from .tables import show_model, show_models
+
+    if name is None:
+        show_models([describe(one) for one in bundled()])
+    else:
+        show_model(describe(name))
+
+
 @data_command
 def show(
     name: Annotated[Optional[str], typer.Argument(help="aim19, ntire20, ...; without a name they are listed.")] = None,
