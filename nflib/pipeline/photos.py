@@ -6,10 +6,11 @@ import zlib
 from pathlib import Path
 
 from .. import data, units
+from ..degraders import SIMULATED
 from ..images import write
 from .records import read_json, write_json
 
-DEGRADATIONS = {"ntire": data.degrade_ntire, "aim": data.degrade_aim, "camera": data.degrade_camera, "none": None}
+DEGRADATIONS = {**SIMULATED, "none": None}
 
 
 def write_photos(out: str | Path, degradation: str = "ntire", seed: int = 0) -> list[Path]:

@@ -179,7 +179,7 @@ def test_killed_at_any_moment_and_started_again(tmp_path):
         images.write(place / f"{i:02}.png", torch.rand(3, 64, 64, generator=units.generator(i)))
     program = "import sys, torch; torch.set_num_threads(1); from nflib.pipeline import degrade; degrade(sys.argv[1], 'ntire', sys.argv[2], samples=2)"
     kills = 0
-    for after in (1, 20, 45):
+    for after in (1, 40):
         running = subprocess.Popen([sys.executable, "-c", program, str(place), str(out)])
         while running.poll() is None and len(list(out.glob("*.png"))) < after:
             time.sleep(0.002)
@@ -191,7 +191,7 @@ def test_killed_at_any_moment_and_started_again(tmp_path):
             images.read(file)  # whole
         for file in out.glob("*.json"):
             assert all((out / name).is_file() for name in json.loads(file.read_text())["files"])
-    assert kills == 3
+    assert kills == 2
     degrade(place, "ntire", out, samples=2)
     degrade(place, "ntire", tmp_path / "undisturbed", samples=2)
     assert contents(out) == contents(tmp_path / "undisturbed")
