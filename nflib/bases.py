@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 
@@ -60,11 +61,11 @@ class DomainGaussian(nn.Module):
         """
         degraded = is_degraded(domain, len(zeros(z))).to(zeros(z).device)
         total = zeros(z)
-        for latent, mean, factor in self._levels(z):
+        for latent, *parameters in self._levels(z):
             if not degraded.all():
                 total = torch.where(degraded, total, total + _normal_log_prob(latent))
             if degraded.any():
-                total = torch.where(degraded, total + self._degraded_log_prob(latent, mean, factor), total)
+                total = torch.where(degraded, total + self._degraded_log_prob(latent, *parameters), total)
         return total
 
     def sample(self, like: Latent, temperature: float = 1.0, generator: torch.Generator | None = None, domain: Domain = "clean"):
@@ -129,6 +130,57 @@ class DomainGaussian(nn.Module):
 
     def extra_repr(self) -> str:
         return f"channels={[len(mean) for mean in self.mean]}"
+
+
+class LocalDomainGaussian(DomainGaussian):
+    """As :class:`DomainGaussian`, with noise whose strength depends on the place: degraded is ``N(g mu, I + g^2 A^2)``.
+
+    A is diagonal, which loses nothing after a full linear layer; then a gain g > 0 of every channel and position costs nothing
+    more. Noise that depends on brightness, or that the flow divides by local contrast, is noise with a gain.
+
+    Use it through :meth:`given`; without gain it is 1 everywhere.
+    """
+
+    def __init__(self, channels: int | Sequence[int], noise: float = 0.1):
+        super().__init__(channels, noise)
+        self.factor = nn.ParameterList(nn.Parameter(factor.detach().diagonal().clone()) for factor in self.factor)
+        self.gain: Latent | None = None
+
+    def given(self, gain: Latent | None) -> LocalDomainGaussian:
+        """The same distribution, with its parameters, at this gain: shaped like the latents, or broadcasting to them."""
+        local = copy.copy(self)
+        local.gain = gain
+        return local
+
+    def shift(self, like, tau=1.0, generator=None):
+        shifts = tuple(
+            tau * gain * (per_channel(mean, latent) + per_channel(factor, latent) * randn(latent.shape, latent, generator))
+            for latent, mean, factor, gain in self._levels(like)
+        )
+        return shifts if isinstance(like, tuple) else shifts[0]
+
+    def posterior(self, z):
+        """As for :class:`DomainGaussian`; the covariances are diagonal and given as variances, shaped like the latents."""
+        means, variances = [], []
+        for latent, mean, factor, gain in self._levels(z):
+            added = (gain * per_channel(factor, latent)).square()
+            means.append((latent - gain * per_channel(mean, latent)) / (1 + added))
+            variances.append((added / (1 + added)).expand_as(latent))
+        return (tuple(means) if isinstance(z, tuple) else means[0]), tuple(variances)
+
+    def sample_posterior(self, z, generator=None):
+        means, variances = self.posterior(z)
+        draws = tuple(m + v.sqrt() * randn(m.shape, m, generator) for m, v in zip(_as_tuple(means), variances))
+        return draws if isinstance(z, tuple) else draws[0]
+
+    def _degraded_log_prob(self, latent, mean, factor, gain):
+        deviation = (1 + (gain * per_channel(factor, latent)).square()).sqrt()
+        white = (latent - gain * per_channel(mean, latent)) / deviation
+        return _normal_log_prob(white) - sum_per_sample(deviation.log().expand_as(latent))
+
+    def _levels(self, z):
+        gains = [1.0] * len(self.mean) if self.gain is None else _as_tuple(self.gain)
+        return [(*level, gain) for level, gain in zip(super()._levels(z), gains, strict=True)]
 
 
 def is_degraded(domain: Domain, batch: int) -> Tensor:

@@ -6,7 +6,7 @@ from .fidelity import diversity, lr_psnr, psnr, ssim, ssim_map
 from .inception import fid, frechet_distance, inception_network
 from .inputs import crop_border, luma
 from .no_reference import brisque, brisque_features, niqe, piqe
-from .noise import autocorrelation, channel_correlation, histogram_kl, power_spectrum
+from .noise import autocorrelation, channel_correlation, histogram_kl, power_spectrum, spectrum_error
 from .perceptual import lpips, lpips_network
 from .weights import MissingWeights
 
@@ -38,6 +38,7 @@ __all__ = [
     "piqe",
     "power_spectrum",
     "psnr",
+    "spectrum_error",
     "ssim",
     "ssim_map",
 ]

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from .inputs import double
+from .windows import gaussian_taps, window_mean
 
 
 def autocorrelation(residual: Tensor, lags: int = 4) -> Tensor:
@@ -53,6 +54,38 @@ def power_spectrum(residual: Tensor) -> Tensor:
     residual = _checked(residual)
     power = torch.fft.fft2(residual).abs().square() / (residual.shape[-2] * residual.shape[-1])
     return torch.fft.fftshift(power, (-2, -1))
+
+
+def spectrum_error(fake: Tensor, real: Tensor, flattest: float = 1.0, window: int = 16) -> Tensor:
+    """Mean absolute difference of two mean power spectra in decibels, over channels and frequencies but zero. Lower is better.
+
+    For residuals, or for images whose content is alike: of images take the flattest windows, in which there is little but noise.
+
+    Args:
+        fake, real: (B, C, H, W), B, H and W of their own, at least one window large.
+        flattest: share of the windows that counts, those with the smallest variance after a blur of 2.5 pixels.
+        window: side of the windows, which do not overlap.
+
+    Returns:
+        A scalar, in dB.
+    """
+    if not 0 < flattest <= 1:
+        raise ValueError(f"flattest must be in (0, 1], got {flattest}")
+    fake, real = (_mean_spectrum(_checked(x, name), flattest, window) for x, name in ((fake, "fake"), (real, "real")))
+    return (10 * (fake / real).log10()).abs().flatten(1)[:, 1:].mean()
+
+
+def _mean_spectrum(x: Tensor, flattest: float, window: int) -> Tensor:
+    if window < 2 or min(x.shape[-2:]) < window:
+        raise ValueError(f"window must be from 2 to the size {x.shape[-1]}x{x.shape[-2]}, got {window}")
+    pieces = x.unfold(2, window, window).unfold(3, window, window).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
+    if flattest < 1:
+        # white and high-frequency noise hardly passes the blur: what is left to vary is content
+        smooth = window_mean(pieces.mean(1), gaussian_taps(min(window - 1, 11) | 1, 2.5))
+        order = smooth.flatten(1).var(1).argsort(stable=True)
+        pieces = pieces[order[: max(round(flattest * len(pieces)), 1)]]
+    pieces = pieces - pieces.mean((-2, -1), keepdim=True)
+    return torch.fft.fft2(pieces).abs().square().mean(0)
 
 
 def histogram_kl(fake: Tensor, real: Tensor, width: float = 1 / 255) -> Tensor:

@@ -30,10 +30,12 @@ class StepContext(NamedTuple):
 
 class Conditioning(NamedTuple):
     """What the flow needs to know of the condition: of each level what each of its steps needs, and, if the flow models the
-    difference to a given image (B, 3, H, W), that image."""
+    difference to a given image (B, 3, H, W), that image. ``gain`` (B, C, h, w) is not for the flow but for the noise of its
+    deepest latent."""
 
     levels: tuple[tuple[StepContext, ...], ...]
     centre: Tensor | None = None
+    gain: Tensor | None = None
 
 
 class ConditionalFlow(Transform):

@@ -8,13 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..bases import Domain, DomainGaussian
+from ..bases import Domain, DomainGaussian, LocalDomainGaussian
 from ..flow import Flow
 from ..images import pad_to_multiple, resize
+from ..transforms import BoundedScale
 from ..transforms.base import Latent
 from ..units import randn
 from .condition import level_features
-from .conditional import ConditionalFlow, Conditioning, check_config, check_sizes
+from .conditional import ConditionalFlow, Conditioning, ScaledConv2d, check_config, check_sizes
 from .rrdb import RRDBConfig, RRDBNet
 
 
@@ -31,6 +32,8 @@ class DeFlowConfig:
         splits: half of the channels leave after every level but the last two, as published. Without splits one Gaussian describes
             the noise of whole blocks of 2^L pixels, its correlation in space included.
         centred: the flow models what the image has beyond its enlarged condition; as published it models the image.
+        local: the strength of the noise depends on the condition, channel by channel (:class:`~nflib.bases.LocalDomainGaussian`);
+            as published it is the same everywhere. Needs ``splits=False``.
         noise: the noise factor A of each latent starts as ``noise * I``. The published configurations have 0, a saddle from
             which it never moves; zero is for loading them.
         condition_noise: deviation of the Gaussian noise that is added to the condition, in units of the image range.
@@ -47,6 +50,7 @@ class DeFlowConfig:
     eps: float = 1e-3
     splits: bool = False
     centred: bool = True
+    local: bool = False
     noise: float = 0.05
     condition_noise: float = 0.03
     condition_blur: float = 0.0
@@ -58,6 +62,8 @@ class DeFlowConfig:
                 "noise, condition_noise and condition_blur must not be negative, got "
                 f"{self.noise}, {self.condition_noise} and {self.condition_blur}"
             )
+        if self.local and self.splits:
+            raise ValueError("local needs splits=False: only the deepest latent has a gain")
 
     @property
     def scale(self) -> int:
@@ -104,7 +110,8 @@ class DeFlow(nn.Module):
         )
         side = 2**config.levels
         channels = [shape[1] for shape in transform.latent_shape((1, 3, side, side))]
-        self.flow = Flow(transform, DomainGaussian(channels, config.noise))
+        self.flow = Flow(transform, (LocalDomainGaussian if config.local else DomainGaussian)(channels, config.noise))
+        self.gain = ScaledConv2d(width * (1 + len(config.taps)), channels[-1]) if config.local else None
 
     def condition(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """The default h of an image: downscaled by s, blurred, with Gaussian noise. (B, 3, H/s, W/s)"""
@@ -121,12 +128,25 @@ class DeFlow(nn.Module):
         centre = None
         if self.config.centred:
             centre = F.interpolate(condition, scale_factor=self.config.scale, mode="bilinear") if self.config.scale > 1 else condition
-        return self.flow.transform.prepare(level_features(features, self.config.scale, self.config.levels), centre)
+        levels = level_features(features, self.config.scale, self.config.levels)
+        context = self.flow.transform.prepare(levels, centre)
+        if self.gain is None:
+            return context
+        deepest = levels[-1]
+        factor = deepest.local.shape[-1] // max(deepest.taps.shape[-1], 1)
+        told = torch.cat((deepest.local, deepest.taps.repeat_interleave(factor, 2).repeat_interleave(factor, 3)), 1)
+        return context._replace(gain=BoundedScale().log_scale(self.gain(told)).exp())
+
+    def base(self, context: Conditioning) -> DomainGaussian:
+        """Distribution of the latents of images with this condition, in both domains."""
+        return self.flow.base.given(context.gain) if self.config.local else self.flow.base
 
     def nll(self, image: Tensor, condition: Tensor | Conditioning, domain: Domain) -> Tensor:
         """Negative log-likelihood in nats, shape (B,) (eq. 28). Dequantise before; ``domain``: "clean", "degraded", or one per image."""
         check_sizes(self.config, image=image, condition=condition)
-        return -self.flow.log_prob(image, self._conditioning(condition), domain)
+        context = self._conditioning(condition)
+        latents, log_det = self.flow.transform(image, context)
+        return -self.base(context).log_prob(latents, domain) - log_det
 
     def encode(self, image: Tensor, condition: Tensor | Conditioning) -> Latent:
         """Latents of images, a tuple, the finest first."""
@@ -153,15 +173,15 @@ class DeFlow(nn.Module):
         if tau == 0:
             return clean
 
-        def shifted(z: Latent) -> Latent:
-            return tuple(part + u for part, u in zip(z, self.flow.base.shift(z, tau, generator)))
+        def shifted(z: Latent, base: DomainGaussian) -> Latent:
+            return tuple(part + u for part, u in zip(z, base.shift(z, tau, generator)))
 
         return self._translate(clean, condition, generator, shifted)
 
     @torch.no_grad()
     def restore(self, degraded: Tensor, condition: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """One clean image that could be behind each degraded one: a draw from the posterior of the clean latents, not their mean."""
-        return self._translate(degraded, condition, generator, lambda z: self.flow.base.sample_posterior(z, generator))
+        return self._translate(degraded, condition, generator, lambda z, base: base.sample_posterior(z, generator))
 
     @torch.no_grad()
     def sample(self, condition: Tensor | Conditioning, domain: Domain, generator: torch.Generator | None = None) -> Tensor:
@@ -169,7 +189,8 @@ class DeFlow(nn.Module):
         context = self._conditioning(condition)
         finest = context.levels[0][0].coupling
         shape = (len(finest), 3, 2 * finest.shape[2], 2 * finest.shape[3])
-        return self.flow.sample(shape, context, domain, generator=generator)
+        like = tuple(finest.new_empty(s) for s in self.flow.transform.latent_shape(shape))
+        return self.flow.decode(self.base(context).sample(like, generator=generator, domain=domain), context)
 
     def _translate(self, image, condition, generator, change) -> Tensor:
         multiple = 2**self.config.levels
@@ -180,7 +201,7 @@ class DeFlow(nn.Module):
             condition, _ = pad_to_multiple(condition, multiple // self.config.scale)
         check_sizes(self.config, image=padded, condition=condition)
         context = self.prepare(condition)
-        return crop(self.flow.decode(change(self.encode(padded, context)), context)).clamp(0, 1)
+        return crop(self.flow.decode(change(self.encode(padded, context), self.base(context)), context)).clamp(0, 1)
 
     def _conditioning(self, condition: Tensor | Conditioning) -> Conditioning:
         return self.prepare(condition) if isinstance(condition, Tensor) else condition

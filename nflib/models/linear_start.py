@@ -85,7 +85,7 @@ def linear_start(
     if not closed_form:
         for mean, factor in zip(base.mean, base.factor):
             mean.zero_()
-            factor.copy_(0.5 * torch.eye(len(mean)))
+            factor.copy_(0.5 * torch.eye(len(mean)) if factor.dim() == 2 else torch.full_like(factor, 0.5))
         return
     # latents leave in the order of the levels
     leaving = [level for level, one in enumerate(flow.levels) if one.split is not None or level == last]
@@ -94,8 +94,16 @@ def linear_start(
         kept = slice(len(mean) - len(shift), None)  # of a split the second half leaves
         mean, covariance = mean[kept], covariance[kept, kept]
         values, vectors = torch.linalg.eigh(covariance - torch.eye(len(mean), dtype=torch.float64))
-        shift.copy_(mean)
-        factor.copy_((vectors * values.clamp(min=0).sqrt()) @ vectors.T + LEAST * torch.eye(len(mean)))
+        deviations = values.clamp(min=0).sqrt()
+        if factor.dim() == 2:
+            shift.copy_(mean)
+            factor.copy_((vectors * deviations) @ vectors.T + LEAST * torch.eye(len(mean)))
+        else:
+            # white stays white when it is turned to the axes of the noise
+            end = flow.levels[level].steps[-1]
+            end.mixing.set_weight(vectors.T @ end.mixing.weight().double())
+            shift.copy_(vectors.T @ mean)
+            factor.copy_(deviations + LEAST)
 
 
 def _make_identity(flow) -> None:

@@ -1,7 +1,10 @@
 """Training on PyTorch Lightning: one function :func:`fit`, and one small task per kind of model."""
 
+from .deflow import DeFlowTask
 from .fit import fit
-from .jobs import train_glow, train_rrdb, train_srflow
+from .jobs import train_deflow, train_glow, train_rrdb, train_srflow
 from .tasks import GlowTask, RRDBTask, Recipe, SRFlowTask, Task
 
-__all__ = ["GlowTask", "RRDBTask", "Recipe", "SRFlowTask", "Task", "fit", "train_glow", "train_rrdb", "train_srflow"]
+__all__ = [
+    "DeFlowTask", "GlowTask", "RRDBTask", "Recipe", "SRFlowTask", "Task", "fit", "train_deflow", "train_glow", "train_rrdb", "train_srflow",
+]

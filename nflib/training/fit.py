@@ -49,7 +49,7 @@ def fit(
 
     Args:
         task: what to train.
-        data: numbered crops, :class:`~nflib.data.SuperResolutionImages` or :class:`~nflib.data.ImageCrops`: ``data[i]`` for
+        data: numbered crops, such as :class:`~nflib.data.UnpairedImages` or :class:`~nflib.data.SuperResolutionImages`: ``data[i]`` for
             any i >= 0, always the same for the same i.
         out: folder of the run; made if it is not there.
         recipe: how to train, ``task.recipe`` by default.
@@ -100,7 +100,7 @@ def fit(
         restore_random_states(before)
     notes = {
         **settings, "model": json.loads(settings["model"]), "recipe": dataclasses.asdict(recipe), "steps": task.step,
-        "seconds": round(recorder.seconds), "device": _device_name(device), "unit": task.unit, "validation": recorder.score,
+        "seconds": round(recorder.seconds), "device": _device_name(device), "unit": task.unit, "validation": recorder.score, "validation_unit": task.validation_unit or task.unit,
         "nflib": __version__, "torch": torch.__version__, "lightning": lightning.__version__, "commit": _commit(),
     }
     checkpoints.save(task.averaged.cpu(), model_file, notes)
@@ -151,11 +151,16 @@ class _Recorder(lightning.Callback):
         self.losses, self.images = [], 0
 
     def open(self, task) -> None:
-        self.logs = Log(self.out, task.step)
+        self.logs = Log(self.out, task.step, task.figures())
         self.bar = units.progress(None, type(task).__name__.removesuffix("Task"), total=task.recipe.steps)
         self.bar.update(task.step)
 
     def on_train_start(self, trainer, task):
+        if self.validation and task.step == 0:
+            # a good start may be the best there is
+            self.score = task.score(self.validation)
+            self.logs.write(0, validation=self.score, **task.figures())
+            self._best(task)
         self.clock = time.perf_counter()
         if self.random_states:
             restore_random_states(self.random_states)
@@ -179,6 +184,7 @@ class _Recorder(lightning.Callback):
         values = {
             "loss": sum(self.losses) / len(self.losses), "gradient_norm": task.last["gradient_norm"],
             "lr": task.recipe.lr_at(task.step - 1), "images_per_second": self.images / passed, "rollbacks": task.rollbacks,
+            **task.figures(),
         }
         if self.validation and (task.step % task.recipe.every == 0 or task.step == task.recipe.steps):
             self.score = values["validation"] = task.score(self.validation)
@@ -188,12 +194,15 @@ class _Recorder(lightning.Callback):
         self.losses, self.clock, self.images = [], time.perf_counter(), 0
 
     def _keep(self, task) -> None:
-        if self.score is not None and (task.best is None or self.score < task.best):
-            task.best = self.score
-            notes = {**self.settings, "steps": task.step, "unit": task.unit, "validation": self.score}
-            checkpoints.save(task.averaged, self.out / "best.safetensors", notes)
+        self._best(task)
         # The state last: whoever dies before it has the same best model made again.
         write_state(self.state_file, {**task.keep(), "settings": self.settings, "seconds": self.seconds, "score": self.score})
+
+    def _best(self, task) -> None:
+        if self.score is not None and (task.best is None or self.score < task.best):
+            task.best = self.score
+            notes = {**self.settings, "steps": task.step, "unit": task.validation_unit or task.unit, "validation": self.score}
+            checkpoints.save(task.averaged, self.out / "best.safetensors", notes)
 
 
 def _batches(validation: Dataset | None, size: int) -> list:

@@ -8,16 +8,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 
 from .. import checkpoints
-from ..data.folders import ImageCrops, SuperResolutionImages
-from ..models import Glow, RRDBNet, SRFlow
+from ..data import ImageCrops, SuperResolutionImages, UnpairedImages
+from ..data.folders import numbered_generator
+from ..models import DeFlow, Glow, RRDBNet, SRFlow, linear_start
+from .deflow import DeFlowTask, dequantised
 from .fit import fit
-from .sizes import DEFAULTS, glow_config, rrdb_config, srflow_config
+from .sizes import DEFAULTS, deflow_config, glow_config, rrdb_config, srflow_config
 from .tasks import GlowTask, RRDBTask, SRFlowTask, Task
 
 Folder = str | os.PathLike
+DEFLOW_DEFAULTS = {"small": {"steps": 300, "batch": 8, "crop": 64}, "full": {"steps": 100_000, "batch": 8, "crop": 160}}
+# Crops of each domain for the linear start, from far beyond those that training will see, and of both for validation.
+START_CROPS, FAR, VALIDATION_CROPS = 1024, 10**9, 256
 
 
 def train_srflow(
@@ -31,7 +36,7 @@ def train_srflow(
         hr: photos of any size and format.
         out: folder of the run, see :func:`nflib.training.fit`.
         scale: 2, 4, 8 or 16.
-        size: "small" (a laptop) or "df2k" (as published).
+        size: "small" (a laptop) or "full" (as published).
         encoder: a trained RRDBNet of the same size to start from, a file or the name of a bundled model.
         validation: other photos, by which the best model is chosen.
         steps, batch, crop, lr: what the size suggests, by default.
@@ -52,6 +57,55 @@ def train_srflow(
     crop = crop or DEFAULTS[size]["crop"]
     data, held_out = _folders(SuperResolutionImages, hr, validation, seed, scale=scale, crop=crop)
     return _train(SRFlowTask(model), data, held_out, out, size, steps, batch, lr, seed, device, workers, resume)
+
+
+def train_deflow(
+    clean: Folder, degraded: Folder, out: Folder, scale: int = 4, size: str = "small", validation_clean: Folder | None = None,
+    validation_degraded: Folder | None = None, steps: int | None = None, batch: int | None = None, crop: int | None = None,
+    lr: float | None = None, seed: int = 0, device: str | None = None, workers: int = 0, resume: bool = False,
+) -> Path:
+    """Learn a degradation from two folders without pairs. It starts at the linear solution (:func:`nflib.models.linear_start`),
+    which is good already, and is improved from there.
+
+    Args:
+        clean, degraded: photos of any sizes and formats, of different scenes.
+        scale: the condition is so much smaller than the image: 4 for fine noise, 8 for coarse.
+        size: "small" (minutes on a laptop) or "full" (as large as published).
+        validation_clean, validation_degraded: other photos of both kinds, by whose noise spectra the best model is chosen; by
+            default the training photos themselves.
+        others: as for :func:`train_srflow`.
+
+    Returns:
+        The path of ``best.safetensors``: the best by noise spectrum, which is not the last and not the most likely.
+    """
+    config = deflow_config(size, scale)
+    _check_crop(crop, 2**config.levels)
+    if (validation_clean is None) != (validation_degraded is None):
+        raise ValueError("validation needs both folders, clean and degraded, or none")
+    default = DEFLOW_DEFAULTS[size]
+    crop = crop or default["crop"]
+    batch = batch or default["batch"]
+    if batch % 2:
+        raise ValueError(f"batch must be even, half clean and half degraded, got {batch}")
+    align = 2**config.levels  # where blocks of JPEG files and of the flow begin
+    data = UnpairedImages(clean, degraded, crop, seed, align)
+    held_out = UnpairedImages(validation_clean or clean, validation_degraded or degraded, crop, seed + 1, align)
+    for line in (*data.skipped, *(held_out.skipped if validation_clean else ())):
+        logging.getLogger(__name__).warning("skipped %s", line)
+    torch.manual_seed(seed)
+    model = DeFlow(config)
+    start_linear(model, data, seed)
+    chosen = {"steps": steps or default["steps"], "batch": batch, **({} if lr is None else {"lr": lr})}
+    recipe = replace(DeFlowTask.recipe, **chosen)
+    fit(DeFlowTask(model), data, out, recipe, Subset(held_out, range(VALIDATION_CROPS)), seed, device, workers, resume)
+    return Path(out) / "best.safetensors"
+
+
+def start_linear(model: DeFlow, data: UnpairedImages, seed: int, closed_form: bool = True) -> None:
+    """Set a new model to the linear solution of START_CROPS crops of each domain, which are not those of the first steps."""
+    generator = numbered_generator(seed, 2)
+    crops = [torch.stack([data[2 * (FAR + i) + domain][0] for i in range(START_CROPS)]) for domain in (0, 1)]
+    linear_start(model, *(dequantised(images, generator) for images in crops), closed_form, generator)
 
 
 def train_rrdb(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 COLUMNS = ("step", "loss", "validation", "gradient_norm", "lr", "images_per_second", "rollbacks")
@@ -13,25 +14,27 @@ class Log:
     Args:
         folder: gets ``metrics.csv`` and ``tensorboard/``.
         step: what earlier runs logged after this step is forgotten; 0 starts anew.
+        more: columns besides the usual ones.
     """
 
-    def __init__(self, folder: Path, step: int = 0):
+    def __init__(self, folder: Path, step: int = 0, more: Iterable[str] = ()):
         from torch.utils.tensorboard import SummaryWriter
 
+        self.columns = (*COLUMNS, *more)
         path = folder / "metrics.csv"
         kept = []
         if step and path.is_file():
             lines = path.read_text(encoding="utf-8").splitlines()[1:]
-            kept = [line for line in lines if line.count(",") == len(COLUMNS) - 1 and int(line.split(",")[0]) <= step]
+            kept = [line for line in lines if line.count(",") == len(self.columns) - 1 and int(line.split(",")[0]) <= step]
         part = path.with_name(f".{path.name}.part")
-        part.write_text("".join(f"{line}\n" for line in (",".join(COLUMNS), *kept)), encoding="utf-8")
+        part.write_text("".join(f"{line}\n" for line in (",".join(self.columns), *kept)), encoding="utf-8")
         part.replace(path)
         self._file = path.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write(self, step: int, **values: float) -> None:
         row = {"step": step, **values}
-        self._file.write(",".join(f"{row[name]:.8g}" if name in row else "" for name in COLUMNS) + "\n")
+        self._file.write(",".join(f"{row[name]:.8g}" if name in row else "" for name in self.columns) + "\n")
         self._file.flush()
         for name, value in values.items():
             self._board.add_scalar(name, value, step)

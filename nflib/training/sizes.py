@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..models import GlowConfig, RRDBConfig, SRFlowConfig
+from ..models import DeFlowConfig, GlowConfig, RRDBConfig, SRFlowConfig
 
-# "small" trains on a laptop; "df2k" has the size of the published models.
-SIZES = ("small", "df2k")
+# "small" trains on a laptop; "full" has the size of the published models.
+SIZES = ("small", "full")
 # What a training of this size takes if nothing else is said.
-DEFAULTS = {"small": {"steps": 20_000, "batch": 8, "crop": 64}, "df2k": {"steps": 200_000, "batch": 16, "crop": 160}}
+DEFAULTS = {"small": {"steps": 20_000, "batch": 8, "crop": 64}, "full": {"steps": 200_000, "batch": 16, "crop": 160}}
 
 
 def rrdb_config(size: str, scale: int) -> RRDBConfig:
@@ -20,6 +20,11 @@ def srflow_config(size: str, scale: int) -> SRFlowConfig:
     if size == "small":
         return SRFlowConfig(encoder, taps=(1, 3), levels=levels, steps=4, transitions=1, hidden=32)
     return SRFlowConfig(encoder, levels=levels)
+
+
+def deflow_config(size: str, scale: int) -> DeFlowConfig:
+    levels = max(3, scale.bit_length() - 1)
+    return DeFlowConfig.small(scale) if _known(size) == "small" else DeFlowConfig(RRDBConfig(scale), levels=levels)
 
 
 def glow_config(size: str) -> GlowConfig:

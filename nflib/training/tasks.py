@@ -65,6 +65,7 @@ class Task(LightningModule):
 
     recipe = Recipe()
     unit = ""
+    validation_unit: str | None = None  # if the validation is not the loss
 
     def __init__(self, model: nn.Module):
         super().__init__()
@@ -74,6 +75,14 @@ class Task(LightningModule):
     def loss(self, model: nn.Module, batch, generator: torch.Generator) -> Tensor:
         """Mean loss of a batch, a scalar. Whatever is random comes from the generator."""
         raise NotImplementedError
+
+    def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Parameters, and the factor of their learning rate. Each group's gradient is clipped by itself."""
+        return [(list(self.model.parameters()), 1.0)]
+
+    def figures(self) -> dict[str, float]:
+        """What else is worth logging."""
+        return {}
 
     # What follows is called by fit and by Lightning.
 
@@ -85,7 +94,8 @@ class Task(LightningModule):
         with torch.no_grad():
             self.loss(self.model, batch, numbered_generator(seed, 0))
         self._average = Average(self.model, recipe.average)
-        self._optimiser = torch.optim.Adam(self.model.parameters(), recipe.lr, recipe.betas)
+        groups = [{"params": parameters, "factor": factor} for parameters, factor in self.parameter_groups()]
+        self._optimiser = torch.optim.Adam(groups, recipe.lr, recipe.betas)
 
     def configure_optimizers(self):
         return self._optimiser
@@ -97,7 +107,7 @@ class Task(LightningModule):
         self.model.train()
         optimiser = self.optimizers()
         for group in optimiser.param_groups:
-            group["lr"] = self.recipe.lr_at(self.step)
+            group["lr"] = group["factor"] * self.recipe.lr_at(self.step)
         optimiser.zero_grad()
         loss = self.loss(self.model, batch, numbered_generator(self.seed, self.step))
         self.manual_backward(loss)
@@ -105,7 +115,8 @@ class Task(LightningModule):
         self.last = {"loss": loss.item(), "gradient_norm": norm.item()}
         if torch.isfinite(loss) and torch.isfinite(norm):
             # only now: clipping by a norm that is not finite would spoil all gradients and hide where it came from
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+            for group in optimiser.param_groups:
+                nn.utils.clip_grad_norm_(group["params"], self.recipe.clip)
             optimiser.step()
             self._average.update(self.model)
             self.failed = False

@@ -66,6 +66,6 @@ def test_bad_input_is_one_line(tmp_path, photos, changes, said):
 def test_sizes():
     assert [size.value for size in Size] == list(sizes.SIZES) == list(sizes.DEFAULTS)
     for scale in (2, 4, 8, 16):
-        assert sizes.srflow_config("df2k", scale).scale == scale
-    with pytest.raises(ValueError, match="size must be one of small, df2k"):
+        assert sizes.srflow_config("full", scale).scale == scale
+    with pytest.raises(ValueError, match="size must be one of small, full"):
         sizes.srflow_config("huge", 4)
