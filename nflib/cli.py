@@ -27,7 +27,7 @@ app.add_typer(data_app, name="data")
 
 class Size(str, Enum):
     small = "small"
-    df2k = "df2k"
+    full = "full"
 
 
 class Degradation(str, Enum):
@@ -214,7 +214,7 @@ def show_evaluation(evaluation, per_image: bool) -> None:
 Photos = Annotated[Path, typer.Option(help="Folder of photos, any sizes and formats.")]
 Run = Annotated[Path, typer.Option(help="Folder of the run: model, state to resume from, logs.")]
 Scale = Annotated[int, typer.Option(help="By how much the high resolution is higher: 2, 4, 8 or 16.")]
-ModelSize = Annotated[Size, typer.Option(help="small trains on a laptop; df2k is as large as the published models.")]
+ModelSize = Annotated[Size, typer.Option(help="small trains on a laptop; full is as large as the published models.")]
 HeldOut = Annotated[Optional[Path], typer.Option(help="Folder of other photos, by which the best model is chosen.")]
 Steps = Annotated[Optional[int], typer.Option(min=1, help="Optimiser steps; by default what the size suggests.")]
 Batch = Annotated[Optional[int], typer.Option(min=1, help="Crops per step.")]
@@ -239,6 +239,28 @@ def srflow(
     done = train_srflow(hr, out, scale, size.value, encoder, validation, steps, batch, crop, lr, seed, device, workers, resume)
     typer.echo(f"model written to {done}")
     typer.echo(f"Try: nflib super-resolve FOLDER --model {done} --out RESULTS")
+
+
+@train_command
+def deflow(
+    clean: Annotated[Path, typer.Option(help="Folder of clean photos, any sizes and formats.")],
+    degraded: Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")],
+    out: Run,
+    scale: Annotated[int, typer.Option(help="How much smaller the condition is: 4 for fine noise, 8 for coarse.")] = 4,
+    size: ModelSize = Size.small,
+    validation_clean: Annotated[Optional[Path], typer.Option(help="Other clean photos, to choose the best model by.")] = None,
+    validation_degraded: Annotated[Optional[Path], typer.Option(help="Other degraded photos, likewise.")] = None,
+    steps: Steps = None, batch: Batch = None, crop: Crop = None, lr: Rate = None, seed: Seed = 0, device: Device = None,
+    workers: Workers = 0, resume: Resume = False,
+):
+    """Learn a degradation from clean and degraded photos without pairs."""
+    from .training import train_deflow
+
+    done = train_deflow(
+        clean, degraded, out, scale, size.value, validation_clean, validation_degraded, steps, batch, crop, lr, seed, device, workers, resume
+    )
+    typer.echo(f"model written to {done}")
+    typer.echo(f"Try: nflib degrade {clean} --model {done} --out RESULTS")
 
 
 @train_command
