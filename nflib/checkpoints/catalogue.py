@@ -21,7 +21,8 @@ class Description:
         size: of the file in bytes.
         version: of nflib, by which it was written.
         notes: what whoever made it wrote down. The bundled models have ``data``, ``licences`` (a line for each photo or set),
-            ``command``, ``seed``, ``device``, ``seconds``, and ``metrics`` (name -> number) or ``validation`` with its ``unit``.
+            ``command``, ``seed``, ``device``, ``seconds``, and ``metrics`` (name -> number) or ``validation`` with its
+            ``validation_unit`` (or ``unit``, that of the loss, if it is the same).
     """
 
     name: str
@@ -38,7 +39,8 @@ class Description:
         if "metrics" in self.notes:
             return self.notes["metrics"]
         score = self.notes.get("validation")
-        return {} if score is None else {f"validation, {self.notes['unit']}": score}
+        unit = self.notes.get("validation_unit", self.notes.get("unit", ""))
+        return {} if score is None else {f"validation, {unit}".rstrip(", "): score}
 
 
 def describe(name_or_path: str | os.PathLike) -> Description:

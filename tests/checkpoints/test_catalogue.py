@@ -17,6 +17,10 @@ def test_description_of_a_file(tmp_path):
     assert found.config["levels"] == 2 and found.parameters == sum(p.numel() for p in model.parameters())
     assert found.size == file.stat().st_size and found.notes["seed"] == 3
     assert found.metrics == {"validation, bits/dim": 3.5}
+    save(model, file, {"unit": "bits/dim", "validation": 1.5, "validation_unit": "dB"})
+    assert describe(file).metrics == {"validation, dB": 1.5}
+    save(model, file, {"validation": 1.5})
+    assert describe(file).metrics == {"validation": 1.5}
     save(model, file, {"metrics": {"psnr": 30.0}})
     assert describe(file).metrics == {"psnr": 30.0}
     save(model, file)
