@@ -89,7 +89,7 @@ export default {
   solve,
   readouts: [
     { key: "psnr", label: "PSNR of a sample", text: decibel },
-    { key: "psnr_mean", label: `PSNR of the mean of ${SAMPLES}`, text: decibel },
+    { key: "psnr_mean", label: "PSNR of their mean", text: decibel },
     { key: "psnr_low", label: "PSNR to x, once shrunk", text: decibel },
     { key: "diversity", label: "diversity (grey levels)" },
     { key: "outside", label: "values outside [0, 1]", text: (value) => `${(100 * value).toFixed(1)} %` },
