@@ -89,8 +89,12 @@ class Dequantize(nn.Module):
         """Values -> the image of grey levels in [0, 1] they came from; values outside [0, 1) go to the nearest level."""
         return (y * self.levels).floor().clamp(0, self.levels - 1) / (self.levels - 1)
 
+    def mean(self, image: Tensor) -> Tensor:
+        """image in [0, 1] -> what its values are on average: ``(255 image + 1/2) / 256``."""
+        return (image * (self.levels - 1) + 0.5) / self.levels
+
     def to_image(self, y: Tensor) -> Tensor:
-        """Values -> images in [0, 1] that are not rounded: ``(256 y - 1/2) / 255``, without the mean of the noise, and clipped."""
+        """Values -> images in [0, 1] that are not rounded: ``(256 y - 1/2) / 255``, undoes :meth:`mean`, and clips."""
         return ((y * self.levels - 0.5) / (self.levels - 1)).clamp(0, 1)
 
     def extra_repr(self) -> str:

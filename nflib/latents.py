@@ -37,7 +37,7 @@ def transfer_style(model: SRFlow, style: Tensor, style_lr: Tensor, lr: Tensor) -
     Returns:
         (B, 3, H, W), clipped to [0, 1].
     """
-    return model.decode(model.encode(style, style_lr), lr).clamp(0, 1)
+    return model.to_image(model.decode(model.encode(model.to_values(style), style_lr), lr))
 
 
 @torch.no_grad()
@@ -63,14 +63,14 @@ def transfer_box(
         if not (0 <= top <= rows - box[2] and 0 <= left <= columns - box[3]):
             raise ValueError(f"{what} {(top, left)} with a box of {box[2]} x {box[3]} does not lie inside {rows} x {columns} pixels")
     mixed = []
-    for theirs, ours in zip(model.encode(source, source_lr), latents):
+    for theirs, ours in zip(model.encode(model.to_values(source), source_lr), latents):
         step = source.shape[2] // theirs.shape[2]
         top, left, height, width = (number // step for number in box)
         to_top, to_left = (number // step for number in corner)
         ours = ours.clone()
         ours[:, :, to_top : to_top + height, to_left : to_left + width] = theirs[:, :, top : top + height, left : left + width]
         mixed.append(ours)
-    return model.decode(tuple(mixed), lr).clamp(0, 1)
+    return model.to_image(model.decode(tuple(mixed), lr))
 
 
 @torch.no_grad()
@@ -82,4 +82,4 @@ def transfer_content(model: SRFlow, pasted: Tensor, lr: Tensor, tau: float = 0.8
         lr: low-resolution version of the pasted image, (B, 3, H/s, W/s).
         tau: deviation that the latents get.
     """
-    return model.decode(normalise(model.encode(pasted, lr), tau), lr).clamp(0, 1)
+    return model.to_image(model.decode(normalise(model.encode(model.to_values(pasted), lr), tau), lr))

@@ -118,6 +118,7 @@ class TestDequantize:
         image = torch.linspace(0, 1, levels, dtype=torch.float64)[1:-1].expand(20_000, -1)
         back = Dequantize(levels).to_image(Dequantize(levels)(image, torch.Generator().manual_seed(0)))
         spread = 1 / (levels - 1) / math.sqrt(12 * len(image))
+        torch.testing.assert_close(Dequantize(levels).to_image(Dequantize(levels).mean(image[0])), image[0], rtol=0, atol=1e-15)
         assert (back.mean(0) - image[0]).abs().max() < 5 * spread
         assert Dequantize(levels).to_image(torch.tensor([-0.3, 1.7])).tolist() == [0.0, 1.0]
 

@@ -110,6 +110,10 @@ class SRFlow(nn.Module):
         copies = len(latents[0]) // len(context.levels[0][0].coupling)
         return self.flow.decode(latents, _repeat(context, copies))
 
+    def to_values(self, image: Tensor) -> Tensor:
+        """Images in [0, 1] on the scale the model was trained on, for :meth:`encode`; without noise."""
+        return Dequantize().mean(image) if self.config.dequantised else image
+
     def to_image(self, values: Tensor) -> Tensor:
         """Decoded values as images in [0, 1]: brought back from the scale the model was trained on, and clipped."""
         return Dequantize().to_image(values) if self.config.dequantised else values.clamp(0, 1)

@@ -111,8 +111,10 @@ class TestSuperResolve:
         """Decoded values (k + 1/2)/256 are the grey level k/255; the published models know no such scale."""
         levels = torch.arange(256, dtype=torch.float64)
         torch.testing.assert_close(tiny().to_image((levels + 0.5) / 256), levels / 255, rtol=0, atol=1e-15)
+        torch.testing.assert_close(tiny().to_values(levels / 255), (levels + 0.5) / 256, rtol=0, atol=1e-15)
         published = tiny(affine="multiply", lu=False, dequantised=False)
         assert torch.equal(published.to_image(torch.tensor([-0.1, 0.3, 1.1])), torch.tensor([0.0, 0.3, 1.0]))
+        assert torch.equal(published.to_values(levels), levels)
         assert not any(make().dequantised for make in (SRFlowConfig.df2k_x4, SRFlowConfig.df2k_x8, SRFlowConfig.celeba_x8))
 
     def test_prepared_condition_serves_several_samples(self):
