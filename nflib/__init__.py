@@ -10,7 +10,7 @@ import importlib
 from ._version import __version__
 
 _SUBMODULES = {
-    "bases", "checkpoints", "couplings", "data", "degraders", "divergences", "flow", "gaussian", "images", "latents", "linear_ludvae", "metrics",
+    "bases", "checkpoints", "couplings", "data", "degraders", "divergences", "domain", "flow", "gaussian", "images", "latents", "linear_ludvae", "metrics",
     "models", "pipeline", "plots", "testing", "training", "transforms", "units", "widgets",
 }
 _FUNCTIONS = {"device": "units", "generator": "units", "load": "checkpoints", "progress": "units"}
