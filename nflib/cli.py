@@ -348,6 +348,33 @@ def models(
         show_model(describe(name))
 
 
+@command
+def check(
+    clean: Annotated[Path, typer.Option(help="Folder of clean photos.")],
+    degraded: Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")],
+    scale: Annotated[int, typer.Option(help="h is the photo at 1/scale of its size: 1, 2, 4, 8 or 16.")] = 4,
+    noise: Annotated[float, typer.Option(min=0, help="Deviation of the noise added to h, of the range [0, 1].")] = 0.03,
+    crop: Annotated[int, typer.Option(min=1, help="Side of the training crops in pixels.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise and of the leak test.")] = 0,
+    json: Annotated[Optional[Path], typer.Option(help="Also write the result to this file.")] = None,
+):
+    """Look two folders over before a training: files, sizes, duplicates, colours, what h gives away, memory.
+
+    Exit code 0 with warnings, 2 if the folders cannot be trained on.
+    """
+    from .inspection_tables import show_inspection
+    from .pipeline import inspect
+
+    found = inspect(clean, degraded, scale, noise, crop, seed)
+    for line in (*found.clean.skipped, *found.degraded.skipped):
+        typer.echo(f"skipped {line}", err=True)
+    if json is not None:
+        found.save(json)
+    show_inspection(found)
+    if found.errors:
+        raise typer.Exit(2)
+
+
 @data_command
 def show(
     name: Annotated[Optional[str], typer.Argument(help="aim19, ntire20, ...; without a name they are listed.")] = None,

@@ -2,6 +2,8 @@
 
 from .degradation import degrade
 from .evaluation import Evaluation, evaluate
+from .inspection import Inspection, inspect
+from .memory import TrainingMemory, training_memory
 from .noise import ChannelNoise, NoiseEstimate, estimate_noise
 from .photos import DEGRADATIONS, write_photos
 from .preparation import Prepared, prepare, stored_statistics
@@ -12,14 +14,18 @@ __all__ = [
     "DEGRADATIONS",
     "ChannelNoise",
     "Evaluation",
+    "Inspection",
     "NoiseEstimate",
     "Prepared",
     "Samples",
+    "TrainingMemory",
     "degrade",
     "estimate_noise",
     "evaluate",
+    "inspect",
     "prepare",
     "stored_statistics",
     "super_resolve",
+    "training_memory",
     "write_photos",
 ]

@@ -1,0 +1,245 @@
+"""Two folders looked over before a training: what is in them, how they differ, and what would go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from .. import __version__, units
+from ..domain import AddNoise, Compose, Downsample, Leak, leak
+from ..images import read
+from ..models import DeFlowConfig, RRDBConfig
+from .memory import TrainingMemory, training_memory
+from .noise import CHANNELS
+from .photo_facts import FolderFacts, PhotoFacts, folder_facts, same_pixels, same_scene
+from .records import write_json
+
+# What the leak test looks at: enough to tell, and done in a minute.
+LEAK_PHOTOS, LEAK_SIDE, LEAK_CROP, LEAK_CROPS, RELABELLINGS = 40, 512, 16, 640, 100
+FEW_CROPS = 50  # with less in a folder, no tree grows
+FEW = 10  # photos of a folder with which a flow can hardly be trained
+DARK = 0.5  # the brightest value of a folder below which something is wrong with the range
+LARGER = 1.5  # times the sides of the other folder's photos
+# Intervals wider than these say nothing.
+WIDE_GAP, WIDE_AUC = 64 / 255, 0.5
+NAMED = 3  # photos that are named in a finding
+
+
+class Finding(NamedTuple):
+    """``level`` is "error" (do not train), "warning" or "good"; ``text`` is one line."""
+
+    level: str
+    text: str
+
+
+class Gap(NamedTuple):
+    """Mean of the degraded photos less that of the clean ones, for one channel, in units of the image range.
+
+    ``low`` and ``high`` bound it with 95 % confidence, by the spread between photos (Welch); None with less than two photos.
+    """
+
+    difference: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What :func:`inspect` found.
+
+    Attributes:
+        clean, degraded: what is in the folders.
+        findings: in words.
+        gaps: "red", "green", "blue" -> :class:`Gap`.
+        leaks: "photos", "h" and "control" -> :class:`~nflib.domain.Leak` between the domains before and after h, and between h of
+            two halves of the clean photos; empty where there were too few.
+        memory: name of a model -> what training it takes.
+        settings: the arguments.
+    """
+
+    clean: FolderFacts
+    degraded: FolderFacts
+    findings: tuple[Finding, ...]
+    gaps: dict[str, Gap]
+    leaks: dict[str, Leak]
+    memory: dict[str, TrainingMemory]
+    settings: dict
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.level == "error")
+
+    def save(self, path: str | Path) -> None:
+        """Write as JSON."""
+        folders = {}
+        for name, facts in (("clean", self.clean), ("degraded", self.degraded)):
+            photos = {p.file.name: {key: getattr(p, key) for key in ("kind", "height", "width", "low", "high")} for p in facts.photos}
+            folders[name] = {
+                "folder": str(facts.folder), "statistics": asdict(facts.statistics), "kinds": dict(facts.kinds),
+                "skipped": list(facts.skipped), "photos": photos,
+            }
+        memory = {name: {**one._asdict(), "low": one.low, "high": one.high} for name, one in self.memory.items()}
+        write_json(
+            Path(path),
+            {
+                "nflib": __version__, "settings": self.settings, "unit": "image range [0, 1]",
+                "findings": [finding._asdict() for finding in self.findings], **folders,
+                "gaps": {name: gap._asdict() for name, gap in self.gaps.items()},
+                "leaks": {name: found._asdict() for name, found in self.leaks.items()}, "memory_bytes": memory,
+            },
+        )
+
+
+def inspect(clean: str | Path, degraded: str | Path, scale: int = 4, noise: float = 0.03, crop: int = 64, seed: int = 0) -> Inspection:
+    """Look two folders over before a DeFlow is trained on them.
+
+    Args:
+        clean, degraded: folders of photos, unpaired.
+        scale: h is the photo downscaled by this power of two ...
+        noise: ... with Gaussian noise of this deviation, in units of the image range.
+        crop: side of the training crops in pixels.
+        seed: of the noise and of the leak test.
+
+    Raises:
+        ValueError: a folder is not there or nothing in it can be read, or the settings make no sense.
+    """
+    if scale not in (1, 2, 4, 8, 16):
+        raise ValueError(f"scale must be 1, 2, 4, 8 or 16, got {scale}")
+    if not noise >= 0:
+        raise ValueError(f"noise must not be negative, got {noise}")
+    memory = _memory(scale, crop)
+    x, y = folder_facts(clean), folder_facts(degraded)
+    findings = [*_of_folder(x, "clean", crop), *_of_folder(y, "degraded", crop)]
+    alike = same_scene(x.photos, y.photos)
+    findings += [*_of_both(x, y, alike)]
+    gaps = dict(zip(CHANNELS, _gaps(x, y)))
+    findings.append(_of_gaps(gaps))
+    h = Compose(Downsample(scale), AddNoise(noise))
+    leaks, finding = _leaks(x, y, alike, h, scale, units.generator(seed))
+    findings.append(finding)
+    settings = {"scale": scale, "noise": noise, "crop": crop, "seed": seed}
+    order = ("error", "warning", "good")
+    return Inspection(x, y, tuple(sorted(findings, key=lambda f: order.index(f.level))), gaps, leaks, memory, settings)
+
+
+def _memory(scale: int, crop: int) -> dict[str, TrainingMemory]:
+    full = DeFlowConfig(RRDBConfig(scale), levels=max(3, scale.bit_length() - 1))
+    return {
+        f"small, 8 crops of {crop}": training_memory(DeFlowConfig.small(scale), 8, crop),
+        "as published, 8 crops of 160": training_memory(full, 8, 160),
+    }
+
+
+def _of_folder(facts: FolderFacts, name: str, crop: int):
+    if facts.skipped:
+        yield Finding("warning", f"{name}: {len(facts.skipped)} files cannot be read and will be left out")
+    small = [photo for photo in facts.photos if min(photo.height, photo.width) < crop]
+    if len(small) == len(facts.photos):
+        yield Finding("error", f"{name}: no photo has {crop}x{crop} pixels, the size of a crop")
+    elif small:
+        yield Finding("warning", f"{name}: {len(small)} photos are smaller than a crop of {crop}x{crop} and will be left out: {_names(small)}")
+    if len(facts.photos) - len(small) < FEW:
+        yield Finding("warning", f"{name}: {len(facts.photos) - len(small)} photos are few; what is learned will be about these")
+    if grey := [photo for photo in facts.photos if photo.grey]:
+        yield Finding("warning", f"{name}: {len(grey)} photos are grey: their noise is the same in all channels: {_names(grey)}")
+    if deep := [photo for photo in facts.photos if photo.deep]:
+        yield Finding("warning", f"{name}: {len(deep)} photos have more than 8 bits; training rounds them to 8: {_names(deep)}")
+    if (high := max(photo.high for photo in facts.photos)) < DARK:
+        yield Finding("warning", f"{name}: no value is above {high:.3g} of the range; 10 or 12 bits stored as 16 look like that")
+    jpeg = sum(number for kind, number in facts.kinds.items() if kind.startswith("JPEG"))
+    if jpeg and name == "clean":
+        yield Finding("warning", f"clean: {jpeg} photos are JPEG files: their compression passes for clean; shrinking them hides it")
+    for group in same_pixels(facts.photos):
+        yield Finding("warning", f"{name}: the same pixels more than once: {_names(group)}")
+
+
+def _of_both(x: FolderFacts, y: FolderFacts, alike: list):
+    identical = [group for group in same_pixels((*x.photos, *y.photos)) if len({photo.file.parent for photo in group}) > 1]
+    if identical:
+        yield Finding("error", f"{len(identical)} photos are clean and degraded at once, the same pixels in both folders: {_names(identical[0])}")
+    pairs = [pair for pair in alike if pair[0].digest != pair[1].digest]
+    if pairs:
+        yield Finding("warning", f"{len(pairs)} clean and degraded photos seem to show the same scene, such as {_names(pairs[0])}: fine to "
+                      "train on, but nothing to validate on")
+    if not identical and not pairs:
+        yield Finding("good", "no photo is in both folders")
+    for one, other, name in ((x, y, "clean"), (y, x, "degraded")):
+        if one.side > LARGER * other.side:
+            yield Finding("warning", f"the {name} photos are {one.side / other.side:.1f} times larger: content should have the same scale "
+                          "(nflib data prepare shrinks)")
+
+
+def _gaps(x: FolderFacts, y: FolderFacts):
+    from scipy.stats import t as students_t
+
+    means = [np.array([photo.statistics.mean for photo in facts.photos]) for facts in (x, y)]
+    difference = means[1].mean(0) - means[0].mean(0)
+    if min(map(len, means)) < 2:
+        return [Gap(float(d), None, None) for d in difference]
+    errors = [m.var(0, ddof=1) / len(m) for m in means]
+    variance = np.maximum(sum(errors), 1e-20)  # equal photos have none
+    freedom = variance**2 / np.maximum(sum(e**2 / (len(m) - 1) for e, m in zip(errors, means)), 1e-40)
+    half = students_t.ppf(0.975, freedom) * np.sqrt(variance)
+    return [Gap(float(d), float(d - w), float(d + w)) for d, w in zip(difference, half)]
+
+
+def _of_gaps(gaps: dict[str, Gap]) -> Finding:
+    sure = {name: gap for name, gap in gaps.items() if gap.low is not None and (gap.low > 0 or gap.high < 0)}
+    if not sure and any(gap.low is None or gap.high - gap.low > WIDE_GAP for gap in gaps.values()):
+        return Finding("warning", "whether the colours differ cannot be told from so few photos")
+    if not sure:
+        return Finding("good", "the colours differ no more than those of so many photos do by chance")
+    named = ", ".join(f"{name} {units.grey_levels(gap.difference):+.1f}" for name, gap in sure.items())
+    return Finding("warning", f"the colours differ (grey levels: {named}): the model will learn that with the noise; other scenes, or a "
+                   "colour cast that nflib.data.ColourMatch takes out")
+
+
+def _leaks(x: FolderFacts, y: FolderFacts, alike: list, h: Callable, scale: int, generator: torch.Generator):
+    """Of the photos, of h, and of h between two halves of the clean photos; and what that means."""
+    side = LEAK_CROP * scale
+    chosen = [_some([p for p in facts.photos if min(p.height, p.width) >= side], generator) for facts in (x, y)]
+    most = LEAK_CROPS // max(1, *map(len, chosen))
+    crops = [sum(min(most, (min(p.height, LEAK_SIDE) // side) * (min(p.width, LEAK_SIDE) // side)) for p in part) for part in chosen]
+    if min(map(len, chosen)) < 2 or min(crops) < FEW_CROPS:
+        few = f"{len(chosen[0])} and {len(chosen[1])} photos of at least {side}x{side} pixels"
+        return {}, Finding("warning", f"too few and too small to test what h gives away: {few}, {crops[0]} and {crops[1]} crops")
+    scene = {other.file: photo.file for photo, other in alike}
+    names = tuple([scene.get(photo.file, photo.file) for photo in part] for part in chosen)
+    images = [[_centre(read(photo.file)) for photo in part] for part in chosen]
+    mapped = [[h(image[None], generator)[0] for image in part] for part in images]
+    how = {"most": most, "permutations": RELABELLINGS, "generator": generator}
+    found = {"photos": leak(*images, names, side, **how), "h": leak(*mapped, names, LEAK_CROP, **how)}
+    if len(mapped[0]) >= 4:
+        found["control"] = leak(mapped[0][::2], mapped[0][1::2], crop=LEAK_CROP, **how)
+    return found, _of_leaks(found)
+
+
+def _of_leaks(found: dict[str, Leak]) -> Finding:
+    h, control = found["h"], found.get("control")
+    auc = f"AUC {h.auc:.2f}, {h.interval[0]:.2f} to {h.interval[1]:.2f}"
+    if h.interval[1] - h.interval[0] > WIDE_AUC:
+        return Finding("warning", f"whether h shows which folder a photo is from cannot be told from so few photos ({auc})")
+    if h.interval[0] <= 0.5:
+        return Finding("good", f"h does not show which folder a photo is from ({auc})")
+    if control is not None and h.auc <= control.interval[1]:
+        return Finding("good", f"h shows the folder no better ({auc}) than it tells clean photos from other clean ones ({control.auc:.2f})")
+    return Finding("warning", f"h shows which folder a photo is from ({auc}): a larger scale or more noise hides more; or the scenes differ")
+
+
+def _some(photos: list[PhotoFacts], generator: torch.Generator) -> list[PhotoFacts]:
+    return [photos[i] for i in torch.randperm(len(photos), generator=generator)[:LEAK_PHOTOS].tolist()]
+
+
+def _centre(image: torch.Tensor) -> torch.Tensor:
+    top, left = (max(0, (n - LEAK_SIDE) // 2) for n in image.shape[1:])
+    return image[:, top : top + LEAK_SIDE, left : left + LEAK_SIDE]
+
+
+def _names(photos) -> str:
+    names = [str(photo.file) for photo in photos[:NAMED]]
+    return ", ".join(names) + (f" and {len(photos) - NAMED} more" if len(photos) > NAMED else "")

@@ -1,0 +1,141 @@
+"""What can be seen of the photos of a folder without knowing what they are for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from torch.nn.functional import adaptive_avg_pool2d
+
+from .. import units
+from ..data import ChannelStatistics
+from ..images import list_images, read
+
+THUMBNAIL = 16
+# Correlation of the thumbnails of two photos that probably show the same scene: other scenes stayed below 0.90 (12,000 pairs of
+# photos), a photo and its half-size, noisy or compressed version above 0.98.
+SAME_SCENE = 0.95
+FLAT = 2 / 255  # deviation of a thumbnail below which there is nothing to compare
+
+
+class PhotoFacts(NamedTuple):
+    """One photo.
+
+    Attributes:
+        file: where it is.
+        kind: format and mode as stored, such as "PNG RGB".
+        height, width: in pixels, upright.
+        grey: red, green and blue are equal everywhere.
+        deep: it has levels between those of 8 bits.
+        low, high: smallest and largest value, in units of the image range.
+        digest: equal for equal pixels only.
+        thumbnail: 16x16 brightnesses, less their mean, of unit length; None if it is flat.
+        statistics: of the channels.
+    """
+
+    file: Path
+    kind: str
+    height: int
+    width: int
+    grey: bool
+    deep: bool
+    low: float
+    high: float
+    digest: str
+    thumbnail: np.ndarray | None
+    statistics: ChannelStatistics
+
+
+@dataclass(frozen=True)
+class FolderFacts:
+    """The photos of a folder and, one line each, the files that cannot be read."""
+
+    folder: Path
+    photos: tuple[PhotoFacts, ...]
+    skipped: tuple[str, ...]
+
+    @property
+    def statistics(self) -> ChannelStatistics:
+        """Of all pixels."""
+        return ChannelStatistics.pooled(photo.statistics for photo in self.photos)
+
+    @property
+    def kinds(self) -> Counter:
+        """How many of each kind."""
+        return Counter(photo.kind for photo in self.photos)
+
+    @property
+    def side(self) -> float:
+        """Median over photos of the square root of height times width, in pixels."""
+        return float(np.median([np.sqrt(photo.height * photo.width) for photo in self.photos]))
+
+
+def folder_facts(folder: str | Path) -> FolderFacts:
+    """Look at every photo of a folder, one at a time.
+
+    Raises:
+        ValueError: there are none, or none can be read.
+    """
+    files, photos, skipped = list_images(folder), [], []
+    for file in units.progress(files, Path(folder).name):
+        try:
+            photos.append(photo_facts(file))
+        except ValueError as error:
+            skipped.append(str(error))
+    if not photos:
+        raise ValueError(f"{folder}: none of {len(files)} images can be read; the first: {skipped[0]}")
+    return FolderFacts(Path(folder), tuple(photos), tuple(skipped))
+
+
+def photo_facts(file: Path) -> PhotoFacts:
+    image = read(file)
+    levels = (image * 65535).round()
+    pixels = levels.numpy().astype(np.uint16)
+    digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+    return PhotoFacts(
+        file, _kind(file), *image.shape[1:],
+        grey=bool((levels[0] == levels[1]).all() and (levels[0] == levels[2]).all()),
+        deep=bool((levels % 257 != 0).any()),
+        low=image.min().item(), high=image.max().item(),
+        digest=digest, thumbnail=_thumbnail(image), statistics=ChannelStatistics.of_image(image),
+    )
+
+
+def same_pixels(photos: Sequence[PhotoFacts]) -> list[list[PhotoFacts]]:
+    """Groups of photos that are equal pixel by pixel."""
+    groups: dict[str, list[PhotoFacts]] = {}
+    for photo in photos:
+        groups.setdefault(photo.digest, []).append(photo)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def same_scene(photos: Sequence[PhotoFacts], others: Sequence[PhotoFacts]) -> list[tuple[PhotoFacts, PhotoFacts]]:
+    """Pairs that look alike at 16x16 pixels, whatever their size and noise. It may err, mostly where there is little to see."""
+    photos, others = ([photo for photo in side if photo.thumbnail is not None] for side in (photos, others))
+    if not photos or not others:
+        return []
+    thumbnails = np.stack([other.thumbnail for other in others])
+    pairs = []
+    for photo in photos:  # row by row: the matrix of all pairs may be large
+        pairs += [(photo, others[i]) for i in np.flatnonzero(thumbnails @ photo.thumbnail > SAME_SCENE)]
+    return pairs
+
+
+def _kind(file: Path) -> str:
+    try:
+        with Image.open(file) as image:
+            return f"{image.format} {image.mode}"
+    except Image.UnidentifiedImageError:  # float RGB TIFF and the like
+        return file.suffix[1:].upper()
+
+
+def _thumbnail(image) -> np.ndarray | None:
+    small = adaptive_avg_pool2d(image.mean(0)[None], THUMBNAIL).flatten().double().numpy()
+    small = small - small.mean()
+    return None if small.std() < FLAT else (small / np.linalg.norm(small)).astype(np.float32)
