@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..units import randn
 from .ludvae_levels import ConvBlock, Level
+from .noise_filter import SIDE
 
 PRIORS = ("content", "latents")
 
@@ -29,6 +30,9 @@ class LUDVAEConfig:
             layers only (eq. 12 and 13 of the paper).
         sigma_clean, sigma_degraded: deviations of the pre-noise h of the two domains (sigma_x and sigma_y of eq. 20), in units
             of the image range. For white noise of deviation s they match if ``sigma_clean^2 = sigma_degraded^2 + s^2``.
+        shaped: the pre-noise has the spectrum of the degradation's noise, and so has the finest layer of the
+            latent, see :meth:`LUDVAE.shape_noise`. Published is white, which covers correlated noise only if it is strong, and then
+            covers the content too.
         decoder_sd: deviation of the decoder's likelihood, in units of the image range. Its square is the weight of the KL term.
         difference: C2N adds to the clean image what the latent changes in the decoder's output. Published is False, the output
             itself: then the image also carries what the decoder could not reconstruct.
@@ -39,6 +43,7 @@ class LUDVAEConfig:
     priors: str = "content"
     sigma_clean: float = 15 / 255
     sigma_degraded: float = 10 / 255
+    shaped: bool = False
     decoder_sd: float = 0.01
     difference: bool = False
 
@@ -114,8 +119,19 @@ class LUDVAE(nn.Module):
         self.content_in, self.degradation_in = nn.Conv2d(3, width, 1), nn.Conv2d(3, width, 1)
         self.content = nn.ModuleList(ConvBlock(width) for _ in range(count))
         self.degradation = nn.ModuleList(ConvBlock(width) for _ in range(count))
-        self.levels = nn.ModuleList(Level(width, i, count, config.priors) for i in range(count))
+        self.levels = nn.ModuleList(Level(width, i, count, config.priors, config.shaped and i == count - 1) for i in range(count))
         self.out = nn.Conv2d(width, 3, 1)
+
+    def shape_noise(self, taps: Tensor) -> None:
+        """Tell a model with ``shaped=True`` the spectrum of the degradation: the filter (3, 3, 15, 15) of
+        :func:`~nflib.models.noise_filter`. Pre-noise and the finest layer of z_n then have it; before, they are white.
+
+        For noise that does not depend on the content, clean images with pre-noise and degraded ones with theirs have one law then
+        (the inference invariant condition, eq. 8), whatever ``sigma_degraded`` is.
+        """
+        if not self.config.shaped or tuple(taps.shape) != (3, 3, SIDE, SIDE):
+            raise ValueError(f"needs shaped=True and taps (3, 3, {SIDE}, {SIDE}), got shaped={self.config.shaped} and {tuple(taps.shape)}")
+        self.levels[-1].shape.set(taps)
 
     def loss(self, clean: Tensor, degraded: Tensor, kl_weight: float | None = None, generator: torch.Generator | None = None) -> Tensor:
         """``reconstruction + kl_weight * kl`` of :meth:`terms`, a scalar, in squared units of the image range.
@@ -164,7 +180,7 @@ class LUDVAE(nn.Module):
         return density + kl if domain == "degraded" else density
 
     def prenoise(self, images: Tensor, domain: str, sigma: float | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """h of images (eq. 20): the images with white noise on top, not clipped.
+        """h of images (eq. 20): the images with noise on top, not clipped.
 
         Args:
             domain: "clean" or "degraded".
@@ -176,7 +192,11 @@ class LUDVAE(nn.Module):
             sigma = self.config.sigma_clean if domain == "clean" else self.config.sigma_degraded
         if not sigma >= 0:
             raise ValueError(f"sigma must not be negative, got {sigma}")
-        return images + sigma * randn(images.shape, images, generator)
+        if not self.config.shaped:
+            return images + sigma * randn(images.shape, images, generator)
+        # a margin of white noise: at the border it is like everywhere
+        white = randn((len(images), 3, images.shape[2] + SIDE - 1, images.shape[3] + SIDE - 1), images, generator)
+        return images + sigma * F.conv2d(white, self.levels[-1].shape.colour.to(images))
 
     @torch.no_grad()
     def degrade(
@@ -245,7 +265,7 @@ class LUDVAE(nn.Module):
             z = None if latent is None else latent(level, state if self.config.priors == "content" else upper)
             if z is not None and level.chain is not None:
                 upper = level.chain(z if level.carry is None else level.carry(upper, z))
-            state = level.decoder(level.merge(state, z))
+            state = level.decoder(level.merge(state, z if z is None or level.shape is None else level.shape.coloured(z)))
         return self.out(state)
 
     @staticmethod

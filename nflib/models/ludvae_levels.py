@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..divergences import kl_normal
 from ..units import randn
+from .noise_filter import SIDE, inverse_filter
 
 
 class Gaussian(NamedTuple):
@@ -68,26 +69,62 @@ class Law(nn.Module):
         return Gaussian(self.mean(x), self.log_sd(x))
 
 
+class Shape(nn.Module):
+    """The first three channels of a layer through filters, so that white ones stand for noise with a spectrum.
+
+    The filter that gives the spectrum is fixed, the one that takes it away is where training starts from.
+    """
+
+    def __init__(self):
+        super().__init__()
+        delta = torch.zeros(3, 3, SIDE, SIDE)
+        delta[:, :, SIDE // 2, SIDE // 2] = torch.eye(3)
+        self.register_buffer("colour", delta)
+        self.whiten = nn.Parameter(delta.clone())
+
+    @torch.no_grad()
+    def set(self, taps: Tensor) -> None:
+        self.colour.copy_(taps)
+        self.whiten.copy_(inverse_filter(taps))
+
+    def coloured(self, z: Tensor) -> Tensor:
+        return self._filtered(z, self.colour)
+
+    def whitened(self, mean: Tensor) -> Tensor:
+        return self._filtered(mean, self.whiten)
+
+    @staticmethod
+    def _filtered(x: Tensor, taps: Tensor) -> Tensor:
+        for dim in (2, 3):  # by reflection, of images of any size: borders have as much noise as the rest
+            n = x.shape[dim]
+            index = torch.arange(-(SIDE // 2), n + SIDE // 2, device=x.device) % max(2 * n - 2, 1)
+            wide = x[:, :3] if dim == 2 else wide
+            wide = wide.index_select(dim, torch.minimum(index, 2 * n - 2 - index).clamp(min=0))
+        return torch.cat((F.conv2d(wide, taps), x[:, 3:]), 1)
+
+
 class Level(nn.Module):
     """One layer of the degradation latent, the top one being number 0, and its step of the decoder.
 
     Below the top: ``join`` brings the layer's content features in, ``witness`` what the degradation encoder saw.
-    With priors on latents only, ``chain`` (and ``carry``) hand the layers drawn so far to the next layer's laws.
+    With ``shape`` the posterior's first channels are whitened, and the decoder gets them coloured. With priors on latents only, ``chain`` (and ``carry``) hand the layers drawn so far to the next layer's laws.
     """
 
-    def __init__(self, width: int, number: int, count: int, priors: str):
+    def __init__(self, width: int, number: int, count: int, priors: str, shaped: bool = False):
         super().__init__()
         top, hands_on = number == 0, priors == "latents" and number < count - 1
         self.posterior, self.merge, self.decoder = Law(width), Merge(width), ConvBlock(width)
         self.join, self.witness, self.prior = (None, None, None) if top else (Merge(width), Merge(width), Law(width))
         self.chain = ConvBlock(width) if hands_on else None
         self.carry = Merge(width) if hands_on and not top else None
+        self.shape = Shape() if shaped else None
 
     def laws(self, state: Tensor, evidence: Tensor) -> tuple[Gaussian, Gaussian | None]:
         """Posterior and prior (None: standard normal) of this layer."""
-        if self.prior is None:
-            return self.posterior(evidence), None
-        return self.posterior(self.witness(state, evidence)), self.prior(state)
+        posterior = self.posterior(evidence if self.witness is None else self.witness(state, evidence))
+        if self.shape is not None:
+            posterior = posterior._replace(mean=self.shape.whitened(posterior.mean))
+        return posterior, None if self.prior is None else self.prior(state)
 
     def draw(self, state: Tensor, generator: torch.Generator | None) -> Tensor:
         """A sample of the prior."""

@@ -54,6 +54,8 @@ def start_near_identity(model: LUDVAE, generator: torch.Generator | None = None)
             _carry(level.witness.conv, [-1.0, 1.0])
         if told:
             _carry(level.posterior.mean, [1 / noise])
+            for part in (level.prior.mean, level.prior.log_sd):
+                part.weight[:3] = 0
             # what is left uncertain at the optimum of a linear decoder (probabilistic PCA)
             level.posterior.log_sd.bias[:3] = -0.5 * math.log(1 + noise**2 / config.kl_weight)
     model.out.weight.mul_(SMALL)

@@ -5,12 +5,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from nflib import checkpoints
 from nflib.checkpoints import load_official, official_state
+from nflib.metrics import autocorrelation
 from nflib.models import LUDVAE, LUDVAEConfig
 from nflib.models.ludvae_levels import Gaussian, Merge
 from nflib.models.ludvae_start import start_near_identity
+from nflib.models.noise_filter import SIDE
 
 TINY = LUDVAEConfig(levels=2, width=6, sigma_clean=0.1, sigma_degraded=0.06)
 
@@ -223,14 +226,56 @@ def test_start_near_identity(levels):
     assert latent.reconstruction < residual.square().mean() + 0.06**2  # the posterior knows what the content lacks
 
 
+def filters():
+    """A filter with a spectrum: neighbours along the diagonal, and channels that go together."""
+    taps = torch.zeros(3, 3, SIDE, SIDE, dtype=torch.float64)
+    for shift in (-1, 0, 1):
+        taps[:, :, SIDE // 2 + shift, SIDE // 2 + shift] = 0.8 * torch.eye(3) + 0.2
+    return taps / taps.square().sum((1, 2, 3)).mean().sqrt()
+
+
+def test_shaped_noise_has_its_spectrum_at_the_start():
+    model = build(width=8, shaped=True, difference=True)
+    start_near_identity(model, generator(0))
+    model.shape_noise(filters())
+    images = torch.full((1, 3, 200, 200), 0.5, dtype=torch.float64)
+    expected = autocorrelation(F.conv2d(draw(1, 3, 240, 240) - 0.5, filters()), 1).mean(1)
+    for noise, deviation in (
+        (model.prenoise(images, "clean", generator=generator(0)) - images, 0.1),
+        (model.prenoise(images, "degraded", generator=generator(0)) - images, 0.06),
+        (model.degrade(images, generator=generator(0)) - images, 0.08),
+    ):
+        assert noise.std().item() == pytest.approx(deviation, rel=0.03)
+        assert (autocorrelation(noise, 1).mean(1) - expected).abs().max() < 0.04
+        border = torch.cat((noise[..., 0, :].flatten(), noise[..., -1].flatten()))
+        assert border.std().item() == pytest.approx(deviation, rel=0.25)
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (2, 20)])
+def test_shaped_noise_of_small_images(height, width):
+    model = build(shaped=True)
+    model.shape_noise(filters())
+    images = draw(2, 3, height, width)
+    assert model.degrade(images).shape == images.shape and model.terms(images, images).kl.isfinite()
+
+
+def test_only_a_shaped_model_can_be_told_a_shape(model):
+    with pytest.raises(ValueError, match="needs shaped=True"):
+        model.shape_noise(filters())
+    with pytest.raises(ValueError, match=r"taps \(3, 3, 15, 15\)"):
+        build(shaped=True).shape_noise(torch.zeros(3, 3, 5, 5))
+
+
 def test_round_trips(tmp_path):
     model = build(levels=4)
     loaded = load_official(official_state(model), "ludvae")
     assert loaded.config.levels == 4 and loaded.config.width == 6
     assert all(torch.equal(a, b) for a, b in zip(loaded.state_dict().values(), model.state_dict().values()))
-    checkpoints.save(model, tmp_path / "m.safetensors")
+    shaped = build(shaped=True, priors="latents")
+    shaped.shape_noise(filters())
+    checkpoints.save(shaped, tmp_path / "m.safetensors")
     again = checkpoints.load(tmp_path / "m.safetensors")
-    assert again.config == model.config
+    assert again.config == shaped.config and torch.equal(again.levels[-1].shape.colour.double(), filters().float().double())
 
 
 @pytest.mark.parametrize(
