@@ -80,11 +80,12 @@ class DomainGaussian(nn.Module):
 
     def shift(self, like: Latent, tau: float = 1.0, generator: torch.Generator | None = None) -> Latent:
         """Draw ``tau * u``, ``u ~ N(mu, A A^T)``, shaped like ``like`` (DeFlow, eq. 30: tau scales mean and deviation)."""
-        shifts = tuple(
-            tau * (per_channel(mean, latent) + _mix(factor, randn(latent.shape, latent, generator)))
-            for latent, mean, factor in self._levels(like)
-        )
-        return shifts if isinstance(like, tuple) else shifts[0]
+        return self.shift_of(StandardNormal().sample(like, generator=generator), tau)
+
+    def shift_of(self, white: Latent, tau: float = 1.0) -> Latent:
+        """``tau * u`` for given standard normal numbers, shaped like the latents."""
+        shifts = tuple(tau * (per_channel(mean, n) + _mix(factor, n)) for n, mean, factor in self._levels(white))
+        return shifts if isinstance(white, tuple) else shifts[0]
 
     def posterior(self, z: Latent) -> tuple[Latent, tuple[Tensor, ...]]:
         """Law of the clean latent given a degraded one ``z``, which is Gaussian.
@@ -133,16 +134,19 @@ class DomainGaussian(nn.Module):
 
 
 class LocalDomainGaussian(DomainGaussian):
-    """As :class:`DomainGaussian`, with noise whose strength depends on the place: degraded is ``N(g mu, I + g^2 A^2)``.
+    """As :class:`DomainGaussian`, with noise whose strength depends on the place: degraded is ``N(V g mu, I + V (g A)^2 V^T)``.
 
-    A is diagonal, which loses nothing after a full linear layer; then a gain g > 0 of every channel and position costs nothing
-    more. Noise that depends on brightness, or that the flow divides by local contrast, is noise with a gain.
+    The axes V are orthogonal and fixed, A is diagonal. After a full linear layer this loses nothing (the layer can turn), and then
+    a gain g > 0 of every axis and position costs nothing more. Noise that depends on brightness, or that the flow divides by local
+    contrast, is noise with a gain.
 
-    Use it through :meth:`given`; without gain it is 1 everywhere.
+    Use it through :meth:`given`; without gain it is 1 everywhere. ``axes`` start as the identity.
     """
 
     def __init__(self, channels: int | Sequence[int], noise: float = 0.1):
         super().__init__(channels, noise)
+        for i, factor in enumerate(self.factor):
+            self.register_buffer(f"axes{i}", torch.eye(len(factor)))
         self.factor = nn.ParameterList(nn.Parameter(factor.detach().diagonal().clone()) for factor in self.factor)
         self.gain: Latent | None = None
 
@@ -152,35 +156,40 @@ class LocalDomainGaussian(DomainGaussian):
         local.gain = gain
         return local
 
-    def shift(self, like, tau=1.0, generator=None):
+    def shift_of(self, white, tau=1.0):
         shifts = tuple(
-            tau * gain * (per_channel(mean, latent) + per_channel(factor, latent) * randn(latent.shape, latent, generator))
-            for latent, mean, factor, gain in self._levels(like)
+            tau * _mix(axes, gain * (per_channel(mean, n) + per_channel(factor, n) * n))
+            for n, mean, factor, axes, gain in self._levels(white)
         )
-        return shifts if isinstance(like, tuple) else shifts[0]
+        return shifts if isinstance(white, tuple) else shifts[0]
 
     def posterior(self, z):
-        """As for :class:`DomainGaussian`; the covariances are diagonal and given as variances, shaped like the latents."""
+        """Law of the clean latent given a degraded one: mean shaped like z, and, instead of covariances, the variances along the
+        axes, shaped like z too."""
         means, variances = [], []
-        for latent, mean, factor, gain in self._levels(z):
-            added = (gain * per_channel(factor, latent)).square()
-            means.append((latent - gain * per_channel(mean, latent)) / (1 + added))
-            variances.append((added / (1 + added)).expand_as(latent))
+        for latent, mean, factor, axes, gain in self._levels(z):
+            added = (gain * per_channel(factor, latent)).square().expand_as(latent)
+            means.append(_mix(axes, (_mix(axes.T, latent) - gain * per_channel(mean, latent)) / (1 + added)))
+            variances.append(added / (1 + added))
         return (tuple(means) if isinstance(z, tuple) else means[0]), tuple(variances)
 
     def sample_posterior(self, z, generator=None):
         means, variances = self.posterior(z)
-        draws = tuple(m + v.sqrt() * randn(m.shape, m, generator) for m, v in zip(_as_tuple(means), variances))
+        draws = tuple(
+            m + _mix(axes, v.sqrt() * randn(m.shape, m, generator))
+            for m, v, (_, _, _, axes, _) in zip(_as_tuple(means), variances, self._levels(z))
+        )
         return draws if isinstance(z, tuple) else draws[0]
 
-    def _degraded_log_prob(self, latent, mean, factor, gain):
-        deviation = (1 + (gain * per_channel(factor, latent)).square()).sqrt()
-        white = (latent - gain * per_channel(mean, latent)) / deviation
-        return _normal_log_prob(white) - sum_per_sample(deviation.log().expand_as(latent))
+    def _degraded_log_prob(self, latent, mean, factor, axes, gain):
+        deviation = (1 + (gain * per_channel(factor, latent)).square()).sqrt().expand_as(latent)
+        white = (_mix(axes.T, latent) - gain * per_channel(mean, latent)) / deviation
+        return _normal_log_prob(white) - sum_per_sample(deviation.log())
 
     def _levels(self, z):
         gains = [1.0] * len(self.mean) if self.gain is None else _as_tuple(self.gain)
-        return [(*level, gain) for level, gain in zip(super()._levels(z), gains, strict=True)]
+        axes = [getattr(self, f"axes{i}") for i in range(len(self.mean))]
+        return [(*level, a, gain) for level, a, gain in zip(super()._levels(z), axes, gains, strict=True)]
 
 
 def is_degraded(domain: Domain, batch: int) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch.distributions import MultivariateNormal, Normal
 from vectors import assert_matches, case
 
-from nflib.bases import DomainGaussian, StandardNormal
+from nflib.bases import DomainGaussian, LocalDomainGaussian, StandardNormal
 
 
 def draw(*shape, seed=0):
@@ -134,3 +134,48 @@ def test_noise_factor_starts_small_and_gets_a_gradient():
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+class TestLocal:
+    """Against the full Gaussian with the factor that each position has, one position at a time."""
+
+    @staticmethod
+    def base():
+        base = LocalDomainGaussian(3).double().requires_grad_(False)
+        base.mean[0].copy_(draw(3))
+        base.factor[0].copy_(draw(3, seed=1))
+        base.axes0.copy_(torch.linalg.qr(draw(3, 3, seed=5))[0])
+        return base
+
+    def test_log_prob_and_posterior(self):
+        base, z, gain = self.base(), draw(2, 3, 2, 2, seed=2), draw(2, 3, 2, 2, seed=3).exp()
+        local = base.given((gain,))
+        means, variances = local.posterior((z,))
+        total = torch.zeros(2, dtype=torch.float64)
+        for b, i, j in np.ndindex(2, 2, 2):
+            g, full = gain[b, :, i, j], DomainGaussian(3).double().requires_grad_(False)
+            full.mean[0].copy_(base.axes0 @ (g * base.mean[0]))
+            full.factor[0].copy_(base.axes0 @ torch.diag(g * base.factor[0]))
+            place = z[b : b + 1, :, i, j]
+            total[b] += full.log_prob(place, "degraded")[0]
+            mean, covariance = full.posterior(place)
+            torch.testing.assert_close(means[0][b, :, i, j], mean[0])
+            torch.testing.assert_close(base.axes0 @ torch.diag(variances[0][b, :, i, j]) @ base.axes0.T, covariance[0])
+        torch.testing.assert_close(local.log_prob((z,), "degraded"), total)
+        torch.testing.assert_close(local.log_prob((z,), "clean"), StandardNormal().log_prob(z))
+
+    def test_shift_has_the_stated_moments(self):
+        base, like = self.base(), torch.zeros(1, 3, 200, 200, dtype=torch.float64)
+        gain = torch.ones_like(like)
+        gain[..., 100:] = 2.0
+        (shift,) = base.given((gain,)).shift((like,), 0.5, torch.Generator().manual_seed(0))
+        for half, g in ((shift[..., :100], 1.0), (shift[..., 100:], 2.0)):
+            values = base.axes0.T @ half[0].flatten(1)
+            deviation = 0.5 * g * base.factor[0].abs()
+            assert ((values.mean(1) - 0.5 * g * base.mean[0]).abs() < 5 * deviation / values.shape[1] ** 0.5).all()
+            torch.testing.assert_close(values.std(1), deviation, rtol=0.03, atol=0)
+
+    def test_without_gain_it_is_one(self):
+        base, z = self.base(), draw(2, 3, 2, 2)
+        torch.testing.assert_close(base.log_prob(z, "degraded"), base.given((torch.ones_like(z),)).log_prob((z,), "degraded"))
+        assert base.given(None).mean is base.mean

@@ -88,7 +88,7 @@ class DeFlowConfig:
     def small(cls, scale: int = 4, **changes) -> DeFlowConfig:
         """Learns a degradation in minutes on a CPU when it starts at the linear solution (:func:`linear_start`)."""
         encoder = RRDBConfig(scale, channels=32, growth=16, blocks=1)
-        return cls(encoder, **{"taps": (), "steps": 2, "transitions": 0, "hidden": 32, "levels": max(3, scale.bit_length() - 1), **changes})
+        return cls(encoder, **{"taps": (), "steps": 2, "transitions": 0, "hidden": 32, "local": True, "levels": max(3, scale.bit_length() - 1), **changes})
 
 
 class DeFlow(nn.Module):

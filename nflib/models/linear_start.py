@@ -79,7 +79,7 @@ def linear_start(
         mean, covariance = moments(clean, conditions[0], level)
         _set(end.actnorm, end.actnorm.bias.double() - mean / end.actnorm.log_scale.double().exp(), end.actnorm.log_scale[0])
         values, vectors = torch.linalg.eigh(covariance)
-        if not values[0] > 0:
+        if not values[0] > 1e-12 * values[-1]:
             raise ValueError("clean has a direction without any variance: dequantise the crops before")
         end.mixing.set_weight(((vectors * values.rsqrt()) @ vectors.T).to(end.mixing.lower))
     if not closed_form:
@@ -95,15 +95,13 @@ def linear_start(
         mean, covariance = mean[kept], covariance[kept, kept]
         values, vectors = torch.linalg.eigh(covariance - torch.eye(len(mean), dtype=torch.float64))
         deviations = values.clamp(min=0).sqrt()
-        if factor.dim() == 2:
-            shift.copy_(mean)
-            factor.copy_((vectors * deviations) @ vectors.T + LEAST * torch.eye(len(mean)))
-        else:
-            # white stays white when it is turned to the axes of the noise
-            end = flow.levels[level].steps[-1]
-            end.mixing.set_weight(vectors.T @ end.mixing.weight().double())
+        if model.config.local:
+            base.axes0.copy_(vectors)
             shift.copy_(vectors.T @ mean)
             factor.copy_(deviations + LEAST)
+        else:
+            shift.copy_(mean)
+            factor.copy_((vectors * deviations) @ vectors.T + LEAST * torch.eye(len(mean)))
 
 
 def _make_identity(flow) -> None:

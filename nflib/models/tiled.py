@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from ..bases import StandardNormal
 from ..images import pad_to_multiple
 from .deflow import DeFlow
 from .srflow import SRFlow
@@ -55,7 +56,7 @@ def degrade_tiled(
 ) -> Tensor:
     """n results of ``model.degrade`` for each image, computed tile by tile: (n, B, 3, H, W) in [0, 1].
 
-    The noise of the condition and the latent shifts of the whole image are drawn first, in the order of ``degrade``, so that
+    The noise of the condition and the random numbers of the latent shifts of the whole image are drawn first, in the order of ``degrade``, so that
     the first result is what ``degrade`` returns. The n results share the condition and the latents of the clean image. Tiles as
     in :func:`super_resolve_tiled`.
 
@@ -74,13 +75,15 @@ def degrade_tiled(
     padded, crop = pad_to_multiple(clean, multiple)
     condition = model.condition(padded, generator)
     like = tuple(clean.new_empty(s) for s in model.flow.transform.latent_shape(tuple(padded.shape)))
-    shifts = [model.flow.base.shift(like, tau, generator) for _ in range(n)]
+    draws = [StandardNormal().sample(like, generator=generator) for _ in range(n)]
 
     def degraded(window: Window) -> Iterator[Tensor]:
         context = model.prepare(window(condition))
         latents = model.encode(window(padded), context)
-        for shift in shifts:
-            yield model.decode(tuple(z + window(u) for z, u in zip(latents, shift)), context)
+        base = model.base(context)
+        for draw in draws:
+            shift = base.shift_of(tuple(window(white) for white in draw), tau)
+            yield model.decode(tuple(z + u for z, u in zip(latents, shift)), context)
 
     return crop(_joined(degraded, clean.new_zeros(n, *padded.shape), 1, tile, overlap)).clamp(0, 1)
 

@@ -18,7 +18,7 @@ def draw(*shape, seed=0):
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-@pytest.fixture(scope="module", params=[TINY, replace(TINY, splits=True, centred=False)], ids=["ours", "published form"])
+@pytest.fixture(scope="module", params=[TINY, replace(TINY, local=True), replace(TINY, splits=True, centred=False)], ids=["ours", "local", "published form"])
 def model(request):
     torch.manual_seed(0)
     model = DeFlow(request.param).double()
@@ -80,12 +80,15 @@ def test_more_strength_is_farther_away(model):
 def test_degrade_is_encode_shift_decode(model):
     image, condition = draw(1, 3, 16, 16), draw(1, 3, 8, 8, seed=1)
     z = model.encode(image, condition)
-    shifted = tuple(a + u for a, u in zip(z, model.flow.base.shift(z, 0.7, generator(3))))
+    base = model.base(model.prepare(condition))
+    shifted = tuple(a + u for a, u in zip(z, base.shift(z, 0.7, generator(3))))
     expected = model.decode(shifted, condition).clamp(0, 1)
     torch.testing.assert_close(model.degrade(image, 0.7, condition, generator(3)), expected)
 
 
 def test_restored_latents_have_the_posterior(model):
+    if model.config.local:
+        return  # tests/test_bases.py
     z = tuple(torch.randn(s, dtype=torch.float64, generator=generator(0)) for s in model.flow.transform.latent_shape((1, 3, 120, 120)))
     means, covariances = model.flow.base.posterior(z)
     drawn = model.flow.base.sample_posterior(z, generator(1))
@@ -122,6 +125,7 @@ def test_the_noise_factor_starts_small_and_not_at_zero():
         (lambda m: replace(TINY, affine="multiply"), "affine must be"),
         (lambda m: replace(TINY, noise=-1.0), "must not be negative"),
         (lambda m: replace(TINY, taps=(5,)), "taps"),
+        (lambda m: replace(TINY, local=True, splits=True), "local needs splits=False"),
     ],
 )
 def test_errors(model, call, message):

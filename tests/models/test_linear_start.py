@@ -1,0 +1,92 @@
+"""The linear start is chapter 1's closed form, in as many dimensions as a block has."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from nflib.gaussian import fit_moments
+from nflib.models import DeFlow, DeFlowConfig, RRDBConfig, linear_start
+
+TINY = DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=2, transitions=1, hidden=4, condition_noise=0.0)
+
+
+def generator(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def crops(seed, noise=0.0, n=100):
+    """Smooth colour fields, with noise of neighbours on a diagonal."""
+    g = generator(seed)
+    smooth = torch.nn.functional.interpolate(torch.rand(n, 3, 4, 4, generator=g, dtype=torch.float64), size=16, mode="bicubic")
+    white = torch.randn(n, 3, 17, 17, generator=g, dtype=torch.float64)
+    grain = white[:, :, 1:, 1:] + white[:, :, :-1, :-1]
+    return smooth + 0.02 * torch.randn(n, 3, 16, 16, generator=g, dtype=torch.float64) + noise * grain
+
+
+def started(config=TINY, **how):
+    torch.manual_seed(0)
+    model = DeFlow(config).double().eval()
+    linear_start(model, crops(0), crops(1, 0.05), generator=generator(2), **how)
+    return model.requires_grad_(False)
+
+
+def blocks(images, model):
+    """Residuals to the enlarged condition as vectors of 4 x 4 x 3."""
+    return torch.nn.functional.unfold(images - model.prepare(model.condition(images)).centre, 4, stride=4).transpose(1, 2).flatten(0, 1)
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_it_is_the_closed_form(local):
+    model = started(replace(TINY, local=local))
+    residuals = [blocks(images, model) for images in (crops(0), crops(1, 0.05))]
+    means, covariances = zip(*((r.mean(0), r.T.cov(correction=0)) for r in residuals))
+    expected = fit_moments(means[0].numpy(), covariances[0].numpy(), means[1].numpy(), covariances[1].numpy())
+    # clean latents are white, and degraded minus clean images have the closed form's moments
+    clean = crops(0)
+    (z,) = model.encode(clean, model.condition(clean))
+    values = z.transpose(0, 1).flatten(1)
+    torch.testing.assert_close(values.mean(1), torch.zeros(48, dtype=torch.float64), atol=1e-9, rtol=0)
+    torch.testing.assert_close(values.cov(correction=0), torch.eye(48, dtype=torch.float64), atol=1e-8, rtol=0)
+    many = torch.full((2000, 3, 16, 16), 0.5, dtype=torch.float64)
+    context = model.prepare(model.condition(many))
+    latents = model.encode(many, context)
+    shifted = tuple(a + u for a, u in zip(latents, model.base(context).shift(latents, 1.0, generator(3))))
+    added = torch.nn.functional.unfold(model.decode(shifted, context) - many, 4, stride=4).transpose(1, 2).flatten(0, 1)
+    scale = torch.as_tensor(expected.cov_u).trace()
+    assert (added.T.cov() - torch.as_tensor(expected.cov_u)).norm() < 0.08 * scale
+    torch.testing.assert_close(added.mean(0), torch.as_tensor(expected.mean_u), atol=6 * float(scale) ** 0.5 / len(added) ** 0.5, rtol=0)
+
+
+def test_splits_are_whitened_too():
+    model = started(replace(TINY, levels=3, splits=True, encoder=RRDBConfig(2, 4, 2, 1)))
+    clean = crops(0)
+    latents = model.encode(clean, model.condition(clean))
+    assert len(latents) == 2
+    for z in latents:
+        values = z.transpose(0, 1).flatten(1)
+        torch.testing.assert_close(values.cov(correction=0), torch.eye(len(values), dtype=torch.float64), atol=1e-8, rtol=0)
+
+
+def test_the_noise_can_be_left_to_learning():
+    model = started(closed_form=False)
+    assert torch.equal(model.flow.base.factor[0], 0.5 * torch.eye(48, dtype=torch.float64)) and not model.flow.base.mean[0].any()
+
+
+def test_it_round_trips_and_has_no_scales_yet():
+    model, image = started(), crops(5, n=2)
+    condition = model.condition(image)
+    torch.testing.assert_close(model.decode(model.encode(image, condition), condition), image, rtol=0, atol=1e-10)
+    # linear: the latent of a mean is the mean of the latents
+    mixed = model.encode(image.mean(0, keepdim=True), condition.mean(0, keepdim=True))
+    torch.testing.assert_close(mixed[0], model.encode(image, condition)[0].mean(0, keepdim=True))
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="affine"):
+        linear_start(DeFlow(replace(TINY, affine="divide")).double(), crops(0), crops(1))
+    with pytest.raises(ValueError, match="positions cannot whiten 48 channels"):
+        linear_start(DeFlow(TINY).double(), crops(0, n=2), crops(1))
+    stripes = crops(0)[..., :1].expand(-1, -1, -1, 16)
+    with pytest.raises(ValueError, match="dequantise"):
+        linear_start(DeFlow(TINY).double().eval(), stripes, crops(1))
