@@ -36,7 +36,7 @@ def _photos(inspection) -> Table:
     row("kinds", lambda f: "\n".join(f"{kind} {number}" for kind, number in f.kinds.most_common()))
     row("width", lambda f: _range([p.width for p in f.photos]))
     row("height", lambda f: _range([p.height for p in f.photos]))
-    row("grey levels", lambda f: f"{grey_levels(min(p.low for p in f.photos)):.0f} to {grey_levels(max(p.high for p in f.photos)):.0f}")
+    row("grey levels", lambda f: _range([round(grey_levels(v)) for p in f.photos for v in (p.low, p.high)]))
     return table
 
 
@@ -59,7 +59,8 @@ def _leaks(inspection) -> Table:
         table.add_column(heading, justify="right" if heading else "left")
     for name, leak in inspection.leaks.items():
         low, high = leak.interval
-        table.add_row(LEAKS[name], f"{leak.auc:.2f}", f"{low:.2f} to {high:.2f}", f"{leak.mmd:.4f}", f"{leak.p_value:.2f}")
+        interval = f"{low:.2f} to {high:.2f}"
+        table.add_row(LEAKS[name], f"{leak.auc:.2f}", interval, f"{leak.mmd:.4f}", f"{leak.p_value:.2f}")
     return table
 
 

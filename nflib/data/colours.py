@@ -49,7 +49,7 @@ class ChannelStatistics:
 
 
 def channel_statistics(source: Source) -> ChannelStatistics:
-    """Of a folder of photos, read one at a time, or of images (3, H, W) in [0, 1]. Files that cannot be read are logged.
+    """Of a folder of photos, read one at a time, or of images (3, H, W) in [0, 1]. Unreadable files are logged.
 
     Raises:
         ValueError: nothing can be read.
@@ -72,7 +72,8 @@ class ColourMatch:
     """Per channel, ``(v - mean) / deviation`` of one domain, times deviation plus mean of the other, clipped to [0, 1].
 
     DeFlow and LUD-VAE bring the degraded images of AIM 2019 to the colours of the clean ones in this way, learn the
-    degradation there, and apply the inverse map to what they made. ``match.inverse`` is that map; it undoes all but the clipping.
+    degradation there, and apply the inverse map to what they made. ``match.inverse`` is that map; it undoes all but the
+    clipping.
 
     Attributes:
         source, target: statistics before and after, such as of the degraded and of the clean photos.
@@ -83,7 +84,8 @@ class ColourMatch:
 
     def __post_init__(self):
         if not min(*self.source.deviation, *self.target.deviation) > 0:
-            raise ValueError(f"a channel that is constant cannot be matched, got deviations {self.source.deviation} and {self.target.deviation}")
+            found = f"{self.source.deviation} and {self.target.deviation}"
+            raise ValueError(f"a channel that is constant cannot be matched, got deviations {found}")
 
     def __call__(self, images: Tensor) -> Tensor:
         """images (3, H, W) or (B, 3, H, W) -> the like."""

@@ -18,18 +18,18 @@ from .folders import ImageCrops, Source, is_folder, numbered_generator, size_of
 class UnpairedImages(Dataset):
     """Crops of clean and degraded photos in turn, that have nothing to do with each other: ``(image, domain)``.
 
-    ``data[index]`` for any ``index >= 0`` is a (3, crop, crop) float32 tensor in [0, 1] and its domain, an int64 scalar: 0,
-    clean, for an even index and 1, degraded, for an odd one. So every batch of even size is balanced, however many photos
-    there are of each. What an index stands for depends on the seed and the index alone, so workers and a resumed training
-    change nothing. Photos that cannot be used are listed in ``skipped`` (see :class:`ImageCrops`).
+    ``data[index]`` for any ``index >= 0`` is a (3, crop, crop) float32 tensor in [0, 1] and its domain, an int64 scalar:
+    0, clean, for an even index and 1, degraded, for an odd one. So every batch of even size is balanced, however many
+    photos there are of each. What an index stands for depends on the seed and the index alone, so workers and a resumed
+    training change nothing. Photos that cannot be used are listed in ``skipped`` (see :class:`ImageCrops`).
 
     Args:
         clean, degraded: folders of any sizes and formats, or images (3, H, W) in [0, 1].
         crop: side in pixels.
         seed: of places, flips and order.
         align: corners lie on multiples of this many pixels.
-        flip_degraded: also mirror degraded crops half of the time, as the published DeFlow does. Off by default: it turns
-            diagonal noise into noise of both diagonals.
+        flip_degraded: also mirror degraded crops half of the time, as the published DeFlow does. Off by default: it
+            turns diagonal noise into noise of both diagonals.
         match: applied to every degraded crop, such as a :class:`~nflib.data.ColourMatch` to the clean colours.
     """
 
@@ -63,14 +63,14 @@ class UnpairedImages(Dataset):
 class PairedImages(ImageCrops):
     """Pairs ``(clean, degraded)`` of crops, (3, crop, crop), float32 in [0, 1]: to train a restorer, or to score on.
 
-    The degraded crop comes from a second folder, or from a degrader: the same clean crop is then degraded anew every time it
-    comes up, with random numbers of its own. ``data[index]`` depends on the seed and the index alone. With a degrader the clean crop is
-    mirrored half of the time, before it is degraded; pairs of two folders are never mirrored, for that would turn their noise.
+    The degraded crop comes from a second folder, or from a degrader, which draws new noise every time a photo comes up.
+    ``data[index]`` depends on the seed and the index alone. With a degrader the clean crop is mirrored half of the time,
+    before it is degraded; pairs of two folders are never mirrored, for that would turn their noise.
 
     Args:
         clean: a folder of any sizes and formats, or images (3, H, W) in [0, 1].
-        degraded: the degraded images of the same sizes, as a folder with the same file names (suffix aside), or in the same
-            order. Clean files without a partner are left out and listed in ``skipped``.
+        degraded: the degraded images of the same sizes, as a folder with the same file names (suffix aside), or in the
+            same order. Clean files without a partner are left out and listed in ``skipped``.
         crop: side in pixels.
         seed: of places, flips, order and degradation.
         align: corners lie on multiples of this many pixels.
@@ -96,7 +96,8 @@ class PairedImages(ImageCrops):
             return crop[:3], crop[3:]
         degraded = self.degrader(crop[None], self.strength, generator=numbered_generator(self.seed, 2, index))
         if degraded.shape != (1, *crop.shape):
-            raise ValueError(f"the degrader made {tuple(degraded.shape)} of {(1, *crop.shape)}, expected the same shape")
+            made = f"{tuple(degraded.shape)} of {(1, *crop.shape)}"
+            raise ValueError(f"the degrader made {made}, expected the same shape")
         return crop, degraded[0].to(crop)
 
     def _found(self, source):
@@ -112,7 +113,8 @@ class PairedImages(ImageCrops):
 
     def _by_name(self, clean: list[Path], degraded: list[Path]) -> list[tuple[Path, Path]]:
         partners = {file.stem: file for file in degraded}
-        self.skipped += [f"{file}: no {file.stem} in {os.fspath(self.degraded)}" for file in clean if file.stem not in partners]
+        alone = [file for file in clean if file.stem not in partners]
+        self.skipped += [f"{file}: no {file.stem} in {os.fspath(self.degraded)}" for file in alone]
         return [(file, partners[file.stem]) for file in clean if file.stem in partners]
 
     def _usable(self, photo, number):
@@ -137,5 +139,6 @@ class PairedImages(ImageCrops):
 
 
 def mismatch(pair, clean, degraded) -> str:
-    names = [str(one) if isinstance(one, Path) else name for one, name in zip(pair, ("the clean image", "the degraded one"))]
+    called = ("the clean image", "the degraded one")
+    names = [str(one) if isinstance(one, Path) else name for one, name in zip(pair, called)]
     return f"{names[0]}: {clean[1]}x{clean[0]} pixels, but {names[1]} has {degraded[1]}x{degraded[0]}"

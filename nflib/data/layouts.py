@@ -1,7 +1,8 @@
-"""Where the images of published data sets lie once they are unpacked and prepared. Nothing is ever downloaded from here.
+"""Where the images of published data sets lie once they are unpacked and prepared. Nothing is downloaded from here.
 
-Folders, scales and addresses are those of the authors' scripts (volflow/DeFlow: datasets/, codes/confs/; zhengdihan/LUD-VAE: options/
-and README), numbers of images those of the LUD-VAE paper, section 5.1. Addresses move; the name of the data set finds the new one.
+Folders, scales and addresses are those of the authors' scripts (volflow/DeFlow: datasets/ and codes/confs/;
+zhengdihan/LUD-VAE: options/ and README), numbers of images those that the LUD-VAE paper names with its data sets.
+Addresses move; the name of the data set finds the new one.
 """
 
 from __future__ import annotations
@@ -44,14 +45,16 @@ class Folder:
         folder, lines = Path(root, self.path), []
         if self.archive:
             file = Path(root, self.archive.rsplit("/", 1)[1])
-            lines += [f"curl -fL --create-dirs -o {file} {self.archive}", f"unzip {file} -d {root if self.packed else folder}"]
+            lines.append(f"curl -fL --create-dirs -o {file} {self.archive}")
+            lines.append(f"unzip {file} -d {root if self.packed else folder}")
         if self.scales:
-            lines.append(f"nflib data prepare --source {folder} --target {folder} --scales {' '.join(map(str, self.scales))}")
+            scales = " ".join(map(str, self.scales))
+            lines.append(f"nflib data prepare --source {folder} --target {folder} --scales {scales}")
         return lines
 
 
 class Found(NamedTuple):
-    """What :meth:`Layout.check` says of a folder: number of images, None where they are missing, and a remark, empty if all is well."""
+    """What :meth:`Layout.check` says of a folder: number of images, None if there are none, and what is wrong, if anything."""
 
     role: str
     folder: Folder
@@ -100,7 +103,8 @@ class Layout:
         if not has_images(place):
             todo = self.folders[role].commands(root)
             todo = todo[-1:] if has_images(Path(root, self.folders[role].path)) else todo
-            raise ValueError(f"{place}: no images of {self.title}; {'type: ' + '; '.join(todo) if todo else 'see ' + self.page}")
+            remedy = "type: " + "; ".join(todo) if todo else f"see {self.page}"
+            raise ValueError(f"{place}: no images of {self.title}; {remedy}")
         return place
 
     def check(self, root: str | os.PathLike) -> list[Found]:
@@ -135,14 +139,15 @@ SIDD_VALIDATION = {
     "validation_degraded": Folder("SIDD_Small_sRGB/val_noisy", images=1280),
 }
 
-# Of the full-size degraded images and of the clean ones at a quarter of their size, as the configuration of DeFlow has them.
+
+def _grey_levels(mean: tuple[float, ...], deviation: tuple[float, ...]) -> ChannelStatistics:
+    return ChannelStatistics(tuple(v / 255 for v in mean), tuple(v / 255 for v in deviation), pixels=0)
+
+
+# Of the full-size degraded images and of the clean ones at a quarter of their size, as DeFlow's configuration has them.
 AIM_COLOURS = ColourMatch(
-    ChannelStatistics(
-        (120.71678252 / 255, 115.66740282 / 255, 104.7566205 / 255), (54.14952531 / 255, 52.60073718 / 255, 55.64991431 / 255), 0
-    ),
-    ChannelStatistics(
-        (114.47609804 / 255, 111.67182033 / 255, 103.29093697 / 255), (59.98190873 / 255, 57.2422813 / 255, 59.9127576 / 255), 0
-    ),
+    _grey_levels((120.71678252, 115.66740282, 104.7566205), (54.14952531, 52.60073718, 55.64991431)),
+    _grey_levels((114.47609804, 111.67182033, 103.29093697), (59.98190873, 57.2422813, 59.9127576)),
 )
 
 LAYOUTS = {
@@ -173,8 +178,8 @@ LAYOUTS = {
         clean=Folder("DPEDiphone-tr-x", (1, 4, 16), 4, None, f"{NTIRE_FILES}/DPEDiphone-tr-x.zip"),
         degraded=Folder("DPEDiphone-tr-x", (1, 4, 16), 1, None, f"{NTIRE_FILES}/DPEDiphone-tr-x.zip"),
         validation_degraded=Folder("DPEDiphone-va", (1, 4, 16), 1, None, f"{NTIRE_FILES}/DPEDiphone-va.zip"),
-        notes="Photos at a quarter of their size count as clean, so both domains show the same scenes. The paper blurs them with kernels "
-        "that KernelGAN estimates; that is not part of the preparation here. There is no ground truth.",
+        notes="Photos at a quarter of their size count as clean, so both domains show the same scenes. The paper blurs "
+        "them with kernels that KernelGAN estimates; that is not part of the preparation here. There is no ground truth.",
     ),
     "sidd": Layout(
         "Smartphone Image Denoising Dataset (SIDD), SIDD-Small sRGB",
@@ -182,8 +187,8 @@ LAYOUTS = {
         clean=SIDD_CLEAN,
         degraded=Folder("SIDD_Small_sRGB/noisy"),
         **SIDD_VALIDATION,
-        notes="Cut the sRGB photos into patches of 512x512 pixels and the validation set into its blocks of 256x256. Both domains show the "
-        "same scenes: LUD-VAE only ignores which belongs to which.",
+        notes="Cut the sRGB photos into patches of 512x512 pixels and the validation set into its blocks of 256x256. Both "
+        "domains show the same scenes: LUD-VAE only ignores which belongs to which.",
     ),
     "dnd": Layout(
         "Darmstadt Noise Dataset (DND)",
@@ -191,15 +196,16 @@ LAYOUTS = {
         clean=SIDD_CLEAN,
         degraded=Folder("DND/noisy", images=1000),
         **SIDD_VALIDATION,
-        notes="Blocks of 512x512 pixels. LUD-VAE takes the clean patches of SIDD, and its validation set: the truth of DND is not public.",
+        notes="Blocks of 512x512 pixels. LUD-VAE takes the clean patches of SIDD, and its validation set: the truth of DND "
+        "is not public.",
     ),
     "lol": Layout(
         "EnlightenGAN's unpaired low-light photos, for LOL",
         "the repository VITA-Group/EnlightenGAN; LOL itself: https://daooshee.github.io/BMVC2018website/",
         clean=Folder("EnlightenGAN_Dataset/trainB_ll_c0d15_0d4_gamma1d5_2d5", images=1016),
         degraded=Folder("EnlightenGAN_Dataset/trainA", images=914),
-        notes="The clean domain is trainB, 1016 photos in normal light, darkened to c v^gamma with c of 0.15 to 0.4 and gamma of 1.5 to 2.5, "
-        "drawn anew for each photo and rounded to 8 bits.",
+        notes="The clean domain is trainB, 1016 photos in normal light, darkened to c v^gamma with c of 0.15 to 0.4 and "
+        "gamma of 1.5 to 2.5, drawn anew for each photo and rounded to 8 bits.",
     ),
 }
 

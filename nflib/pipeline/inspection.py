@@ -40,7 +40,7 @@ class Finding(NamedTuple):
 class Gap(NamedTuple):
     """Mean of the degraded photos less that of the clean ones, for one channel, in units of the image range.
 
-    ``low`` and ``high`` bound it with 95 % confidence, by the spread between photos (Welch); None with less than two photos.
+    ``low`` and ``high`` bound it with 95 % confidence, by the spread between photos (Welch); None with less than two.
     """
 
     difference: float
@@ -56,8 +56,8 @@ class Inspection:
         clean, degraded: what is in the folders.
         findings: in words.
         gaps: "red", "green", "blue" -> :class:`Gap`.
-        leaks: "photos", "h" and "control" -> :class:`~nflib.domain.Leak` between the domains before and after h, and between h of
-            two halves of the clean photos; empty where there were too few.
+        leaks: "photos", "h" and "control" -> :class:`~nflib.domain.Leak` between the domains before and after h, and between
+            h of two halves of the clean photos; empty where there were too few.
         memory: name of a model -> what training it takes.
         settings: the arguments.
     """
@@ -78,7 +78,8 @@ class Inspection:
         """Write as JSON."""
         folders = {}
         for name, facts in (("clean", self.clean), ("degraded", self.degraded)):
-            photos = {p.file.name: {key: getattr(p, key) for key in ("kind", "height", "width", "low", "high")} for p in facts.photos}
+            keys = ("kind", "height", "width", "low", "high")
+            photos = {photo.file.name: {key: getattr(photo, key) for key in keys} for photo in facts.photos}
             folders[name] = {
                 "folder": str(facts.folder), "statistics": asdict(facts.statistics), "kinds": dict(facts.kinds),
                 "skipped": list(facts.skipped), "photos": photos,
@@ -95,7 +96,9 @@ class Inspection:
         )
 
 
-def inspect(clean: str | Path, degraded: str | Path, scale: int = 4, noise: float = 0.03, crop: int = 64, seed: int = 0) -> Inspection:
+def inspect(
+    clean: str | Path, degraded: str | Path, scale: int = 4, noise: float = 0.03, crop: int = 64, seed: int = 0
+) -> Inspection:
     """Look two folders over before a DeFlow is trained on them.
 
     Args:
@@ -136,42 +139,51 @@ def _memory(scale: int, crop: int) -> dict[str, TrainingMemory]:
 
 
 def _of_folder(facts: FolderFacts, name: str, crop: int):
+    """Findings about one folder."""
+
+    def told(what: str, photos=()) -> Finding:
+        return Finding("warning", f"{name}: {what}" + (f": {_names(photos)}" if photos else ""))
+
+    count = len(facts.photos)
     if facts.skipped:
-        yield Finding("warning", f"{name}: {len(facts.skipped)} files cannot be read and will be left out")
+        yield told(f"{len(facts.skipped)} files cannot be read and will be left out")
     small = [photo for photo in facts.photos if min(photo.height, photo.width) < crop]
-    if len(small) == len(facts.photos):
+    if len(small) == count:
         yield Finding("error", f"{name}: no photo has {crop}x{crop} pixels, the size of a crop")
     elif small:
-        yield Finding("warning", f"{name}: {len(small)} photos are smaller than a crop of {crop}x{crop} and will be left out: {_names(small)}")
-    if len(facts.photos) - len(small) < FEW:
-        yield Finding("warning", f"{name}: {len(facts.photos) - len(small)} photos are few; what is learned will be about these")
+        yield told(f"{len(small)} photos are smaller than a crop of {crop}x{crop} and will be left out", small)
+    if count - len(small) < FEW:
+        yield told(f"{count - len(small)} photos are few; what is learned will be about these")
     if grey := [photo for photo in facts.photos if photo.grey]:
-        yield Finding("warning", f"{name}: {len(grey)} photos are grey: their noise is the same in all channels: {_names(grey)}")
+        yield told(f"{len(grey)} photos are grey, their noise the same in all channels", grey)
     if deep := [photo for photo in facts.photos if photo.deep]:
-        yield Finding("warning", f"{name}: {len(deep)} photos have more than 8 bits; training rounds them to 8: {_names(deep)}")
+        yield told(f"{len(deep)} photos have more than 8 bits; training rounds them to 8", deep)
     if (high := max(photo.high for photo in facts.photos)) < DARK:
-        yield Finding("warning", f"{name}: no value is above {high:.3g} of the range; 10 or 12 bits stored as 16 look like that")
-    jpeg = sum(number for kind, number in facts.kinds.items() if kind.startswith("JPEG"))
+        yield told(f"no value is above {high:.3g} of the range; 10 or 12 bits stored as 16 look like that")
+    jpeg = [photo for photo in facts.photos if photo.kind.startswith("JPEG")]
     if jpeg and name == "clean":
-        yield Finding("warning", f"clean: {jpeg} photos are JPEG files: their compression passes for clean; shrinking them hides it")
+        yield told(f"{len(jpeg)} photos are JPEG files, their compression passes for clean; shrinking them hides it", jpeg)
     for group in same_pixels(facts.photos):
-        yield Finding("warning", f"{name}: the same pixels more than once: {_names(group)}")
+        yield told("the same pixels more than once", group)
 
 
 def _of_both(x: FolderFacts, y: FolderFacts, alike: list):
-    identical = [group for group in same_pixels((*x.photos, *y.photos)) if len({photo.file.parent for photo in group}) > 1]
+    """Findings about what the folders share."""
+    groups = same_pixels((*x.photos, *y.photos))
+    identical = [group for group in groups if len({photo.file.parent for photo in group}) > 1]
     if identical:
-        yield Finding("error", f"{len(identical)} photos are clean and degraded at once, the same pixels in both folders: {_names(identical[0])}")
+        what = f"{len(identical)} photos are clean and degraded at once, the same pixels in both folders"
+        yield Finding("error", f"{what}: {_names(identical[0])}")
     pairs = [pair for pair in alike if pair[0].digest != pair[1].digest]
     if pairs:
-        yield Finding("warning", f"{len(pairs)} clean and degraded photos seem to show the same scene, such as {_names(pairs[0])}: fine to "
-                      "train on, but nothing to validate on")
+        what = f"{len(pairs)} clean and degraded photos seem to show the same scene"
+        yield Finding("warning", f"{what}; fine to train on, but nothing to validate on: {_names(pairs[0])}")
     if not identical and not pairs:
         yield Finding("good", "no photo is in both folders")
     for one, other, name in ((x, y, "clean"), (y, x, "degraded")):
         if one.side > LARGER * other.side:
-            yield Finding("warning", f"the {name} photos are {one.side / other.side:.1f} times larger: content should have the same scale "
-                          "(nflib data prepare shrinks)")
+            what = f"the {name} photos are {one.side / other.side:.1f} times larger"
+            yield Finding("warning", f"{what}: content should have the same scale (nflib data prepare shrinks)")
 
 
 def _gaps(x: FolderFacts, y: FolderFacts):
@@ -195,8 +207,8 @@ def _of_gaps(gaps: dict[str, Gap]) -> Finding:
     if not sure:
         return Finding("good", "the colours differ no more than those of so many photos do by chance")
     named = ", ".join(f"{name} {units.grey_levels(gap.difference):+.1f}" for name, gap in sure.items())
-    return Finding("warning", f"the colours differ (grey levels: {named}): the model will learn that with the noise; other scenes, or a "
-                   "colour cast that nflib.data.ColourMatch takes out")
+    why = "other scenes, or a cast that nflib.data.ColourMatch takes out"
+    return Finding("warning", f"the colours differ, and the model will learn that (grey levels: {named}): {why}")
 
 
 def _leaks(x: FolderFacts, y: FolderFacts, alike: list, h: Callable, scale: int, generator: torch.Generator):
@@ -204,10 +216,10 @@ def _leaks(x: FolderFacts, y: FolderFacts, alike: list, h: Callable, scale: int,
     side = LEAK_CROP * scale
     chosen = [_some([p for p in facts.photos if min(p.height, p.width) >= side], generator) for facts in (x, y)]
     most = LEAK_CROPS // max(1, *map(len, chosen))
-    crops = [sum(min(most, (min(p.height, LEAK_SIDE) // side) * (min(p.width, LEAK_SIDE) // side)) for p in part) for part in chosen]
+    crops = [sum(min(most, _crops(photo, side)) for photo in part) for part in chosen]
     if min(map(len, chosen)) < 2 or min(crops) < FEW_CROPS:
-        few = f"{len(chosen[0])} and {len(chosen[1])} photos of at least {side}x{side} pixels"
-        return {}, Finding("warning", f"too few and too small to test what h gives away: {few}, {crops[0]} and {crops[1]} crops")
+        found = f"{len(chosen[0])} and {len(chosen[1])} photos of {side}x{side} pixels or more, {crops[0]} and {crops[1]} crops"
+        return {}, Finding("warning", f"too little to test what h gives away: {found}")
     scene = {other.file: photo.file for photo, other in alike}
     names = tuple([scene.get(photo.file, photo.file) for photo in part] for part in chosen)
     images = [[_centre(read(photo.file)) for photo in part] for part in chosen]
@@ -223,16 +235,21 @@ def _of_leaks(found: dict[str, Leak]) -> Finding:
     h, control = found["h"], found.get("control")
     auc = f"AUC {h.auc:.2f}, {h.interval[0]:.2f} to {h.interval[1]:.2f}"
     if h.interval[1] - h.interval[0] > WIDE_AUC:
-        return Finding("warning", f"whether h shows which folder a photo is from cannot be told from so few photos ({auc})")
+        return Finding("warning", f"whether h gives away the folder cannot be told from so few photos ({auc})")
     if h.interval[0] <= 0.5:
-        return Finding("good", f"h does not show which folder a photo is from ({auc})")
+        return Finding("good", f"h does not give away the folder ({auc})")
     if control is not None and h.auc <= control.interval[1]:
-        return Finding("good", f"h shows the folder no better ({auc}) than it tells clean photos from other clean ones ({control.auc:.2f})")
-    return Finding("warning", f"h shows which folder a photo is from ({auc}): a larger scale or more noise hides more; or the scenes differ")
+        return Finding("good", f"h tells the folders apart ({auc}) no better than clean photos from clean ones ({control.auc:.2f})")
+    return Finding("warning", f"h gives away the folder ({auc}): a larger scale or more noise hides more; or the scenes differ")
 
 
 def _some(photos: list[PhotoFacts], generator: torch.Generator) -> list[PhotoFacts]:
     return [photos[i] for i in torch.randperm(len(photos), generator=generator)[:LEAK_PHOTOS].tolist()]
+
+
+def _crops(photo: PhotoFacts, side: int) -> int:
+    """How many fit next to each other into what is looked at."""
+    return (min(photo.height, LEAK_SIDE) // side) * (min(photo.width, LEAK_SIDE) // side)
 
 
 def _centre(image: torch.Tensor) -> torch.Tensor:

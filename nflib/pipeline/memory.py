@@ -34,8 +34,8 @@ class TrainingMemory(NamedTuple):
 
     @property
     def high(self) -> int:
-        """Backward has gradients beside the activations. On a CPU the peak was 1.5 times them for the full model, 1.9 times for the
-        small one; workspaces of the convolutions come on top."""
+        """Backward has gradients beside the activations. On a CPU the peak was 1.5 times them for the full model, 1.9 times
+        for the small one; workspaces of the convolutions come on top."""
         return self.states + 2 * self.activations
 
 

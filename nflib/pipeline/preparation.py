@@ -18,8 +18,8 @@ RECORD = "preparation.json"
 
 
 class Prepared(NamedTuple):
-    """What :func:`prepare` did: photos made now, photos that were there already, one line for each that was skipped, and the channel
-    statistics of each scale."""
+    """What :func:`prepare` did: photos made now, photos that were there already, one line for each that was skipped, and
+    the channel statistics of each scale."""
 
     written: int
     kept: int
@@ -28,14 +28,15 @@ class Prepared(NamedTuple):
 
 
 def prepare(source: str | os.PathLike, target: str | os.PathLike, scales: Sequence[int]) -> Prepared:
-    """Write every photo at every scale, ``target/4x/NAME.png``, and ``target/preparation.json`` with what was done, what was skipped
-    and the channel statistics of each scale.
+    """Write every photo at every scale, ``target/4x/NAME.png``, and ``target/preparation.json``: what was done, what was
+    skipped and the channel statistics of each scale.
 
-    As the published preparation does it, see :func:`nflib.data.scale_pyramid`. Called again it goes on where it was stopped:
-    photos that are there at all scales, and not older than their source, are kept.
+    As the published preparation does it, see :func:`nflib.data.scale_pyramid`. Called again it goes on where it was
+    stopped: photos that are there at all scales, and not older than their source, are kept.
 
     Args:
-        source: folder of photos of any sizes and formats. Those that cannot be read, or are smaller than the largest scale, are skipped.
+        source: folder of photos of any sizes and formats. Those that cannot be read, or are smaller than the largest
+            scale, are skipped.
         target: folder, made if it is not there; may be the source itself.
         scales: such as (1, 4, 32): a photo at its own size, a quarter of it and 1/32.
 

@@ -14,7 +14,8 @@ def rounded(photos):
 
 def test_unpaired_crops_are_balanced_and_of_their_folder(tmp_path):
     clean, degraded = random_images((40, 36)), random_images((33, 50), (30, 31), (44, 40), seed=1)
-    data = UnpairedImages(folder_of(tmp_path / "x", clean), folder_of(tmp_path / "y", degraded), crop=16, seed=3, align=4)
+    folders = folder_of(tmp_path / "x", clean), folder_of(tmp_path / "y", degraded)
+    data = UnpairedImages(*folders, crop=16, seed=3, align=4)
     assert len(data) == 6
     crops, domains = zip(*(data[i] for i in range(24)))
     assert torch.stack(domains).tolist() == [0, 1] * 12 and domains[0].dtype == torch.int64 and domains[0].dim() == 0
@@ -22,7 +23,8 @@ def test_unpaired_crops_are_balanced_and_of_their_folder(tmp_path):
     for crop, domain in zip(crops, torch.stack(domains).tolist()):
         assert crop.shape == (3, 16, 16) and crop.dtype == torch.float32
         sources = rounded((clean, degraded)[domain])
-        (k, (top, left, flipped)), = [(k, p) for k, photo in enumerate(sources) if (p := position(photo, crop)) is not None]
+        found = [(k, position(photo, crop)) for k, photo in enumerate(sources)]
+        ((k, (top, left, flipped)),) = [(k, place) for k, place in found if place is not None]
         assert top % 4 == 0 and left % 4 == 0
         places[domain].add((k, flipped))
     assert places == {0: {(0, False), (0, True)}, 1: {(0, False), (1, False), (2, False)}}
@@ -45,14 +47,15 @@ def test_the_same_photos_twice_are_not_cut_at_the_same_places():
 
 def test_flips_and_matching_of_the_degraded():
     photos = random_images((16, 16))
-    seen = {position(rounded(photos)[0], UnpairedImages(photos, photos, 16, flip_degraded=True)[i][0])[2] for i in range(1, 24, 2)}
-    assert seen == {False, True}
+    data = UnpairedImages(photos, photos, 16, flip_degraded=True)
+    assert {position(rounded(photos)[0], data[i][0])[2] for i in range(1, 24, 2)} == {False, True}
     data = UnpairedImages(photos, photos, 16, match=lambda image: image / 2)
     assert torch.equal(data[1][0], rounded(photos)[0] / 2) and data[0][0].max() > 0.6
 
 
 def test_unpaired_bad_files_are_listed(tmp_path):
-    clean, degraded = folder_of(tmp_path / "x", random_images((40, 40), (8, 40))), folder_of(tmp_path / "y", random_images((40, 40)))
+    clean = folder_of(tmp_path / "x", random_images((40, 40), (8, 40)))
+    degraded = folder_of(tmp_path / "y", random_images((40, 40)))
     (degraded / "bad.jpg").write_text("not an image")
     skipped = UnpairedImages(clean, degraded, 16).skipped
     assert len(skipped) == 2 and "1.tif: 40x8 pixels" in skipped[0] and "bad.jpg: not an image" in skipped[1]
@@ -66,7 +69,8 @@ def test_degraded_pairs_depend_on_seed_and_index_alone():
     seen = set()
     for i, (clean, degraded) in enumerate(DataLoader(data, batch_sampler=[[i] for i in range(8)], num_workers=2)):
         generator = numbered_generator(5, 2, i)
-        assert torch.equal(degraded[0], degrade_ntire(clean[0], generator=generator)) and not torch.equal(clean, degraded)
+        assert torch.equal(degraded[0], degrade_ntire(clean[0], generator=generator))
+        assert not torch.equal(clean, degraded)
         (found,) = [p for photo in rounded(photos) if (p := position(photo, clean[0])) is not None]
         seen.add(found[2])
     assert seen == {False, True}

@@ -18,7 +18,8 @@ def test_activations_are_those_of_a_real_forward_pass(config):
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        z = model.encode(torch.rand(batch, 3, crop, crop), torch.rand(batch, 3, crop // config.scale, crop // config.scale))
+        small = crop // config.scale
+        z = model.encode(torch.rand(batch, 3, crop, crop), torch.rand(batch, 3, small, small))
     expected = sum(tensor.untyped_storage().nbytes() for pointer, tensor in kept.items() if pointer not in own)
     found = training_memory(config, batch, crop)
     assert found.activations == expected and len(z) > 0
@@ -28,7 +29,7 @@ def test_activations_are_those_of_a_real_forward_pass(config):
 
 def test_grows_with_the_pixels_of_a_batch():
     sizes = {(b, c): training_memory(TINY, b, c).activations for b, c in [(1, 32), (2, 32), (4, 32), (1, 64)]}
-    assert sizes[4, 32] - sizes[2, 32] == 2 * (sizes[2, 32] - sizes[1, 32])  # what does not depend on the batch aside, linear
+    assert sizes[4, 32] - sizes[2, 32] == 2 * (sizes[2, 32] - sizes[1, 32])
     larger, more = sizes[1, 64] - sizes[1, 32], 3 * (sizes[2, 32] - sizes[1, 32])
     assert 0 < more - larger < 0.01 * more  # padding: one large crop has less border than four small ones
 

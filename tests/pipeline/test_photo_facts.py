@@ -48,12 +48,13 @@ def test_the_same_scene_is_found_again_and_no_other(tmp_path):
         folder.mkdir()
     for i, (name, photo) in enumerate(data.photos().items()):
         images.write(clean / f"{name}.png", photo)
-        noisy = (data.degrade_aim, data.degrade_ntire, data.degrade_camera)[i % 3](images.resize(photo, 0.5).clamp(0, 1))
-        images.write(degraded / f"{name}.jpg", noisy)
+        degrade = (data.degrade_aim, data.degrade_ntire, data.degrade_camera)[i % 3]
+        images.write(degraded / f"{name}.jpg", degrade(images.resize(photo, 0.5).clamp(0, 1)))
     images.write(clean / "flat.png", torch.full((3, 40, 40), 0.4))
     images.write(degraded / "flat.png", torch.full((3, 40, 40), 0.4))
     x, y = (folder_facts(folder).photos for folder in (clean, degraded))
-    assert sorted((a.file.stem, b.file.stem) for a, b in same_scene(x, y)) == [(name, name) for name in sorted(data.photos())]
+    found = sorted((a.file.stem, b.file.stem) for a, b in same_scene(x, y))
+    assert found == [(name, name) for name in sorted(data.photos())]
     assert same_scene(x, []) == [] and photo_facts(clean / "flat.png").thumbnail is None
 
 
