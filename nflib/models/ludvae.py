@@ -48,8 +48,8 @@ class LUDVAEConfig:
     difference: bool = False
 
     def __post_init__(self):
-        if not 1 <= self.levels <= 5 or self.width < 3:
-            raise ValueError(f"levels must be 1 to 5 and width at least 3, got {self.levels} and {self.width}")
+        if not 1 <= self.levels <= 5 or self.width < 6:
+            raise ValueError(f"levels must be 1 to 5 and width at least 6, got {self.levels} and {self.width}")
         if self.priors not in PRIORS:
             raise ValueError(f'priors must be "content" or "latents", got {self.priors!r}')
         if not (self.sigma_clean >= 0 and self.sigma_degraded >= 0 and self.decoder_sd > 0):

@@ -20,11 +20,12 @@ SMALL = 0.02
 def start_near_identity(model: LUDVAE, generator: torch.Generator | None = None) -> None:
     """Set the weights so that content comes out as it went in, and the finest layer of z_n holds what is missing.
 
-    Three channels carry the colours through all convolutions; the others start at random, as usual. The finest posterior is
-    told what the degraded image has more than the state of the decoder, in units of the noise that the configuration expects,
-    ``sqrt(sigma_clean^2 - sigma_degraded^2)``, and the decoder adds as much: so C2N starts with white noise of this strength.
-    With the usual start some hundred steps end in a grey blur, for nothing leads from the input to the output. With one level
-    only there is no such posterior; then the content alone has this start.
+    Three channels carry the colours through all convolutions, three more the noise to the output; the others start at random.
+    The finest posterior is told what the degraded image has more than the state of the decoder, in units of the noise that the
+    configuration expects, ``sqrt(sigma_clean^2 - sigma_degraded^2)``, and the decoder adds as much: so C2N starts with noise of
+    this strength, white or with the spectrum of :meth:`LUDVAE.shape_noise`. With the usual start some hundred steps end in a grey
+    blur, for nothing leads from the input to the output. With one level only there is no such posterior; then the content alone
+    has this start.
     """
     config = model.config
     noise = max(math.sqrt(max(config.sigma_clean**2 - config.sigma_degraded**2, 0.0)), config.decoder_sd)
@@ -34,41 +35,50 @@ def start_near_identity(model: LUDVAE, generator: torch.Generator | None = None)
             layer.weight.copy_(randn(layer.weight.shape, layer.weight, generator) * math.sqrt(2 / fan_in))
             layer.bias.zero_()
     for first in (model.content_in, model.degradation_in):
-        _carry(first, [1.0])
+        _carry(first)
         first.bias[:3] = LIFT
     for block in (*model.content, *model.degradation, *(level.decoder for level in model.levels)):
         for conv in block.convs:
-            _carry(conv, [1.0])
+            _carry(conv)
     for i, level in enumerate(model.levels):
         finest = i == len(model.levels) - 1
         told = finest and level.witness is not None
         width = config.width
-        _carry(level.merge.conv, [1.0, noise if told else 0.0])
-        level.merge.conv.weight[:, width if not told else width + 3 :].mul_(SMALL)
+        _carry(level.merge.conv)
+        level.merge.conv.weight[:, width + 3 * told :].mul_(SMALL)
         for law in (level.posterior, level.prior):
             if law is not None:
                 law.mean.weight.mul_(SMALL)
                 law.log_sd.weight.mul_(SMALL)
         if level.join is not None:
-            _carry(level.join.conv, [0.5, 0.5])
-            _carry(level.witness.conv, [-1.0, 1.0])
+            _carry(level.join.conv, 0.5)
+            _carry(level.join.conv, 0.5, source=width, keep=True)
+            _carry(level.witness.conv, -1.0)
+            _carry(level.witness.conv, 1.0, source=width, keep=True)
         if told:
-            _carry(level.posterior.mean, [1 / noise])
+            _carry(level.posterior.mean, 1 / noise)
             for part in (level.prior.mean, level.prior.log_sd):
                 part.weight[:3] = 0
             # what is left uncertain at the optimum of a linear decoder (probabilistic PCA)
             level.posterior.log_sd.bias[:3] = -0.5 * math.log(1 + noise**2 / config.kl_weight)
+            # on channels of its own, or the decoder would remove this noise with that of the content
+            _carry(level.merge.conv, noise, source=width, target=3)
+            level.merge.conv.bias[3:6] = LIFT
+            for conv in level.decoder.convs:
+                _carry(conv, source=3, target=3)
     model.out.weight.mul_(SMALL)
-    _carry(model.out, [1.0], keep=True)
+    _carry(model.out, keep=True)
     model.out.bias.fill_(-LIFT)
+    if len(model.levels) > 1:
+        _carry(model.out, source=3, keep=True)
+        model.out.bias.sub_(LIFT)
 
 
-def _carry(conv: nn.Conv2d, shares: list[float], keep: bool = False) -> None:
-    """Make the first three outputs these shares of the first three channels of each input, and nothing else unless ``keep``."""
+def _carry(conv: nn.Conv2d, share: float = 1.0, source: int = 0, target: int = 0, keep: bool = False) -> None:
+    """Make three outputs from ``target`` on this share of the three inputs from ``source`` on, and nothing else unless ``keep``."""
+    rows = conv.weight[target : target + 3]
     if not keep:
-        conv.weight[:3] = 0
-    centre, width = conv.kernel_size[0] // 2, conv.in_channels // len(shares)
-    for i, share in enumerate(shares):
-        for c in range(3):
-            conv.weight[c, i * width : i * width + 3] = 0
-            conv.weight[c, i * width + c, centre, centre] = share
+        rows.zero_()
+    centre = conv.kernel_size[0] // 2
+    rows[:, source : source + 3] = 0
+    rows[:, source : source + 3, centre, centre] = share * torch.eye(3, dtype=rows.dtype, device=rows.device)

@@ -3,8 +3,9 @@
 from .deflow import DeFlowTask
 from .fit import fit
 from .jobs import train_deflow, train_glow, train_rrdb, train_srflow
+from .ludvae import LUDVAETask
 from .tasks import GlowTask, RRDBTask, Recipe, SRFlowTask, Task
 
 __all__ = [
-    "DeFlowTask", "GlowTask", "RRDBTask", "Recipe", "SRFlowTask", "Task", "fit", "train_deflow", "train_glow", "train_rrdb", "train_srflow",
+    "DeFlowTask", "GlowTask", "LUDVAETask", "RRDBTask", "Recipe", "SRFlowTask", "Task", "fit", "train_deflow", "train_glow", "train_rrdb", "train_srflow",
 ]

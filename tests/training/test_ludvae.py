@@ -1,0 +1,90 @@
+"""Training LUD-VAE on two domains: the loss by hand, the growing KL weight, what validates."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.utils.data import Subset, default_collate
+
+from nflib import checkpoints
+from nflib.data import UnpairedImages
+from nflib.metrics import spectrum_error
+from nflib.models import LUDVAE, LUDVAEConfig, start_near_identity
+from nflib.training import LUDVAETask, Recipe, fit
+from nflib.training.deflow import FLATTEST
+
+TINY = LUDVAEConfig(levels=2, width=6, sigma_clean=0.1, sigma_degraded=0.08, difference=True)
+
+
+def photos(seed, noise=0.0):
+    g = torch.Generator().manual_seed(seed)
+    small = torch.rand(3, 3, 8, 8, generator=g)
+    large = torch.nn.functional.interpolate(small, size=64, mode="bicubic").clamp(0.1, 0.9)
+    return list((large + noise * torch.randn(large.shape, generator=g)).clamp(0, 1))
+
+
+def data(seed=0):
+    return UnpairedImages(photos(0), photos(1, 0.06), crop=16, seed=seed)
+
+
+def task():
+    model = LUDVAE(TINY)
+    start_near_identity(model, torch.Generator().manual_seed(0))
+    return LUDVAETask(model)
+
+
+def generator(seed=1):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_loss_is_the_bound_per_value():
+    one = task()
+    batch = default_collate([data()[i] for i in range(4)])
+    one.begin(Recipe(steps=100), 0, batch)
+    one.step = 50
+    clean, degraded = batch[0][::2], batch[0][1::2]
+    found = one.loss(one.model, batch, generator())
+    terms, variance = one.model.terms(clean, degraded, generator()), TINY.kl_weight
+    torch.testing.assert_close(found, terms.reconstruction / (2 * variance) + terms.kl / 2 + math.log(2 * math.pi * variance) / 2)
+    # the mean of the negative bounds, on average over the noise
+    bounds = [
+        torch.cat([one.model.negative_elbo(images, name, generator(s)) for images, name in ((clean, "clean"), (degraded, "degraded"))]).mean()
+        for s in range(40)
+    ]
+    losses = [one.loss(one.model, batch, generator(100 + s)) for s in range(40)]
+    spread = torch.stack(losses).std() + torch.stack(bounds).std() / clean[0].numel()
+    assert abs(torch.stack(bounds).mean() / clean[0].numel() - torch.stack(losses).mean()) < spread
+    assert (torch.stack(losses).mean() - found).abs() < 5 * spread
+
+
+def test_the_kl_weight_grows_for_a_twentieth_of_the_steps():
+    one = task()
+    batch = default_collate([data()[i] for i in range(4)])
+    one.begin(Recipe(steps=200), 0, batch)
+    kl = one.model.terms(batch[0][::2], batch[0][1::2], generator()).kl.item()
+    values = {}
+    for step in (0, 4, 9, 10, 199):
+        one.step = step
+        values[step] = one.loss(one.model, batch, generator()).item()
+    assert values[9] == values[10] == values[199]
+    for step, share in ((0, 0.1), (4, 0.5)):
+        assert values[9] - values[step] == pytest.approx((1 - share) * kl / 2, rel=1e-3)
+
+
+def test_training_lowers_the_bound_and_validation_is_the_spectrum(tmp_path):
+    one = task()
+    held_out = Subset(data(1), range(16))
+    fit(one, data(), tmp_path / "run", Recipe(steps=60, batch=8, lr=2e-3, average=0.5, every=20, clip=1e3), held_out, device="cpu")
+    lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    column = lines[0].split(",").index("loss")
+    losses = [float(line.split(",")[column]) for line in lines[1:] if line.split(",")[column]]
+    assert losses[-1] < 0.5 * losses[0]
+    images, domains = default_collate([held_out[i] for i in range(16)])
+    model = checkpoints.load(tmp_path / "run" / "model.safetensors")
+    assert model.notes["unit"] == "nats per value" and model.notes["validation_unit"] == LUDVAETask.validation_unit
+    again = LUDVAETask(model)
+    again.begin(replace(LUDVAETask.recipe, steps=1), 0, (images, domains))
+    assert again.score([(images, domains)]) == pytest.approx(again.score([(images, domains)]))
+    fake = model.degrade(images[domains == 0], generator=generator(5))
+    assert again.score([(images, domains)]) == pytest.approx(spectrum_error(fake, images[domains == 1], FLATTEST).item(), rel=0.5)
