@@ -8,7 +8,7 @@ from rich.table import Table
 from .units import grey_levels
 
 COLOURS = {"error": "red", "warning": "yellow", "good": "green"}
-LEAKS = {"photos": "the photos themselves", "h": "h of the photos", "control": "h of clean against other clean"}
+LEAKS = {"photos": "the photos themselves", "h": "h of the photos", "control": "h, clean against clean"}
 
 
 def show_inspection(inspection) -> None:
@@ -66,8 +66,8 @@ def _leaks(inspection) -> Table:
 
 def _memory(inspection) -> Table:
     table = Table(title="Memory to train a DeFlow, GiB: exact lower bound, and with gradients of the activations")
-    for heading in ("model", "parameters", "weights, optimiser", "activations", "from", "to about"):
-        table.add_column(heading, justify="left" if heading == "model" else "right")
+    for heading in ("model", "parameters", "states", "activations", "from", "to"):
+        table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
     for name, memory in inspection.memory.items():
         sizes = memory.states, memory.activations, memory.low, memory.high
         table.add_row(name, f"{memory.parameters:,}", *(f"{size / 2**30:.2f}" for size in sizes))

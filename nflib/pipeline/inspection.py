@@ -58,7 +58,7 @@ class Inspection:
         gaps: "red", "green", "blue" -> :class:`Gap`.
         leaks: "photos", "h" and "control" -> :class:`~nflib.domain.Leak` between the domains before and after h, and between
             h of two halves of the clean photos; empty where there were too few.
-        memory: name of a model -> what training it takes.
+        memory: model and crops of a batch -> what training takes; "full" is as large as the published models.
         settings: the arguments.
     """
 
@@ -133,8 +133,8 @@ def inspect(
 def _memory(scale: int, crop: int) -> dict[str, TrainingMemory]:
     full = DeFlowConfig(RRDBConfig(scale), levels=max(3, scale.bit_length() - 1))
     return {
-        f"small, 8 crops of {crop}": training_memory(DeFlowConfig.small(scale), 8, crop),
-        "as published, 8 crops of 160": training_memory(full, 8, 160),
+        f"small, 8 of {crop}x{crop}": training_memory(DeFlowConfig.small(scale), 8, crop),
+        "full, 8 of 160x160": training_memory(full, 8, 160),
     }
 
 
