@@ -250,6 +250,9 @@ def deflow(
     size: ModelSize = Size.small,
     validation_clean: Annotated[Optional[Path], typer.Option(help="Other clean photos, to choose the best model by.")] = None,
     validation_degraded: Annotated[Optional[Path], typer.Option(help="Other degraded photos, likewise.")] = None,
+    match_colours: Annotated[
+        bool, typer.Option("--match-colours", help="Bring degraded photos to the colours of clean ones, and what is degraded later back.")
+    ] = False,
     steps: Steps = None, batch: Batch = None, crop: Crop = None, lr: Rate = None, seed: Seed = 0, device: Device = None,
     workers: Workers = 0, resume: Resume = False,
 ):
@@ -257,7 +260,8 @@ def deflow(
     from .training import train_deflow
 
     done = train_deflow(
-        clean, degraded, out, scale, size.value, validation_clean, validation_degraded, steps, batch, crop, lr, seed, device, workers, resume
+        clean, degraded, out, scale, size.value, validation_clean, validation_degraded, match_colours, steps, batch, crop, lr, seed, device,
+        workers, resume,
     )
     typer.echo(f"model written to {done}")
     typer.echo(f"Try: nflib degrade {clean} --model {done} --out RESULTS")

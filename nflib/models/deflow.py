@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,9 @@ from ..units import randn
 from .condition import level_features
 from .conditional import ConditionalFlow, Conditioning, ScaledConv2d, check_config, check_sizes
 from .rrdb import RRDBConfig, RRDBNet
+
+if TYPE_CHECKING:
+    from ..data import ColourMatch
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class DeFlowConfig:
         centred: the flow models what the image has beyond its enlarged condition; as published it models the image.
         local: the strength of the noise depends on the condition, channel by channel (:class:`~nflib.bases.LocalDomainGaussian`);
             as published it is the same everywhere. Needs ``splits=False``.
+        matched: the flow sees degraded images in the colours of clean ones (:meth:`DeFlow.set_colours`), as in the published work on AIM.
         noise: the noise factor A of each latent starts as ``noise * I``. The published configurations have 0, a saddle from
             which it never moves; zero is for loading them.
         condition_noise: deviation of the Gaussian noise that is added to the condition, in units of the image range.
@@ -51,6 +56,7 @@ class DeFlowConfig:
     splits: bool = False
     centred: bool = True
     local: bool = False
+    matched: bool = False
     noise: float = 0.05
     condition_noise: float = 0.03
     condition_blur: float = 0.0
@@ -112,6 +118,30 @@ class DeFlow(nn.Module):
         channels = [shape[1] for shape in transform.latent_shape((1, 3, side, side))]
         self.flow = Flow(transform, (LocalDomainGaussian if config.local else DomainGaussian)(channels, config.noise))
         self.gain = ScaledConv2d(width * (1 + len(config.taps)), channels[-1]) if config.local else None
+        if config.matched:
+            # mean and deviation of the clean and of the degraded domain; equal ones change nothing
+            self.register_buffer("colours", torch.tensor([0.0, 1.0]).view(1, 2, 1).repeat(2, 1, 3))
+
+    def set_colours(self, match: ColourMatch) -> None:
+        """Say how degraded images were brought to the colours of clean ones in training: ``degrade`` then gives them back theirs."""
+        if not self.config.matched:
+            raise ValueError("the model was made for colours as they are; matched=True in its configuration says otherwise")
+        pairs = [(one.mean, one.deviation) for one in (match.target, match.source)]
+        self.colours.copy_(torch.tensor(pairs, dtype=torch.float64))
+
+    def match(self, degraded: Tensor) -> Tensor:
+        """Degraded images (B, 3, H, W) in the colours in which the flow sees them, in [0, 1]."""
+        return self._recoloured(degraded, 1, 0).clamp(0, 1)
+
+    def to_image(self, values: Tensor, domain: str) -> Tensor:
+        """What the flow decoded, (B, 3, H, W), as images of a domain: in its colours, in [0, 1]."""
+        return (self._recoloured(values, 0, 1) if domain == "degraded" else values).clamp(0, 1)
+
+    def _recoloured(self, values: Tensor, source: int, target: int) -> Tensor:
+        if not self.config.matched:
+            return values
+        (mean, deviation), (new_mean, new_deviation) = self.colours.unsqueeze(-1).unsqueeze(-1)[[source, target]]
+        return (values - mean) / deviation * new_deviation + new_mean
 
     def condition(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """The default h of an image: downscaled by s, blurred, with Gaussian noise. (B, 3, H/s, W/s)"""
@@ -176,12 +206,12 @@ class DeFlow(nn.Module):
         def shifted(z: Latent, base: DomainGaussian) -> Latent:
             return tuple(part + u for part, u in zip(z, base.shift(z, tau, generator)))
 
-        return self._translate(clean, condition, generator, shifted)
+        return self.to_image(self._translate(clean, condition, generator, shifted), "degraded")
 
     @torch.no_grad()
     def restore(self, degraded: Tensor, condition: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """One clean image that could be behind each degraded one: a draw from the posterior of the clean latents, not their mean."""
-        return self._translate(degraded, condition, generator, lambda z, base: base.sample_posterior(z, generator))
+        return self.to_image(self._translate(self.match(degraded), condition, generator, lambda z, base: base.sample_posterior(z, generator)), "clean")
 
     @torch.no_grad()
     def sample(self, condition: Tensor | Conditioning, domain: Domain, generator: torch.Generator | None = None) -> Tensor:
@@ -201,7 +231,7 @@ class DeFlow(nn.Module):
             condition, _ = pad_to_multiple(condition, multiple // self.config.scale)
         check_sizes(self.config, image=padded, condition=condition)
         context = self.prepare(condition)
-        return crop(self.flow.decode(change(self.encode(padded, context), self.base(context)), context)).clamp(0, 1)
+        return crop(self.flow.decode(change(self.encode(padded, context), self.base(context)), context))
 
     def _conditioning(self, condition: Tensor | Conditioning) -> Conditioning:
         return self.prepare(condition) if isinstance(condition, Tensor) else condition

@@ -85,7 +85,7 @@ def degrade_tiled(
             shift = base.shift_of(tuple(window(white) for white in draw), tau)
             yield model.decode(tuple(z + u for z, u in zip(latents, shift)), context)
 
-    return crop(_joined(degraded, clean.new_zeros(n, *padded.shape), 1, tile, overlap)).clamp(0, 1)
+    return model.to_image(crop(_joined(degraded, clean.new_zeros(n, *padded.shape), 1, tile, overlap)), "degraded")
 
 
 # Cuts the tile that is being computed out of any map of the image, whatever its resolution.

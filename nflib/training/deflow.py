@@ -48,6 +48,8 @@ class DeFlowTask(Task):
         images, domains = (torch.cat(parts) for parts in zip(*batches))
         generator = numbered_generator(self.seed, 0)
         fake = torch.cat([self.averaged.degrade(part, generator=generator) for part in images[domains == 0].split(16)])
+        # the degraded crops came in the colours of clean ones
+        fake = self.averaged.match(fake)
         return spectrum_error(fake, images[domains == 1], FLATTEST).item()
 
 

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import Dataset, Subset
 
 from .. import checkpoints
-from ..data import ImageCrops, SuperResolutionImages, UnpairedImages
+from ..data import ColourMatch, ImageCrops, SuperResolutionImages, UnpairedImages, channel_statistics
 from ..data.folders import numbered_generator
 from ..models import DeFlow, Glow, RRDBNet, SRFlow, linear_start
 from .deflow import DeFlowTask, dequantised
@@ -61,8 +61,8 @@ def train_srflow(
 
 def train_deflow(
     clean: Folder, degraded: Folder, out: Folder, scale: int = 4, size: str = "small", validation_clean: Folder | None = None,
-    validation_degraded: Folder | None = None, steps: int | None = None, batch: int | None = None, crop: int | None = None,
-    lr: float | None = None, seed: int = 0, device: str | None = None, workers: int = 0, resume: bool = False,
+    validation_degraded: Folder | None = None, match_colours: bool = False, steps: int | None = None, batch: int | None = None,
+    crop: int | None = None, lr: float | None = None, seed: int = 0, device: str | None = None, workers: int = 0, resume: bool = False,
 ) -> Path:
     """Learn a degradation from two folders without pairs. It starts at the linear solution (:func:`nflib.models.linear_start`),
     which is good already, and is improved from there.
@@ -73,12 +73,14 @@ def train_deflow(
         size: "small" (minutes on a laptop) or "full" (as large as published).
         validation_clean, validation_degraded: other photos of both kinds, by whose noise spectra the best model is chosen; by
             default the training photos themselves.
+        match_colours: bring the degraded photos to the colours of the clean ones first (and what is degraded later, back): for
+            folders whose colours differ for reasons other than the degradation.
         others: as for :func:`train_srflow`.
 
     Returns:
         The path of ``best.safetensors``: the best by noise spectrum, which is not the last and not the most likely.
     """
-    config = deflow_config(size, scale)
+    config = replace(deflow_config(size, scale), matched=match_colours)
     _check_crop(crop, 2**config.levels)
     if (validation_clean is None) != (validation_degraded is None):
         raise ValueError("validation needs both folders, clean and degraded, or none")
@@ -88,12 +90,15 @@ def train_deflow(
     if batch % 2:
         raise ValueError(f"batch must be even, half clean and half degraded, got {batch}")
     align = 2**config.levels  # where blocks of JPEG files and of the flow begin
-    data = UnpairedImages(clean, degraded, crop, seed, align)
-    held_out = UnpairedImages(validation_clean or clean, validation_degraded or degraded, crop, seed + 1, align)
+    match = ColourMatch(channel_statistics(degraded), channel_statistics(clean)) if match_colours else None
+    data = UnpairedImages(clean, degraded, crop, seed, align, match=match)
+    held_out = UnpairedImages(validation_clean or clean, validation_degraded or degraded, crop, seed + 1, align, match=match)
     for line in (*data.skipped, *(held_out.skipped if validation_clean else ())):
         logging.getLogger(__name__).warning("skipped %s", line)
     torch.manual_seed(seed)
     model = DeFlow(config)
+    if match is not None:
+        model.set_colours(match)
     start_linear(model, data, seed)
     chosen = {"steps": steps or default["steps"], "batch": batch, **({} if lr is None else {"lr": lr})}
     recipe = replace(DeFlowTask.recipe, **chosen)

@@ -9,6 +9,7 @@ import torch
 
 from nflib.checkpoints import official_state
 from nflib.checkpoints.official import UNUSED
+from nflib.data import ChannelStatistics, ColourMatch
 from nflib.models import DeFlow, DeFlowConfig, RRDBConfig
 
 TINY = DeFlowConfig(RRDBConfig(2, 4, 2, 2), taps=(0,), levels=3, steps=1, transitions=1, hidden=4, noise=0.3)
@@ -112,6 +113,26 @@ def test_restore_and_sample(model):
 def test_the_noise_factor_starts_small_and_not_at_zero():
     assert all(power > 0 for power in DeFlow(TINY).flow.base.noise_power())
     assert DeFlowConfig.ntire().noise == 0  # as published, for loading
+
+
+def test_colours_are_matched_before_and_given_back_after():
+    statistics = [ChannelStatistics(tuple(draw(3, seed=s).tolist()), tuple((0.1 + draw(3, seed=s + 1)).tolist()), 1) for s in (0, 2)]
+    match = ColourMatch(source=statistics[1], target=statistics[0])
+    torch.manual_seed(0)
+    plain = DeFlow(replace(TINY, local=True)).double().eval()
+    model = DeFlow(replace(TINY, local=True, matched=True)).double().eval()
+    model.load_state_dict({**plain.state_dict(), "colours": model.colours})
+    image = draw(1, 3, 16, 16)
+    assert torch.equal(model.degrade(image, generator=generator(0)), plain.degrade(image, generator=generator(0)))
+    model.set_colours(match)
+    torch.testing.assert_close(model.match(image), match(image))
+    # a small shift of the clean image in its own colours, then the colours of the other domain
+    made = plain.degrade(image, generator=generator(0))
+    inside = (made > 0) & (made < 1)
+    torch.testing.assert_close(model.degrade(image, generator=generator(0))[inside], match.inverse(made)[inside])
+    assert torch.equal(model.restore(image, generator=generator(0)), plain.restore(match(image), generator=generator(0)))
+    with pytest.raises(ValueError, match="matched=True"):
+        plain.set_colours(match)
 
 
 @pytest.mark.parametrize(

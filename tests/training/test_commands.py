@@ -1,6 +1,7 @@
 """nflib train: folders in, a model out, goes on after a stop."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -43,6 +44,23 @@ def test_rrdb_then_srflow_then_samples(tmp_path, photos):
     assert result.exit_code == 0 and images.read(tmp_path / "sr" / "0_1.png").shape == (3, 80, 96)
     wrong = run("train", "srflow", "--hr", photos, "--out", tmp_path / "x", "--encoder", encoder, "--scale", 4, "--device", "cpu")
     assert wrong.exit_code == 2 and "expected an RRDBNet with" in wrong.stderr and wrong.stderr.count("\n") == 1
+
+
+def test_deflow_then_degrade(tmp_path, photos):
+    common = ("--steps", 2, "--batch", 2, "--crop", 16, "--scale", 2, "--device", "cpu")
+    arguments = ("train", "deflow", "--clean", photos, "--degraded", photos, "--out", tmp_path / "run", "--match-colours", *common)
+    result = run(*arguments)
+    best = tmp_path / "run" / "best.safetensors"
+    assert result.exit_code == 0 and result.stdout.startswith(f"model written to {best}\n"), result.output
+    model = checkpoints.load(best)
+    assert model.config == replace(sizes.deflow_config("small", 2), matched=True) and model.notes["validation"] is not None
+    # the same photos on both sides: nothing to match, and no tau no change
+    assert torch.equal(model.colours[0], model.colours[1])
+    assert "holds a run already" in run(*arguments).stderr and run(*arguments, "--resume").exit_code == 0
+    assert run("degrade", photos, "--model", best, "--tau", 0, "--out", tmp_path / "none", "--device", "cpu").exit_code == 0
+    assert torch.equal(images.read(tmp_path / "none" / "0.png"), images.read(photos / "0.png"))
+    odd = run("train", "deflow", "--clean", photos, "--degraded", photos, "--out", tmp_path / "x", "--batch", 3)
+    assert odd.exit_code == 2 and "batch must be even" in odd.stderr
 
 
 def test_glow(tmp_path, photos):
