@@ -12,6 +12,7 @@ from .bundle import static_bundle
 
 _CLASSES = {
     "CouplingExplorer": "coupling_explorer",
+    "DegradationExplorer": "degradation_explorer",
     "GaussianExplorer": "gaussian_explorer",
     "SigmaExplorer": "sigma_explorer",
     "SuperResolutionExplorer": "super_resolution_explorer",

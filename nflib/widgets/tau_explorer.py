@@ -19,6 +19,8 @@ class TauExplorer(Explorer):
     ``dimension=1``: the laws of x, y and x + tau u (clean variance 1) and single points on their way.
     ``dimension=2``: an affine flow; tau u is added in its latent space, and the data follow.
 
+    With ``model`` (a DeFlow) and ``image``, as for :meth:`DegradationExplorer.of`: the flow and the noise are learned ones.
+
     Args:
         dimension: 1 or 2.
         tau: temperature, >= 0; 0 returns x, 1 gives the law of y.
@@ -34,7 +36,11 @@ class TauExplorer(Explorer):
     sigma = shared(Number(0.7, min=0.0, max=10.0))
     seed = shared(T.Int(1, min=0, max=2**30))
 
-    def __new__(cls, *, dimension: int = 1, **state):
+    def __new__(cls, *, dimension: int = 1, model=None, **state):
+        if model is not None:
+            from .degradation_explorer import DegradationExplorer
+
+            return DegradationExplorer.of(model, **state)
         return super().__new__(TauPlane if dimension == 2 else TauLine)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from browser.driver import assert_right, exercise, set_value, settle, shown, slider, sliders, state
 
-from widgets.scene import explorer
+from widgets.scene import degradation_explorer, explorer
 
 from nflib import widgets
 
@@ -31,6 +31,7 @@ def file(tmp_path_factory) -> str:
         widgets.TauExplorer(dimension=2),
         widgets.CouplingExplorer(),
         explorer(),
+        degradation_explorer(),
     ]
     body = "\n".join(widget._repr_mimebundle_()[0]["text/html"] for widget in made)
     path = tmp_path_factory.mktemp("page") / "widgets.html"
@@ -42,7 +43,7 @@ def file(tmp_path_factory) -> str:
     return path.as_uri()
 
 
-NUMBER = 8
+NUMBER = 9
 
 
 @pytest.mark.parametrize("index", range(NUMBER))
@@ -188,6 +189,7 @@ MAKERS = [
     lambda: widgets.TauExplorer(dimension=2),
     widgets.CouplingExplorer,
     explorer,
+    degradation_explorer,
 ]
 
 

@@ -12,9 +12,10 @@ import sys
 import numpy as np
 import pytest
 import torch
-from widgets.scene import explorer, parts
+from widgets.scene import degradation, degradation_explorer, explorer, parts
 
 from nflib import widgets
+from nflib.models import DeFlow, DeFlowConfig
 from nflib.widgets import bundle
 
 pytest.importorskip("anywidget", reason="the widget classes need anywidget")
@@ -26,6 +27,7 @@ MAKERS = {
     "TauExplorer 2-D": lambda **state: widgets.TauExplorer(dimension=2, **state),
     "CouplingExplorer": widgets.CouplingExplorer,
     "SuperResolutionExplorer": explorer,
+    "DegradationExplorer": degradation_explorer,
 }
 
 
@@ -70,6 +72,12 @@ def test_dimension_chooses_the_form():
     assert widgets.TauExplorer(dimension=2, mean_u=torch.tensor([1.0, -2.0])).state["mean_u"] == [1.0, -2.0]
 
 
+def test_a_model_makes_the_tau_explorer_one_of_its_degradation():
+    model, image = degradation()
+    made = widgets.TauExplorer(model=model, image=image, condition=model.condition(image), tau=0.5)
+    assert isinstance(made, widgets.DegradationExplorer) and made.tau == 0.5
+
+
 def test_state_cannot_break_out_of_the_page():
     text = widgets.GaussianExplorer(unit='</script><script>alert("x")</script>\'&<!--')._repr_mimebundle_()[0][
         "text/html"
@@ -83,7 +91,7 @@ def test_static_bundle_is_one_classic_script():
     assert not re.search(r"^\s*(import|export)\b", script, re.MULTILINE)
     assert not re.search(r"</script|<!--|\bfetch\(|XMLHttpRequest|import\(", script)
     assert set(re.findall(r"https?://[^\"'` ]+", script)) <= {"http://www.w3.org/2000/svg"}
-    assert all(cls in script for cls in ("GaussianExplorer", "SigmaExplorer", "TauExplorer", "CouplingExplorer", "SuperResolutionExplorer"))
+    assert all(cls in script for cls in ("GaussianExplorer", "SigmaExplorer", "TauExplorer", "CouplingExplorer", "SuperResolutionExplorer", "DegradationExplorer"))
     assert len(script) < 100_000
 
 
@@ -114,6 +122,10 @@ def test_bundler_refuses_what_it_cannot_translate():
         (lambda: explorer(scene={"photo": 1}), "scene must hold dequantised, flow, low, photo, shrink, got photo"),
         (lambda: widgets.SuperResolutionExplorer.of(*parts()[:2], parts()[1]), "low must have shape"),
         (lambda: widgets.SuperResolutionExplorer.of(parts()[0], parts()[1][..., :8], parts()[2][..., :2]), "one square image"),
+        (lambda: degradation_explorer(tau=-0.1), "tau"),
+        (lambda: degradation_explorer(scene={"image": 1}), "scene must hold flow, image, shift, got image"),
+        (lambda: widgets.DegradationExplorer.of(degradation()[0], degradation()[1][..., :8]), "one square image"),
+        (lambda: widgets.DegradationExplorer.of(DeFlow(DeFlowConfig.small(matched=True)), degradation()[1]), "must not match colours"),
     ],
 )
 def test_bad_arguments_say_what_is_wrong(make, words):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from widgets.node import run
-from widgets.scene import scene
+from widgets.scene import degradation_scene, scene
 
 from nflib import widgets
 from nflib.couplings import GaussianCoupling
@@ -88,6 +88,12 @@ CASES = {
         for dequantised in (True, False)
         for t in (0, 0.8, 1.4)
         for s in (0, 2**29)
+    ],
+    "degradation_explorer": [
+        (widgets.DegradationExplorer, {"scene": degradation_scene(local), "tau": t, "seed": s})
+        for local in (True, False)
+        for t in (0, 0.33, 1, 2)
+        for s in (0, 2**30)
     ],
 }
 

@@ -180,7 +180,7 @@ function convolve(out, x, weight, inputs, height, width) {
 }
 
 /** W x at every position; W, row after row, has as many columns as x has channels: an even number. */
-function mixed(x, weight, size) {
+export function mixed(x, weight, size) {
   const inputs = x.length / size;
   const out = new Float64Array((weight.length / inputs) * size);
   for (let o = 0; o < weight.length / inputs; o++) {

@@ -11,8 +11,8 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** A native range input with its label and value. `log`: the track is logarithmic and the value a whole number. */
-function slider({ key, label, min, max, step, unit = "", log = false, digits = 2 }, state, change) {
+/** A native range input with its label and value. `log`: the track is logarithmic and the value a whole number; `marks`: values marked on it. */
+function slider({ key, label, min, max, step, unit = "", log = false, digits = 2, marks = [] }, state, change) {
   const id = `nf-${key}-${Math.random().toString(36).slice(2)}`;
   const toTrack = log ? Math.log10 : (value) => value;
   const fromTrack = log ? (position) => Math.round(10 ** position) : (position) => position;
@@ -22,8 +22,10 @@ function slider({ key, label, min, max, step, unit = "", log = false, digits = 2
     // A start value beyond the usual range must stay reachable.
     min: toTrack(Math.min(min, state[key])), max: toTrack(Math.max(max, state[key])),
   });
+  if (marks.length) input.setAttribute("list", `${id}-marks`);
+  const list = element("datalist", { id: `${id}-marks` }, ...marks.map((mark) => element("option", { value: mark })));
   input.addEventListener("input", () => change({ [key]: fromTrack(+input.value) }));
-  const node = element("div", { class: "nf-slider" }, element("label", { for: id }, element("span", {}, label), value), input);
+  const node = element("div", { class: "nf-slider" }, element("label", { for: id }, element("span", {}, label), value), input, ...(marks.length ? [list] : []));
   const update = (current) => {
     const number = log ? current[key].toLocaleString("en").replaceAll(",", "\u202f") : current[key].toFixed(digits).replace("-", "\u2212");
     const words = unit ? `${number} ${unit}` : number;

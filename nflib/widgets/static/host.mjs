@@ -1,6 +1,7 @@
 // Widgets in a page without a kernel: every .nf-widget element holds its state, and a small model stands in for Jupyter's.
 
 import coupling_explorer from "./coupling_explorer.mjs";
+import degradation_explorer from "./degradation_explorer.mjs";
 import { mount } from "./frame.mjs";
 import gaussian_explorer from "./gaussian_explorer.mjs";
 import sigma_line from "./sigma_line.mjs";
@@ -11,6 +12,7 @@ import tau_plane from "./tau_plane.mjs";
 
 const WIDGETS = {
   CouplingExplorer: () => coupling_explorer,
+  DegradationExplorer: () => degradation_explorer,
   GaussianExplorer: () => gaussian_explorer,
   SigmaExplorer: (state) => (state.dimension === 2 ? sigma_plane : sigma_line),
   SuperResolutionExplorer: () => super_resolution_explorer,
