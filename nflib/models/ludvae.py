@@ -64,6 +64,16 @@ class LUDVAEConfig:
         return self.decoder_sd**2
 
     @classmethod
+    def small(cls, deviation: float) -> LUDVAEConfig:
+        """For a laptop, for noise of this deviation (:func:`~nflib.models.noise_filter` finds it): 61,628 parameters.
+
+        The pre-noise is strong: then content hardly passes noise on, and the latent has to carry it. Being shaped, it
+        leaves the content at other frequencies alone.
+        """
+        sigma = 2.5 * deviation
+        return cls(levels=2, width=16, sigma_clean=math.hypot(sigma, deviation), sigma_degraded=sigma, shaped=True, difference=True)
+
+    @classmethod
     def aim(cls) -> LUDVAEConfig:
         """Published for the AIM 2019 data, the degraded images having the colours of the clean ones (:class:`nflib.data.ColourMatch`).
 
@@ -249,9 +259,9 @@ class LUDVAE(nn.Module):
 
         def posterior(level: Level, state: Tensor) -> Tensor:
             nonlocal kl
-            q, p = level.laws(state[-len(degraded) :], evidence.pop())
-            kl = kl + q.kl(p).flatten(1).sum(1)
-            return q.sample(generator)
+            z, divergence = level.infer(state[-len(degraded) :], evidence.pop(), generator)
+            kl = kl + divergence.flatten(1).sum(1)
+            return z
 
         return self._decode(self._features(self.content_in, self.content, content), posterior), kl
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..divergences import kl_normal
 from ..units import randn
-from .noise_filter import SIDE, inverse_filter
+from .noise_filter import SIDE, log_volume, posterior_filters
 
 
 class Gaussian(NamedTuple):
@@ -70,37 +70,55 @@ class Law(nn.Module):
 
 
 class Shape(nn.Module):
-    """The first three channels of a layer through filters, so that white ones stand for noise with a spectrum.
+    """The first three channels of a layer as noise with a spectrum: white ones, coloured by a filter, are what the decoder adds.
 
-    The filter that gives the spectrum is fixed, the one that takes it away is where training starts from.
+    Their posterior is correlated: a single value of z is known well only together with its neighbours, at the frequencies that
+    the noise has. So its mean passes a filter, a parameter that starts at the optimum of the linear model, and what is uncertain
+    another one, which is fixed. Without it the posterior is narrow where nothing is known, and the noise comes out too weak.
     """
 
     def __init__(self):
         super().__init__()
+        for name in ("colour", "spread"):
+            self.register_buffer(name, torch.zeros(3, 3, SIDE, SIDE))
+        self.register_buffer("volume", torch.zeros(()))
+        self.whiten = nn.Parameter(torch.zeros(3, 3, SIDE, SIDE))
         delta = torch.zeros(3, 3, SIDE, SIDE)
         delta[:, :, SIDE // 2, SIDE // 2] = torch.eye(3)
-        self.register_buffer("colour", delta)
-        self.whiten = nn.Parameter(delta.clone())
+        self.set(delta)
 
     @torch.no_grad()
     def set(self, taps: Tensor) -> None:
-        self.colour.copy_(taps)
-        self.whiten.copy_(inverse_filter(taps))
+        whiten, spread = posterior_filters(taps)
+        for mine, value in ((self.colour, taps), (self.whiten, whiten), (self.spread, spread), (self.volume, torch.tensor(log_volume(spread)))):
+            mine.copy_(value)
 
     def coloured(self, z: Tensor) -> Tensor:
-        return self._filtered(z, self.colour)
+        return _filtered(z, self.colour)
 
     def whitened(self, mean: Tensor) -> Tensor:
-        return self._filtered(mean, self.whiten)
+        return _filtered(mean, self.whiten)
 
-    @staticmethod
-    def _filtered(x: Tensor, taps: Tensor) -> Tensor:
-        for dim in (2, 3):  # by reflection, of images of any size: borders have as much noise as the rest
-            n = x.shape[dim]
-            index = torch.arange(-(SIDE // 2), n + SIDE // 2, device=x.device) % max(2 * n - 2, 1)
-            wide = x[:, :3] if dim == 2 else wide
-            wide = wide.index_select(dim, torch.minimum(index, 2 * n - 2 - index).clamp(min=0))
-        return torch.cat((F.conv2d(wide, taps), x[:, 3:]), 1)
+    def sample(self, law: Gaussian, generator: torch.Generator | None) -> Tensor:
+        return law.mean + law.log_sd.exp() * _filtered(randn(law.mean.shape, law.mean, generator), self.spread)
+
+    def kl(self, law: Gaussian, prior: Gaussian | None) -> Tensor:
+        """Exact up to the borders: of the correlation the KL only sees the variance of each value and the determinant."""
+        other = Gaussian(torch.zeros_like(law.mean), torch.zeros_like(law.mean)) if prior is None else prior
+        variance = self.spread.square().sum((1, 2, 3)).view(1, 3, 1, 1)
+        wide = (2 * (law.log_sd - other.log_sd)[:, :3]).exp() * (variance - 1)
+        added = (wide - self.volume / 3) / 2
+        return torch.cat((law.kl(other)[:, :3] + added, law.kl(other)[:, 3:]), 1)
+
+
+def _filtered(x: Tensor, taps: Tensor) -> Tensor:
+    """The first three channels through a filter, continued by reflection: borders have as much noise as the rest."""
+    first = x[:, :3]
+    for dim in (2, 3):
+        n = x.shape[dim]
+        index = torch.arange(-(SIDE // 2), n + SIDE // 2, device=x.device) % max(2 * n - 2, 1)
+        first = first.index_select(dim, torch.minimum(index, 2 * n - 2 - index).clamp(min=0))
+    return torch.cat((F.conv2d(first, taps), x[:, 3:]), 1)
 
 
 class Level(nn.Module):
@@ -125,6 +143,13 @@ class Level(nn.Module):
         if self.shape is not None:
             posterior = posterior._replace(mean=self.shape.whitened(posterior.mean))
         return posterior, None if self.prior is None else self.prior(state)
+
+    def infer(self, state: Tensor, evidence: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """A sample of the posterior, and its KL to the prior, element by element."""
+        q, p = self.laws(state, evidence)
+        if self.shape is not None:
+            return self.shape.sample(q, generator), self.shape.kl(q, p)
+        return q.sample(generator), q.kl(p)
 
     def draw(self, state: Tensor, generator: torch.Generator | None) -> Tensor:
         """A sample of the prior."""

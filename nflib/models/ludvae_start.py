@@ -45,7 +45,7 @@ def start_near_identity(model: LUDVAE, generator: torch.Generator | None = None)
         told = finest and level.witness is not None
         width = config.width
         _carry(level.merge.conv)
-        level.merge.conv.weight[:, width + 3 * told :].mul_(SMALL)
+        level.merge.conv.weight[:, width:].mul_(SMALL)
         for law in (level.posterior, level.prior):
             if law is not None:
                 law.mean.weight.mul_(SMALL)
@@ -60,7 +60,8 @@ def start_near_identity(model: LUDVAE, generator: torch.Generator | None = None)
             for part in (level.prior.mean, level.prior.log_sd):
                 part.weight[:3] = 0
             # what is left uncertain at the optimum of a linear decoder (probabilistic PCA)
-            level.posterior.log_sd.bias[:3] = -0.5 * math.log(1 + noise**2 / config.kl_weight)
+            if level.shape is None:
+                level.posterior.log_sd.bias[:3] = -0.5 * math.log(1 + noise**2 / config.kl_weight)
             # on channels of its own, or the decoder would remove this noise with that of the content
             _carry(level.merge.conv, noise, source=width, target=3)
             level.merge.conv.bias[3:6] = LIFT

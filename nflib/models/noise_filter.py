@@ -9,13 +9,17 @@ from ..metrics.windows import gaussian_taps, window_mean
 
 WINDOW = 16
 SIDE = WINDOW - 1
-FLATTEST = 1 / 3
+GRID = 32
+FLATTEST = 0.15
+# Nearer to black or white the noise is clipped.
+MARGIN = 0.1
+ROUNDING = 1e-10
 
 
 def noise_filter(clean: Tensor, degraded: Tensor, flattest: float = FLATTEST) -> tuple[Tensor, float]:
     """Filter and deviation of the noise that degraded images have and clean ones have not.
 
-    In the flattest windows there is little but noise. What the mean spectra of those windows, all pairs of channels, have more in
+    In the flattest windows, neither dark nor bright, there is little but noise. What the mean spectra of those windows, all pairs of channels, have more in
     the degraded images is taken for the noise's; what would be negative is set to zero. The filter is its symmetric root: white
     noise through it has this spectrum. Noise that depends on the signal is that of the flattest windows.
 
@@ -28,11 +32,11 @@ def noise_filter(clean: Tensor, degraded: Tensor, flattest: float = FLATTEST) ->
         ``conv2d`` takes it, and the deviation of the noise in units of the image range.
 
     Raises:
-        ValueError: images too small, or the degraded ones have no more power than the clean ones at any frequency.
+        ValueError: images too small, all windows dark or bright, or the degraded ones have no more power than the clean ones at any frequency.
     """
     excess = _cross_spectrum(degraded, "degraded", flattest) - _cross_spectrum(clean, "clean", flattest)
     values, vectors = torch.linalg.eigh(excess)
-    if not (values > 0).any():
+    if not (values > ROUNDING).any():
         raise ValueError("degraded has no more power than clean at any frequency: there is no noise to be found")
     root = (vectors * values.clamp(min=0).sqrt()[..., None, :]) @ vectors.mH
     taps = torch.fft.fftshift(torch.fft.ifft2(root.permute(2, 3, 0, 1)).real, (-2, -1))
@@ -41,15 +45,36 @@ def noise_filter(clean: Tensor, degraded: Tensor, flattest: float = FLATTEST) ->
     return taps / deviation, deviation.item()
 
 
-def inverse_filter(taps: Tensor, noise: float = 0.3) -> Tensor:
-    """What makes the result of a filter (3, 3, 15, 15) white again, where it let anything through: the Wiener inverse
-    ``R^H (R R^H + noise)^-1`` at each frequency, cut to the same size."""
-    size = 2 * SIDE + 2
-    response = torch.fft.fft2(torch.fft.ifftshift(_padded(taps.double(), size), (-2, -1))).permute(2, 3, 0, 1)
-    gram = response @ response.mH + noise * torch.eye(3, dtype=response.dtype)
-    inverse = torch.fft.ifft2((response.mH @ torch.linalg.inv(gram)).permute(2, 3, 0, 1)).real
-    start = size // 2 - SIDE // 2
-    return torch.fft.fftshift(inverse, (-2, -1))[..., start : start + SIDE, start : start + SIDE].to(taps)
+def posterior_filters(taps: Tensor, noise: float = 0.3) -> tuple[Tensor, Tensor]:
+    """What is known of white z when ``R z + e`` is seen, R being the filter (3, 3, 15, 15) and e white noise of variance ``noise``.
+
+    Returns:
+        The filter that gives the mean of z, ``R^H (R R^H + noise)^-1`` at each frequency, and the one that gives white noise
+        the covariance of z, the root of ``noise (R^H R + noise)^-1``: small where R lets anything through, one elsewhere. Both
+        are cut to 15x15.
+    """
+    response = _response(taps)
+    identity = noise * torch.eye(3, dtype=response.dtype)
+    mean = response.mH @ torch.linalg.inv(response @ response.mH + identity)
+    values, vectors = torch.linalg.eigh(noise * torch.linalg.inv(response.mH @ response + identity))
+    root = (vectors * values.clamp(min=0).sqrt()[..., None, :]) @ vectors.mH
+    return tuple(_cut(part).to(taps) for part in (mean, root))
+
+
+def log_volume(taps: Tensor) -> float:
+    """Mean over frequencies of ``log |det R|^2``: the log-determinant, per position, of the covariance the filter gives white noise."""
+    return 2 * torch.linalg.slogdet(_response(taps)).logabsdet.mean().item()
+
+
+def _response(taps: Tensor) -> Tensor:
+    """Frequency response on a grid of GRID by GRID: (GRID, GRID, 3, 3), complex."""
+    return torch.fft.fft2(torch.fft.ifftshift(_padded(taps.double(), GRID), (-2, -1))).permute(2, 3, 0, 1)
+
+
+def _cut(response: Tensor) -> Tensor:
+    """The filter of a response, its centre in the middle of 15x15."""
+    start = GRID // 2 - SIDE // 2
+    return torch.fft.fftshift(torch.fft.ifft2(response.permute(2, 3, 0, 1)).real, (-2, -1))[..., start : start + SIDE, start : start + SIDE]
 
 
 def _padded(taps: Tensor, size: int) -> Tensor:
@@ -63,6 +88,10 @@ def _cross_spectrum(images: Tensor, name: str, flattest: float) -> Tensor:
     if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[-2:]) < WINDOW:
         raise ValueError(f"{name} must be (B, 3, H, W), at least {WINDOW}x{WINDOW}, got {tuple(images.shape)}")
     pieces = images.double().unfold(2, WINDOW, WINDOW).unfold(3, WINDOW, WINDOW).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
+    means = pieces.mean((-2, -1))
+    pieces = pieces[(means.amin(1) > MARGIN) & (means.amax(1) < 1 - MARGIN)]
+    if not len(pieces):
+        raise ValueError(f"{name} has no window of {WINDOW}x{WINDOW} pixels that is neither dark nor bright")
     smooth = window_mean(pieces.mean(1), gaussian_taps(11, 2.5))
     order = smooth.flatten(1).var(1).argsort(stable=True)
     pieces = pieces[order[: max(round(flattest * len(pieces)), 1)]]

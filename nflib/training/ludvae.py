@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import os
+from dataclasses import replace
+from pathlib import Path
 
 import torch
+from torch.utils.data import Subset
 
+from ..data import UnpairedImages
 from ..data.folders import numbered_generator
 from ..metrics import spectrum_error
+from ..models import LUDVAE, LUDVAEConfig, noise_filter, start_near_identity
 from .deflow import FLATTEST
+from .fit import fit
 from .tasks import Recipe, Task
 
 # Share of the steps in which the weight of the KL term grows to its final value, as published: or the latent is given up early.
 RAMP = 0.05
+SMALL = Recipe(steps=800, batch=16, lr=2e-3, betas=(0.9, 0.999), milestones=(0.35, 0.6, 0.75, 0.85, 0.95), clip=1e3, average=0.99, every=100)
+FULL = Recipe(steps=200_000, batch=16, lr=1e-4, betas=(0.9, 0.999), milestones=(0.5,), clip=1e3, average=0.999, every=5000)
+CROPS = {"small": 32, "full": 64}
+# Crops of each domain in which the noise is looked for, their side, where their numbers begin, and how many validate.
+NOISE_CROPS, NOISE_SIDE, FAR, VALIDATION_CROPS = 512, 64, 10**9, 256
 
 
 class LUDVAETask(Task):
@@ -21,17 +34,31 @@ class LUDVAETask(Task):
     This is the published loss over twice the weight of its KL term, plus the constant of the decoder's normal law: a negative
     number, since that law is narrow. In the first steps the KL term counts less. Validation is not the bound: as for
     DeFlow it is the difference in dB between the spectra of degraded clean crops and of degraded ones, in their flattest windows.
+
+    Args:
+        model: a :class:`~nflib.models.LUDVAE`.
+        content_first: share of the steps in which only clean images are learned. Until the content is, it is not noise that the
+            degraded images have beyond it, and a good start of the latent would be lost on that.
     """
 
-    recipe = Recipe(lr=1e-3, batch=16, average=0.99, every=100, betas=(0.9, 0.999), clip=1e3)
+    recipe = SMALL
     unit = "nats per value"
     validation_unit = "dB between noise spectra"
+
+    def __init__(self, model: LUDVAE, content_first: float = 0.0):
+        super().__init__(model)
+        if not 0 <= content_first < 1:
+            raise ValueError(f"content_first must be in [0, 1), got {content_first}")
+        self.content_first = content_first
 
     def loss(self, model, batch, generator):
         image, domain = batch
         variance = model.config.kl_weight
+        degraded = image[domain == 1]
+        if self.step < self.content_first * self.recipe.steps:
+            degraded = degraded[:0]
         share = min((self.step + 1) / max(RAMP * self.recipe.steps, 1), 1)
-        total = model.loss(image[domain == 0], image[domain == 1], share * variance, generator)
+        total = model.loss(image[domain == 0], degraded, share * variance, generator)
         return total / (2 * variance) + math.log(2 * math.pi * variance) / 2
 
     def score(self, batches):
@@ -40,3 +67,60 @@ class LUDVAETask(Task):
         generator = numbered_generator(self.seed, 0)
         fake = torch.cat([self.averaged.degrade(part, generator=generator) for part in images[domains == 0].split(16)])
         return spectrum_error(fake, images[domains == 1], FLATTEST).item()
+
+
+def train_ludvae(
+    clean: str | os.PathLike, degraded: str | os.PathLike, out: str | os.PathLike, size: str = "small",
+    validation_clean: str | os.PathLike | None = None, validation_degraded: str | os.PathLike | None = None, steps: int | None = None,
+    batch: int | None = None, crop: int | None = None, lr: float | None = None, seed: int = 0, device: str | None = None,
+    workers: int = 0, resume: bool = False,
+) -> Path:
+    """Learn a degradation from two folders without pairs.
+
+    "small" first finds strength and spectrum of the noise (:func:`nflib.models.noise_filter`), starts there, learns the
+    content from clean photos alone for a third of the steps, and then both domains. "full" is the published network and recipe with
+    white pre-noise, whose deviations follow from the strength that is found.
+
+    Args:
+        clean, degraded: photos of any sizes and formats, of different scenes.
+        out: folder of the run, see :func:`nflib.training.fit`.
+        size: "small" (minutes on a laptop) or "full" (as published).
+        validation_clean, validation_degraded: other photos of both kinds, whose noise spectra are compared during the training; by
+            default the training photos themselves.
+        steps, batch, crop, lr: what the size suggests, by default.
+        seed, device, workers, resume: see :func:`nflib.training.fit`.
+
+    Returns:
+        The path of ``model.safetensors``, the last weights: the noise is right at the start, and training is for what depends on the
+        content, so the best by spectrum alone would often be the first.
+    """
+    if size not in CROPS:
+        raise ValueError(f"size must be one of {', '.join(CROPS)}, got {size!r}")
+    if (validation_clean is None) != (validation_degraded is None):
+        raise ValueError("validation needs both folders, clean and degraded, or none")
+    crop = CROPS[size] if crop is None else crop
+    recipe = SMALL if size == "small" else FULL
+    chosen = {"steps": steps, "batch": batch, "lr": lr}
+    recipe = replace(recipe, **{name: value for name, value in chosen.items() if value is not None})
+    if recipe.batch % 2:
+        raise ValueError(f"batch must be even, half clean and half degraded, got {recipe.batch}")
+    data = UnpairedImages(clean, degraded, crop, seed)
+    held_out = UnpairedImages(validation_clean or clean, validation_degraded or degraded, NOISE_SIDE, seed + 1)
+    for line in (*data.skipped, *(held_out.skipped if validation_clean else ())):
+        logging.getLogger(__name__).warning("skipped %s", line)
+    model = _started(size, UnpairedImages(clean, degraded, NOISE_SIDE, seed), seed)
+    task = LUDVAETask(model, content_first=0.35 if size == "small" else 0.0)
+    return fit(task, data, out, recipe, Subset(held_out, range(VALIDATION_CROPS)), seed, device, workers, resume)
+
+
+def _started(size: str, data: UnpairedImages, seed: int) -> LUDVAE:
+    """A new model for the noise in the data."""
+    crops = [torch.stack([data[2 * (FAR + i) + domain][0] for i in range(NOISE_CROPS)]) for domain in (0, 1)]
+    taps, deviation = noise_filter(*crops)
+    torch.manual_seed(seed)
+    if size == "full":
+        return LUDVAE(LUDVAEConfig(sigma_clean=math.hypot(deviation, deviation), sigma_degraded=deviation))
+    model = LUDVAE(LUDVAEConfig.small(deviation))
+    start_near_identity(model, numbered_generator(seed, 2))
+    model.shape_noise(taps)
+    return model

@@ -1,5 +1,7 @@
 """The noise's spectrum from images without pairs, and filters that give it and take it away."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,7 +9,8 @@ import torch.nn.functional as F
 from nflib import data
 from nflib.data import NTIRE
 from nflib.metrics import autocorrelation, channel_correlation
-from nflib.models.noise_filter import SIDE, inverse_filter, noise_filter
+from nflib.models.ludvae_levels import Gaussian, Shape
+from nflib.models.noise_filter import SIDE, log_volume, noise_filter, posterior_filters
 
 
 def generator(seed):
@@ -42,26 +45,76 @@ def test_white_noise_has_a_filter_that_is_one_tap():
     flat = torch.full((40, 3, 32, 32), 0.5, dtype=torch.float64)
     taps, deviation = noise_filter(flat, flat + 0.1 * white(40, 3, 32, 32), flattest=1.0)
     assert deviation == pytest.approx(0.1, rel=0.05)
-    delta = torch.zeros(3, 3, SIDE, SIDE, dtype=torch.float64)
-    delta[:, :, SIDE // 2, SIDE // 2] = torch.eye(3)
-    assert (taps - delta).abs().max() < 0.1
+    assert (taps - delta()).abs().max() < 0.1
 
 
-def test_the_inverse_takes_the_spectrum_away(photos):
+def delta(scale=1.0):
+    taps = torch.zeros(3, 3, SIDE, SIDE, dtype=torch.float64)
+    taps[:, :, SIDE // 2, SIDE // 2] = scale * torch.eye(3)
+    return taps
+
+
+def test_the_posteriors_mean_takes_the_spectrum_away(photos):
     taps, _ = noise_filter(*photos[:2])
     z = white(1, 3, 200, 200)
     noise = F.conv2d(z, taps)
-    again = F.conv2d(F.conv2d(noise, inverse_filter(taps)), taps)
+    again = F.conv2d(F.conv2d(noise, posterior_filters(taps)[0]), taps)
     margin = SIDE - 1
     assert (again - noise[..., margin:-margin, margin:-margin]).std() < 0.3 * noise.std()
-    delta = torch.zeros(3, 3, SIDE, SIDE, dtype=torch.float64)
-    delta[:, :, SIDE // 2, SIDE // 2] = 2 * torch.eye(3)
-    torch.testing.assert_close(inverse_filter(delta, 0.0), delta / 4)
-    torch.testing.assert_close(inverse_filter(delta, 1.0), delta / 5)
+
+
+def test_the_posterior_of_white_noise_is_a_number():
+    mean, spread = posterior_filters(delta(2), 0.5)
+    torch.testing.assert_close(mean, delta(2 / 4.5))
+    torch.testing.assert_close(spread, delta((0.5 / 4.5) ** 0.5))
+    assert log_volume(spread) == pytest.approx(3 * math.log(0.5 / 4.5))
+
+
+def matrix(taps, side):
+    """The filter on a circle, as a matrix that acts on all values of an image."""
+    basis = torch.eye(3 * side**2, dtype=torch.float64).view(-1, 3, side, side)
+    half = SIDE // 2
+    return F.conv2d(F.pad(basis, (half,) * 4, mode="circular"), taps).flatten(1).T
+
+
+def test_mean_and_covariance_of_the_posterior_against_matrices():
+    g = generator(4)
+    taps = delta() + 0.1 * F.pad(torch.randn(3, 3, 3, 3, generator=g, dtype=torch.float64), (SIDE // 2 - 1,) * 4)
+    side, noise = 16, 0.5
+    r, (mean, spread) = matrix(taps, side), posterior_filters(taps, noise)
+    identity = torch.eye(len(r), dtype=r.dtype)
+    cov = torch.linalg.inv(identity + r.T @ r / noise)
+    torch.testing.assert_close(matrix(mean, side), cov @ r.T / noise, rtol=0, atol=2e-3)  # filters are cut to 15x15
+    b = matrix(spread, side)
+    torch.testing.assert_close(b @ b.T, cov, rtol=0, atol=2e-3)
+    assert log_volume(spread) == pytest.approx(torch.linalg.slogdet(cov).logabsdet.item() / side**2, abs=5e-3)
+
+
+def test_kl_of_a_correlated_posterior_against_matrices():
+    """On a circle, with deviations and a prior that differ from channel to channel."""
+    g = generator(5)
+    shape, side = Shape().double(), 16
+    shape.set(delta() + 0.1 * F.pad(torch.randn(3, 3, 3, 3, generator=g, dtype=torch.float64), (SIDE // 2 - 1,) * 4))
+
+    def law():
+        values = torch.randn(4, 3, generator=g, dtype=torch.float64).view(4, 1, 3, 1, 1).expand(4, 1, 3, side, side) * 0.3
+        return Gaussian(values[0], values[1]), Gaussian(values[2], values[3])
+
+    q, p = law()
+    scale = q.log_sd.exp().flatten()
+    b = scale[:, None] * matrix(shape.spread, side)
+    dense = torch.distributions.MultivariateNormal(q.mean.flatten(), b @ b.T)
+    prior = torch.distributions.MultivariateNormal(p.mean.flatten(), torch.diag((2 * p.log_sd).exp().flatten()))
+    expected = torch.distributions.kl_divergence(dense, prior)
+    assert shape.kl(q, p).sum().item() == pytest.approx(expected.item(), rel=1e-4)
+    standard = torch.distributions.MultivariateNormal(torch.zeros(len(b), dtype=b.dtype), torch.eye(len(b), dtype=b.dtype))
+    assert shape.kl(q, None).sum().item() == pytest.approx(torch.distributions.kl_divergence(dense, standard).item(), rel=1e-4)
 
 
 def test_errors():
     with pytest.raises(ValueError, match="clean must be"):
-        noise_filter(torch.zeros(2, 3, 8, 20), torch.zeros(2, 3, 20, 20))
+        noise_filter(torch.full((2, 3, 8, 20), 0.4), torch.full((2, 3, 20, 20), 0.4))
     with pytest.raises(ValueError, match="no more power than clean"):
-        noise_filter(torch.rand(4, 3, 32, 32), torch.zeros(4, 3, 32, 32))
+        noise_filter(0.3 + 0.4 * torch.rand(4, 3, 32, 32, generator=generator(0)), torch.full((4, 3, 32, 32), 0.4))
+    with pytest.raises(ValueError, match="degraded has no window"):
+        noise_filter(torch.full((4, 3, 32, 32), 0.4), torch.zeros(4, 3, 32, 32))

@@ -11,7 +11,7 @@ from nflib import checkpoints
 from nflib.data import UnpairedImages
 from nflib.metrics import spectrum_error
 from nflib.models import LUDVAE, LUDVAEConfig, start_near_identity
-from nflib.training import LUDVAETask, Recipe, fit
+from nflib.training import LUDVAETask, Recipe, fit, train_ludvae
 from nflib.training.deflow import FLATTEST
 
 TINY = LUDVAEConfig(levels=2, width=6, sigma_clean=0.1, sigma_degraded=0.08, difference=True)
@@ -88,3 +88,44 @@ def test_training_lowers_the_bound_and_validation_is_the_spectrum(tmp_path):
     assert again.score([(images, domains)]) == pytest.approx(again.score([(images, domains)]))
     fake = model.degrade(images[domains == 0], generator=generator(5))
     assert again.score([(images, domains)]) == pytest.approx(spectrum_error(fake, images[domains == 1], FLATTEST).item(), rel=0.5)
+
+
+def test_content_comes_first():
+    """While it does, degraded crops do not count, not even if they are not finite."""
+    one = LUDVAETask(task().model, content_first=0.5)
+    images, domains = default_collate([data()[i] for i in range(4)])
+    one.begin(Recipe(steps=10), 0, (images, domains))
+    spoilt = torch.where(domains.view(-1, 1, 1, 1) == 1, torch.nan, images)
+    one.step = 4
+    assert one.loss(one.model, (spoilt, domains), generator()).isfinite()
+    one.step = 5
+    assert not one.loss(one.model, (spoilt, domains), generator()).isfinite()
+    with pytest.raises(ValueError, match="content_first must be in"):
+        LUDVAETask(one.model, content_first=1.0)
+
+
+def test_small_training_finds_the_noise_first(tmp_path):
+    def larger(photos):
+        return [torch.nn.functional.interpolate(photo[None], size=128)[0] for photo in photos]
+
+    noise = 0.06 * torch.randn(3, 3, 128, 128, generator=generator(3))
+    degraded = [(0.15 + 0.7 * photo + n).clamp(0, 1) for photo, n in zip(larger(photos(1)), noise)]
+    clean = [0.15 + 0.7 * photo for photo in larger(photos(0))]
+    found = train_ludvae(clean, degraded, tmp_path / "run", steps=3, batch=4, device="cpu")
+    model = checkpoints.load(found)
+    config = model.config
+    assert config.shaped and config.difference
+    assert math.sqrt(config.sigma_clean**2 - config.sigma_degraded**2) == pytest.approx(0.06, rel=0.25)
+    flat = torch.full((1, 3, 64, 64), 0.5)
+    assert (model.degrade(flat, generator=generator()) - flat).std().item() == pytest.approx(0.06, rel=0.3)
+    with pytest.raises(ValueError, match="holds a run already"):
+        train_ludvae(clean, degraded, tmp_path / "run", steps=3, batch=4, device="cpu")
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [({"batch": 3}, "batch must be even"), ({"size": "huge"}, "size must be one of small, full"), ({"validation_clean": "x"}, "needs both folders")],
+)
+def test_errors(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        train_ludvae(photos(0), photos(1), tmp_path / "run", **changes)
