@@ -42,12 +42,13 @@ class Plan:
     config: DeFlowConfig
     steps: int
     every: int
+    floor: float = 0.0
 
 
 PLANS = {
-    "ntire": Plan(data.degrade_ntire, DeFlowConfig.small(), steps=800, every=100),
-    "camera": Plan(data.degrade_camera, DeFlowConfig.small(scale=8, condition_noise=0.1), steps=200, every=25),
-    "aim": Plan(data.degrade_aim, DeFlowConfig.small(scale=8, condition_noise=0.1, condition_blur=1.0), steps=200, every=25),
+    "ntire": Plan(data.degrade_ntire, DeFlowConfig.small(), steps=200, every=25, floor=0.42),
+    "camera": Plan(data.degrade_camera, DeFlowConfig.small(scale=8, condition_noise=0.1), steps=120, every=10),
+    "aim": Plan(data.degrade_aim, DeFlowConfig.small(scale=8, condition_noise=0.1, condition_blur=1.0), steps=100, every=10),
 }
 
 
@@ -136,7 +137,7 @@ def train(name: str, plan: Plan, kodak: Path | None) -> None:
     crops = data.UnpairedImages(clean, degraded, CROP, SEED, align=2**plan.config.levels)
     torch.manual_seed(SEED)
     model = DeFlow(plan.config)
-    start_linear(model, crops, SEED)
+    start_linear(model, crops, SEED, floor=plan.floor)
     recipe = replace(DeFlowTask.recipe, steps=plan.steps, every=plan.every)
     task, run = Judged(model, pairs), RUNS / f"deflow_{name}_small"
     print(f"{name}: {recipe}", flush=True)
@@ -146,7 +147,7 @@ def train(name: str, plan: Plan, kodak: Path | None) -> None:
     sets = "the bundled photos" + ("" if kodak is None else f" and Kodak {KODAK_CLEAN} (clean), {KODAK_DEGRADED} (degraded), {KODAK_VALIDATION} (validation)")
     notes = {
         **last.notes, "steps": best.notes["steps"], "validation": best.notes["validation"], "metrics": {k: round(v, 4) for k, v in found.items()},
-        "chosen": f"of {plan.steps} steps the one whose noise was closest to the truth on the validation photos; seconds are those of all",
+        "floor": plan.floor, "chosen": f"of {plan.steps} steps the one whose noise was closest to the truth on the validation photos; seconds are those of all",
         "data": f"{name}-like degradation of {sets}; no pair was seen in training",
         "licences": sorted({photo.licence for photo in data.PHOTOS}) + ([] if kodak is None else ["Kodak: released for unrestricted usage"]),
         "command": f"python tools/train_deflow_small.py {'' if kodak is None else '--kodak FOLDER '}{name}", "stored": "float16",

@@ -21,7 +21,8 @@ LEAST = 0.02
 
 @torch.no_grad()
 def linear_start(
-    model: DeFlow, clean: Tensor, degraded: Tensor, closed_form: bool = True, generator: torch.Generator | None = None
+    model: DeFlow, clean: Tensor, degraded: Tensor, closed_form: bool = True, floor: float = 0.0,
+    generator: torch.Generator | None = None,
 ) -> None:
     """Set a new DeFlow to the linear flow that whitens clean images, and its noise to the closed-form solution (eq. 26).
 
@@ -34,12 +35,16 @@ def linear_start(
         clean: dequantised crops (N, 3, H, W), without pairs; H and W multiples of 2^L. The number of positions at the deepest
             level should be many times the number of channels there.
         degraded: the same of the other domain.
+        floor: excess variance of degraded latents that is taken for a difference of content and not for noise: ``A A^T =
+            [S - (1 + floor) I]_+``. Few photos differ in content, which otherwise adds weak noise in all directions.
         closed_form: else the noise starts at mean 0 and ``A = 0.5 I``, to be learned.
         generator: of the noise on the conditions.
 
     Raises:
         ValueError: the model has a published form, which has no identity to start from, or the crops are too few to whiten.
     """
+    if not floor >= 0:
+        raise ValueError(f"floor must not be negative, got {floor}")
     if model.config.affine != "bounded":
         raise ValueError(f'the linear start needs affine="bounded", the model has {model.config.affine!r}')
     flow, base = model.flow.transform, model.flow.base
@@ -94,7 +99,7 @@ def linear_start(
         kept = slice(len(mean) - len(shift), None)  # of a split the second half leaves
         mean, covariance = mean[kept], covariance[kept, kept]
         values, vectors = torch.linalg.eigh(covariance - torch.eye(len(mean), dtype=torch.float64))
-        deviations = values.clamp(min=0).sqrt()
+        deviations = (values - floor).clamp(min=0).sqrt()
         if model.config.local:
             base.axes0.copy_(vectors)
             shift.copy_(vectors.T @ mean)

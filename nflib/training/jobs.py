@@ -106,11 +106,11 @@ def train_deflow(
     return Path(out) / "best.safetensors"
 
 
-def start_linear(model: DeFlow, data: UnpairedImages, seed: int, closed_form: bool = True) -> None:
+def start_linear(model: DeFlow, data: UnpairedImages, seed: int, closed_form: bool = True, floor: float = 0.0) -> None:
     """Set a new model to the linear solution of START_CROPS crops of each domain, which are not those of the first steps."""
     generator = numbered_generator(seed, 2)
     crops = [torch.stack([data[2 * (FAR + i) + domain][0] for i in range(START_CROPS)]) for domain in (0, 1)]
-    linear_start(model, *(dequantised(images, generator) for images in crops), closed_form, generator)
+    linear_start(model, *(dequantised(images, generator) for images in crops), closed_form, floor, generator)
 
 
 def train_rrdb(

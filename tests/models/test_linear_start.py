@@ -7,6 +7,7 @@ import torch
 
 from nflib.gaussian import fit_moments
 from nflib.models import DeFlow, DeFlowConfig, RRDBConfig, linear_start
+from nflib.models.linear_start import LEAST
 
 TINY = DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=2, transitions=1, hidden=4, condition_noise=0.0)
 
@@ -71,6 +72,13 @@ def test_splits_are_whitened_too():
 def test_the_noise_can_be_left_to_learning():
     model = started(closed_form=False)
     assert torch.equal(model.flow.base.factor[0], 0.5 * torch.eye(48, dtype=torch.float64)) and not model.flow.base.mean[0].any()
+
+
+def test_a_floor_takes_variance_from_every_direction():
+    full, less = started(replace(TINY, local=True)), started(replace(TINY, local=True), floor=0.5)
+    excess = (full.flow.base.factor[0] - LEAST).square()
+    torch.testing.assert_close((less.flow.base.factor[0] - LEAST).square(), (excess - 0.5).clamp(min=0))
+    assert (excess > 0.5).any() and (excess < 0.5).any()
 
 
 def test_it_round_trips_and_has_no_scales_yet():
