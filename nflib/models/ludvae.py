@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -229,11 +229,22 @@ class LUDVAE(nn.Module):
             if tau == 0:
                 return clean
             prenoised = self.prenoise(clean, "clean", sigma, generator)
-        features = self._features(self.content_in, self.content, prenoised)
-        output = self._decode(features, lambda level, state: tau * level.draw(state, generator))
-        if self.config.difference:
-            output = clean + output - self._decode(features)
-        return output.clamp(0, 1)
+        return self.translate(clean, self.features(prenoised), tau, self.white(clean, generator)).clamp(0, 1)
+
+    def white(self, images: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, ...]:
+        """White noise for one draw of z_n, the top layer's first."""
+        shape = (len(images), self.config.width, *images.shape[2:])
+        return tuple(randn(shape, images, generator) for _ in self.levels)
+
+    def translate(self, clean: Tensor, features: list[Tensor], tau: float, white: Sequence[Tensor]) -> Tensor:
+        """The deterministic part of :meth:`degrade`, not clipped: from :meth:`features` of the image with pre-noise and :meth:`white`."""
+        draws = iter(white)
+        output = self._decode(features, lambda level, state: tau * level.draw(state, next(draws)))
+        return clean + output - self._decode(features) if self.config.difference else output
+
+    def features(self, prenoised: Tensor) -> list[Tensor]:
+        """The content latent a_1..a_N of images with pre-noise, (B, width, H, W) each."""
+        return _chain(self.content_in, self.content, prenoised)
 
     @torch.no_grad()
     def denoise(
@@ -248,14 +259,14 @@ class LUDVAE(nn.Module):
         _check("degraded", degraded)
         if prenoised is None:
             prenoised = self.prenoise(degraded, "degraded", sigma, generator)
-        return self._decode(self._features(self.content_in, self.content, prenoised)).clamp(0, 1)
+        return self._decode(self.features(prenoised)).clamp(0, 1)
 
     def _reconstruct(self, content: Tensor, degraded: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Reconstructions of all images and the KL of each degraded one, which come last. Clean ones have no part in z_n."""
         kl = content.new_zeros(len(degraded))
         if not len(degraded):
-            return self._decode(self._features(self.content_in, self.content, content)), kl
-        evidence = self._features(self.degradation_in, self.degradation, degraded)
+            return self._decode(self.features(content)), kl
+        evidence = _chain(self.degradation_in, self.degradation, degraded)
 
         def posterior(level: Level, state: Tensor) -> Tensor:
             nonlocal kl
@@ -263,7 +274,7 @@ class LUDVAE(nn.Module):
             kl = kl + divergence.flatten(1).sum(1)
             return z
 
-        return self._decode(self._features(self.content_in, self.content, content), posterior), kl
+        return self._decode(self.features(content), posterior), kl
 
     def _decode(self, features: list[Tensor], latent: Callable[[Level, Tensor], Tensor] | None = None) -> Tensor:
         """Images of content features; ``latent`` draws one layer of z_n for all images or for the last ones, given the state that
@@ -278,13 +289,13 @@ class LUDVAE(nn.Module):
             state = level.decoder(level.merge(state, z if z is None or level.shape is None else level.shape.coloured(z)))
         return self.out(state)
 
-    @staticmethod
-    def _features(first: nn.Module, blocks: nn.ModuleList, images: Tensor) -> list[Tensor]:
-        """Outputs of the blocks of an encoder, the first block's first."""
-        features = [first(images)]
-        for block in blocks:
-            features.append(block(features[-1]))
-        return features[1:]
+
+def _chain(first: nn.Module, blocks: nn.ModuleList, images: Tensor) -> list[Tensor]:
+    """Outputs of the blocks of an encoder, the first block's first."""
+    outputs = [first(images)]
+    for block in blocks:
+        outputs.append(block(outputs[-1]))
+    return outputs[1:]
 
 
 def _check(name: str, images: Tensor) -> None:

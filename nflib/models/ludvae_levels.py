@@ -151,6 +151,9 @@ class Level(nn.Module):
             return self.shape.sample(q, generator), self.shape.kl(q, p)
         return q.sample(generator), q.kl(p)
 
-    def draw(self, state: Tensor, generator: torch.Generator | None) -> Tensor:
-        """A sample of the prior."""
-        return randn(state.shape, state, generator) if self.prior is None else self.prior(state).sample(generator)
+    def draw(self, state: Tensor, white: Tensor) -> Tensor:
+        """The sample of the prior that white noise stands for."""
+        if self.prior is None:
+            return white
+        law = self.prior(state)
+        return law.mean + law.log_sd.exp() * white

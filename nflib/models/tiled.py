@@ -33,10 +33,10 @@ def super_resolve_tiled(
     """
     config = model.config
     multiple = max(2**config.levels // config.scale, 1)
-    _check_tiles(tile, overlap, multiple)
+    check_tiles(tile, overlap, multiple)
     if max(lr.shape[2:]) <= tile:
         return model.super_resolve(lr, tau, n, generator)
-    _check_samples(n, tau)
+    check_samples(n, tau)
     padded, crop = pad_to_multiple(lr, multiple)
     shape = (len(lr), 3, config.scale * padded.shape[2], config.scale * padded.shape[3])
     like = tuple(lr.new_empty(s) for s in model.flow.transform.latent_shape(shape))
@@ -47,7 +47,7 @@ def super_resolve_tiled(
         for draw in draws:
             yield model.flow.decode(tuple(window(z) for z in draw), context)
 
-    return model.to_image(crop(_joined(decoded, lr.new_zeros(n, *shape), config.scale, tile, overlap)))
+    return model.to_image(crop(joined(decoded, lr.new_zeros(n, *shape), config.scale, tile, overlap)))
 
 
 @torch.no_grad()
@@ -68,8 +68,8 @@ def degrade_tiled(
         overlap: of neighbouring tiles in pixels; exact where the networks reach no further than a quarter of it.
     """
     multiple = 2**model.config.levels
-    _check_tiles(tile, overlap, multiple)
-    _check_samples(n, tau)
+    check_tiles(tile, overlap, multiple)
+    check_samples(n, tau)
     if tau == 0:
         return clean.expand(n, *clean.shape)
     padded, crop = pad_to_multiple(clean, multiple)
@@ -85,14 +85,14 @@ def degrade_tiled(
             shift = base.shift_of(tuple(window(white) for white in draw), tau)
             yield model.decode(tuple(z + u for z, u in zip(latents, shift)), context)
 
-    return model.to_image(crop(_joined(degraded, clean.new_zeros(n, *padded.shape), 1, tile, overlap)), "degraded")
+    return model.to_image(crop(joined(degraded, clean.new_zeros(n, *padded.shape), 1, tile, overlap)), "degraded")
 
 
 # Cuts the tile that is being computed out of any map of the image, whatever its resolution.
 Window = Callable[[Tensor], Tensor]
 
 
-def _joined(compute: Callable[[Window], Iterator[Tensor]], results: Tensor, scale: int, tile: int, overlap: int) -> Tensor:
+def joined(compute: Callable[[Window], Iterator[Tensor]], results: Tensor, scale: int, tile: int, overlap: int) -> Tensor:
     """Fill ``results`` (n, B, C, scale*H, scale*W), zeros, with the n results that ``compute`` gives for each tile."""
     height, width = (side // scale for side in results.shape[-2:])
     total = results.new_zeros(results.shape[-2:])
@@ -135,11 +135,11 @@ def usual_overlap(tile: int, most: int, multiple: int) -> int:
     return min(most, tile // (4 * multiple) * multiple)
 
 
-def _check_tiles(tile: int, overlap: int, multiple: int) -> None:
+def check_tiles(tile: int, overlap: int, multiple: int) -> None:
     if tile % multiple or overlap % multiple or not 0 <= overlap < tile:
         raise ValueError(f"tile and overlap must be multiples of {multiple}, overlap smaller than tile, got {tile} and {overlap}")
 
 
-def _check_samples(n: int, tau: float) -> None:
+def check_samples(n: int, tau: float) -> None:
     if n < 1 or not tau >= 0:
         raise ValueError(f"n must be at least 1 and tau not negative, got {n} and {tau}")

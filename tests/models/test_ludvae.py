@@ -13,6 +13,7 @@ from nflib.metrics import autocorrelation
 from nflib.models import LUDVAE, LUDVAEConfig
 from nflib.models.ludvae_levels import Gaussian, Merge
 from nflib.models.ludvae_start import start_near_identity
+from nflib.models.ludvae_tiled import degrade_tiled_ludvae
 from nflib.models.noise_filter import SIDE
 
 TINY = LUDVAEConfig(levels=2, width=6, sigma_clean=0.1, sigma_degraded=0.06)
@@ -77,16 +78,27 @@ def test_difference_keeps_the_content():
     """The clean image plus what the latent changes: an offset of the decoder does not matter."""
     plain, difference = build(), build(difference=True)
     difference.load_state_dict(plain.state_dict())
-    images, seed = draw(2, 3, 8, 8), 3
-    prenoised = plain.prenoise(images, "clean", generator=generator(0))
-    features = plain._features(plain.content_in, plain.content, prenoised)
-    g = generator(seed)
+    images = draw(2, 3, 8, 8)
+    features, white = plain.features(plain.prenoise(images, "clean", generator=generator(0))), plain.white(images, generator(1))
     with torch.no_grad():
-        output = plain._decode(features, lambda level, state: level.draw(state, g))
-        expected = (images + output - plain._decode(features)).clamp(0, 1)
-        torch.testing.assert_close(difference.degrade(images, 1.0, generator(seed), prenoised), expected)
+        expected = images + plain.translate(images, features, 1.0, white) - plain.translate(images, features, 0.0, white)
+        torch.testing.assert_close(difference.translate(images, features, 1.0, white), expected)
         difference.out.bias += 0.3
-    torch.testing.assert_close(difference.degrade(images, 1.0, generator(seed), prenoised), expected)
+        torch.testing.assert_close(difference.translate(images, features, 1.0, white), expected)
+
+
+@pytest.mark.parametrize("shaped", [False, True])
+def test_tiles_make_no_difference(shaped):
+    model, images = build(shaped=shaped), draw(1, 3, 150, 170)
+    if shaped:
+        model.shape_noise(filters())
+    whole = model.degrade(images, 1.3, generator(0))
+    tiled = degrade_tiled_ludvae(model, images, 1.3, 2, generator(0), tile=130, overlap=124)
+    assert tiled.shape == (2, *images.shape) and not torch.equal(tiled[0], tiled[1])
+    torch.testing.assert_close(tiled[0], whole)
+    assert torch.equal(degrade_tiled_ludvae(model, images, 0.0, 2)[1], images)
+    with pytest.raises(ValueError, match="tile and overlap"):
+        degrade_tiled_ludvae(model, images, tile=100, overlap=100)
 
 
 @pytest.mark.parametrize("priors", ["content", "latents"])

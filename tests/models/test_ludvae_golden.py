@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from nflib.checkpoints import load_official, official_state
 from nflib.checkpoints.official import official_names
 from nflib.models import LUDVAE
+from nflib.models.ludvae import _chain
 from nflib.models.ludvae_levels import Level
 
 pytestmark = golden.needed
@@ -78,7 +79,8 @@ def noises(monkeypatch):
             assert tuple(shape) == tuple(draw.shape)
             return draw
 
-        monkeypatch.setattr("nflib.models.ludvae_levels.randn", next_draw)
+        for module in ("ludvae", "ludvae_levels"):
+            monkeypatch.setattr(f"nflib.models.{module}.randn", next_draw)
 
     return give
 
@@ -133,9 +135,9 @@ def test_configuration_and_names(small):
 
 def test_features(small):
     t, model = small.t, small.model
-    for i, ours in enumerate(model._features(model.content_in, model.content, t["hx"])):
+    for i, ours in enumerate(model.features(t["hx"])):
         torch.testing.assert_close(ours, t[f"content_{i + 1}"], **MAPS)
-    for i, ours in enumerate(model._features(model.degradation_in, model.degradation, t["x"])):
+    for i, ours in enumerate(_chain(model.degradation_in, model.degradation, t["x"])):
         torch.testing.assert_close(ours, t[f"degr_{i + 1}"], **MAPS)
 
 
