@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from ..transforms import ActNorm, BoundedScale, FullConv1x1, InvertibleConv1x1, Scale, Sequential, SigmoidScale, Split, Squeeze, Transform
 from ..transforms.base import sum_per_sample, zeros
 from ..transforms.scales import GaussianScale, InverseScale
-from .condition import LevelFeatures, conv_of_upsampled
+from .condition import LevelFeatures, Upsampled, pointwise
+from .rrdb import fast_layout
 
 
 class StepContext(NamedTuple):
@@ -116,7 +117,9 @@ class _Level(Transform):
         self.split = Split(channels, net=_Prior, scale=prior) if split else None
 
     def prepare(self, features: LevelFeatures) -> tuple[StepContext, ...]:
-        return tuple(StepContext(*step.injector(step.injector.part(features)), step.coupling.part(features)) for step in self.steps)
+        local = fast_layout(features.local)
+        taps = Upsampled(features.taps, local.shape[-1] // features.taps.shape[-1]) if features.taps.shape[1] else None
+        return tuple(StepContext(*step.injector(step.injector.part(local, taps)), step.coupling.part(local, taps)) for step in self.steps)
 
     def layers(self, context: tuple[StepContext, ...]) -> list[tuple[Transform, StepContext | None]]:
         """What comes between squeeze and split, each with what it is told."""
@@ -202,20 +205,21 @@ class _Net(nn.Module):
         self.norm_second = ActNorm(hidden)
         self.last = ScaledConv2d(hidden, outputs)
 
-    def part(self, features: LevelFeatures) -> Tensor:
-        """The condition's share of the first convolution, (B, hidden, H, W)."""
-        local = features.local.shape[1]
-        weight = self.first[:, self.inputs :]
-        part = F.conv2d(features.local, weight[:, :local], padding=1)
-        if features.taps.shape[1]:
-            factor = features.local.shape[-1] // features.taps.shape[-1]
-            part = part + conv_of_upsampled(features.taps, weight[:, local:], factor)
-        return part
+    def part(self, local: Tensor, taps: Upsampled | None) -> Tensor:
+        """The condition's share of the first convolution, (B, hidden, H, W), of ``local`` maps (B, C, H, W) and upsampled ones."""
+        width = local.shape[1]
+        _, weight, weight_taps = self.first.split((self.inputs, width, self.first.shape[1] - self.inputs - width), 1)
+        part = F.conv2d(local, weight, padding=1)
+        return part if taps is None else part + taps.conv(weight_taps)
 
     def forward(self, part: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        hidden = part if x is None else part + F.conv2d(x, self.first[:, : self.inputs], padding=1)
-        hidden = F.relu(self.norm_first(hidden)[0])
-        hidden = F.relu(self.norm_second(F.conv2d(hidden, self.second))[0])
+        hidden = part if x is None else part + F.conv2d(fast_layout(x), self.first[:, : self.inputs], padding=1)
+        hidden = F.relu_(self.norm_first(hidden)[0])
+        if self.training and not self.norm_second.initialised:
+            self.norm_second.initialise(pointwise(hidden, self.second))
+        # the convolution and norm_second after it, as one
+        scale = self.norm_second.log_scale.exp()
+        hidden = F.relu_(pointwise(hidden, self.second * scale.view(-1, 1, 1, 1), self.norm_second.bias * scale))
         out = self.last(hidden)
         return out[:, 1::2], out[:, 0::2]
 
@@ -242,7 +246,8 @@ class ScaledConv2d(nn.Conv2d):
         self.log_scale = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) * (3 * self.log_scale).exp().view(1, -1, 1, 1)
+        scale = (3 * self.log_scale).exp()
+        return F.conv2d(x, self.weight * scale.view(-1, 1, 1, 1), self.bias * scale, padding=1)
 
 
 def check_config(config, forms: tuple[str, str]) -> None:

@@ -76,7 +76,7 @@ class RRDBNet(nn.Module):
             taps: 0-based numbers of the blocks whose outputs are wanted.
             ups: how many upsampled maps are wanted, all by default.
         """
-        x = self.conv_first(lr)
+        x = fast_layout(self.conv_first(lr))
         tapped = {}
         for i, block in enumerate(self.trunk):
             x = block(x)
@@ -117,6 +117,11 @@ class _ResidualInResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + 0.2 * self.dense(x)
+
+
+def fast_layout(x: Tensor) -> Tensor:
+    """The same images, in the order of memory in which convolutions on a CPU are fastest: channels last."""
+    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
 
 
 def _activate(x: Tensor) -> Tensor:
