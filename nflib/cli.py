@@ -268,6 +268,27 @@ def deflow(
 
 
 @train_command
+def ludvae(
+    clean: Annotated[Path, typer.Option(help="Folder of clean photos, any sizes and formats.")],
+    degraded: Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")],
+    out: Run,
+    size: ModelSize = Size.small,
+    validation_clean: Annotated[Optional[Path], typer.Option(help="Other clean photos, to compare noise spectra on.")] = None,
+    validation_degraded: Annotated[Optional[Path], typer.Option(help="Other degraded photos, likewise.")] = None,
+    steps: Steps = None, batch: Batch = None, crop: Crop = None, lr: Rate = None, seed: Seed = 0, device: Device = None,
+    workers: Workers = 0, resume: Resume = False,
+):
+    """Learn a degradation from clean and degraded photos without pairs, by a variational autoencoder."""
+    from .training import train_ludvae
+
+    done = train_ludvae(
+        clean, degraded, out, size.value, validation_clean, validation_degraded, steps, batch, crop, lr, seed, device, workers, resume
+    )
+    typer.echo(f"model written to {done}")
+    typer.echo(f"Try: nflib degrade {clean} --model {done} --out RESULTS")
+
+
+@train_command
 def rrdb(
     hr: Photos, out: Run, scale: Scale = 4, size: ModelSize = Size.small, validation: HeldOut = None, steps: Steps = None,
     batch: Batch = None, crop: Crop = None, lr: Rate = None, seed: Seed = 0, device: Device = None, workers: Workers = 0,
@@ -314,7 +335,7 @@ def degrade(
     source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a folder of clean images.")],
     model: Annotated[
         str,
-        typer.Option(help="A file written by `train deflow`, a bundled model, or ntire, aim, camera, white:12 (grey levels), patches:FOLDER."),
+        typer.Option(help="A file written by `train deflow` or `train ludvae`, a bundled model, or ntire, aim, camera, white:12 (grey levels), patches:FOLDER."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     tau: Annotated[float, typer.Option(min=0, help="Strength: 0 changes nothing, 1 is as learned.")] = 1.0,

@@ -5,20 +5,21 @@ from __future__ import annotations
 from torch import nn
 
 from ..data.degrader import Degrader, as_8_bits
-from ..models import DeFlow
+from ..models import LUDVAE, DeFlow
+from ..models.ludvae_tiled import degrade_tiled_ludvae
 from ..models.tiled import degrade_tiled, usual_overlap
 
 # How a model of each class degrades: (model, clean, strength, n, generator, tile, overlap) -> (n, B, 3, H, W).
-SAMPLERS = {DeFlow: degrade_tiled}
+SAMPLERS = {DeFlow: degrade_tiled, LUDVAE: degrade_tiled_ludvae}
 
 
 class Learned(Degrader):
     """What a trained model does to clean images. Images of any size and device; the result is where the image was.
 
-    The strength is the paper's tau: it scales mean and deviation of the latent shift (DeFlow, eq. 30).
+    The strength is the paper's tau: it scales mean and deviation of DeFlow's latent shift (eq. 30), and all of LUD-VAE's latent.
 
     Args:
-        model: a :class:`~nflib.models.DeFlow`.
+        model: a :class:`~nflib.models.DeFlow` or a :class:`~nflib.models.LUDVAE`.
         tile: larger images are computed in tiles of this side, in pixels.
 
     Raises:

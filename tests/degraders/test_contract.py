@@ -8,8 +8,14 @@ import torch
 from nflib import data, units
 from nflib.data import PairedImages
 from nflib.degraders import Learned, NoisePatches
-from nflib.models import DeFlow, DeFlowConfig, RRDBConfig, RRDBNet
+from nflib.models import LUDVAE, DeFlow, DeFlowConfig, LUDVAEConfig, RRDBConfig, RRDBNet, start_near_identity
 from nflib.models.tiled import degrade_tiled
+
+
+def ludvae():
+    net = LUDVAE(LUDVAEConfig(levels=2, width=6, difference=True))
+    start_near_identity(net, units.generator(0))
+    return net.eval()
 
 
 def deflow():
@@ -25,6 +31,7 @@ DEGRADERS = {
     "white": data.White(12 / 255),
     "patches": NoisePatches(0.05 * torch.randn(5, 3, 16, 16, generator=units.generator(0))),
     "learned": Learned(deflow(), tile=32),
+    "learned by LUD-VAE": Learned(ludvae(), tile=32),
 }
 
 

@@ -63,6 +63,24 @@ def test_deflow_then_degrade(tmp_path, photos):
     assert odd.exit_code == 2 and "batch must be even" in odd.stderr
 
 
+def test_ludvae_then_degrade(tmp_path):
+    for name, noise in (("clean", 0.0), ("degraded", 0.08)):
+        (tmp_path / name).mkdir()
+        g = torch.Generator().manual_seed(len(name))
+        for i in range(2):
+            image = 0.3 + 0.4 * torch.rand(3, 1, 1, generator=g) + noise * torch.randn(3, 72, 80, generator=g)
+            images.write(tmp_path / name / f"{i}.png", image.clamp(0, 1))
+    result = run(
+        "train", "ludvae", "--clean", tmp_path / "clean", "--degraded", tmp_path / "degraded", "--out", tmp_path / "run", "--steps", 2,
+        "--batch", 2, "--crop", 16, "--device", "cpu",
+    )
+    model = tmp_path / "run" / "model.safetensors"
+    assert result.exit_code == 0 and result.stdout.startswith(f"model written to {model}\n"), result.output
+    assert run("degrade", tmp_path / "clean", "--model", model, "--out", tmp_path / "noisy", "--device", "cpu").exit_code == 0
+    residual = images.read(tmp_path / "noisy" / "0.png") - images.read(tmp_path / "clean" / "0.png")
+    assert residual.std().item() == pytest.approx(0.08, rel=0.3)
+
+
 def test_glow(tmp_path, photos):
     result = run("train", "glow", "--images", photos, "--out", tmp_path / "run", "--steps", 2, "--batch", 2, "--crop", 16, "--device", "cpu")
     assert result.exit_code == 0, result.output
