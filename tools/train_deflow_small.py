@@ -146,7 +146,9 @@ def train(name: str, plan: Plan, kodak: Path | None) -> None:
     found = judge(best.half().float(), pairs)
     sets = "the bundled photos" + ("" if kodak is None else f" and Kodak {KODAK_CLEAN} (clean), {KODAK_DEGRADED} (degraded), {KODAK_VALIDATION} (validation)")
     notes = {
-        **last.notes, "steps": best.notes["steps"], "validation": best.notes["validation"], "metrics": {k: round(v, 4) for k, v in found.items()},
+        **last.notes, "steps": best.notes["steps"], "validation": best.notes["validation"],
+        "metrics": {"spectrum error, dB": round(found["spectrum_db"], 4), "largest error (1 is still good)": round(found["distance"], 4)},
+        "noise": {side: {k.removesuffix(f"_{side}"): round(v, 4) for k, v in found.items() if k.endswith(f"_{side}")} for side in ("model", "truth")},
         "floor": plan.floor, "chosen": f"of {plan.steps} steps the one whose noise was closest to the truth on the validation photos; seconds are those of all",
         "data": f"{name}-like degradation of {sets}; no pair was seen in training",
         "licences": sorted({photo.licence for photo in data.PHOTOS}) + ([] if kodak is None else ["Kodak: released for unrestricted usage"]),
