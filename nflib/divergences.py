@@ -22,7 +22,8 @@ def kl_normal(mean: Tensor, log_sd: Tensor, other_mean: Tensor | float = 0.0, ot
 
 
 def kl_gaussian(mean, cov, other_mean, other_cov) -> float:
-    """KL(N(mean, cov) || N(other_mean, other_cov)) in nats, for full covariances (d, d) and means (d,), or numbers for d = 1.
+    """KL(N(mean, cov) || N(other_mean, other_cov)) in nats, for full covariances (d, d) and means (d,), or numbers for
+    d = 1.
 
     Raises:
         ValueError: shapes that do not fit, or a covariance that is not positive definite.
@@ -57,7 +58,11 @@ def crossings(mean: float, sd: float, other_mean: float, other_sd: float) -> tup
 def l1_normal(mean: float, sd: float, other_mean: float, other_sd: float) -> float:
     """L1 distance of the densities of two normal laws of different deviations: 0 to 2, twice the total variation."""
     low, high = crossings(mean, sd, other_mean, other_sd)
-    between = [(erf((high - m) / (s * math.sqrt(2))) - erf((low - m) / (s * math.sqrt(2)))) / 2 for m, s in ((mean, sd), (other_mean, other_sd))]
+
+    def below(place: float, m: float, s: float) -> float:
+        return (1 + erf((place - m) / (s * math.sqrt(2)))) / 2
+
+    between = [below(high, *law) - below(low, *law) for law in ((mean, sd), (other_mean, other_sd))]
     return float(2 * abs(between[0] - between[1]))
 
 

@@ -26,7 +26,8 @@ class Elbo(NamedTuple):
 
 @dataclass(frozen=True)
 class LinearLUDVAE:
-    """``x = alpha z + gamma_x e`` and ``y = alpha z + beta z_n + gamma_y e'`` with independent standard normal z, z_n, e, e'.
+    """``x = alpha z + gamma_x e`` and ``y = alpha z + beta z_n + gamma_y e'`` with independent standard normal z, z_n,
+    e, e'.
 
     A pair (x, y) shares z, the content; z_n is the degradation (figure 2 of the paper).
     """
@@ -71,8 +72,8 @@ class LinearLUDVAE:
     def elbo_x(self, x: float, mean_z: float, var_z: float, share: float = 0.5) -> Elbo:
         """The half of a clean image (eq. 10) for q(z) = N(mean_z, var_z), with a share of the content's KL.
 
-        With half of it the two halves add up to the bound of the pair, but this one alone may exceed log p(x); with all of it
-        it is a bound of log p(x).
+        With half of it the two halves add up to the bound of the pair, but this one alone may exceed log p(x); with all
+        of it it is a bound of log p(x).
         """
         of_x = self._reconstruction(x, np.array([self.alpha]), self.gamma_x, np.array([mean_z]), np.array([[var_z]]))
         return Elbo(of_x, share * kl_gaussian(mean_z, var_z, 0.0, 1.0))
@@ -123,7 +124,8 @@ def matching_prenoise(sigma_y: float, sigma: float) -> float:
 
 
 def encoded_variances(variances, kl_weight: float) -> np.ndarray:
-    """Variance that the decoder's mean has of each noise component at the optimum of a linear model (probabilistic PCA).
+    """Variance that the decoder's mean has of each noise component at the optimum of a linear model (probabilistic
+    PCA).
 
     The decoder's own variance, the weight of the KL term, makes up the rest: a weaker component is not encoded at all.
     """

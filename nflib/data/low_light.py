@@ -21,14 +21,15 @@ def darken(images: Tensor, gain: Tensor | float, gamma: Tensor | float) -> Tenso
 
 @dataclass(frozen=True)
 class LowLight:
-    """:func:`darken` with gain and gamma drawn uniformly for each image: ``degrade(clean, strength=1.0, generator=None)``.
+    """:func:`darken` with gain and gamma drawn uniformly for each image: ``degrade(clean, strength=1.0,
+    generator=None)``.
 
-    The darkened photos are the clean domain from which the noise of real low-light photos is learned; the degraded result is
-    then paired with the bright original.
+    The darkened photos are the clean domain from which the noise of real low-light photos is learned; the degraded
+    result is then paired with the bright original.
 
     Attributes:
-        gain, gamma: smallest and largest value at strength 1, as published. Strength t moves both a fraction t of the way
-            from 1, so that 0 returns the input exactly.
+        gain, gamma: smallest and largest value at strength 1, as published. Strength t moves both a fraction t of the
+            way from 1, so that 0 returns the input exactly.
     """
 
     gain: tuple[float, float] = (0.15, 0.4)

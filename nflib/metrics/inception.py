@@ -29,13 +29,16 @@ def fid(images: Images, reference: Images, network: nn.Module | None = None) -> 
     """Fréchet inception distance of two sets of images (Heusel et al. 2017). Lower is closer, 0 for equal sets.
 
     Features are the 2048 means of the last pooling, images being resized to 299x299 bilinearly without antialiasing, as
-    pytorch-fid does. The sets need not have the same size. With N images the covariance of the 2048 features is estimated from
-    N values each: the result is too large by something that falls as 1/N, and only sets of equal N are comparable (papers use
-    10,000 or more). The weights have to be downloaded by you, once: see :func:`inception_network`.
+    pytorch-fid does. The sets need not have the same size. With N images the covariance of the 2048 features is
+    estimated from N values each: the result is too large by something that falls as 1/N, and only sets of equal N are
+    comparable (papers use 10,000 or more). The weights have to be downloaded by you, once: see
+    :func:`inception_network`.
 
     Args:
-        images, reference: (N, 3, H, W) in [0, 1], or an iterable of such batches, whose images may differ in size; at least two images.
-        network: from :func:`inception_network`, the trained one by default, or any (B, 3, 299, 299) in [-1, 1] -> (B, d).
+        images, reference: (N, 3, H, W) in [0, 1], or an iterable of such batches, whose images may differ in size; at
+            least two images.
+        network: from :func:`inception_network`, the trained one by default, or any (B, 3, 299, 299) in [-1, 1] -> (B,
+            d).
 
     Returns:
         A scalar, float64.
@@ -45,7 +48,8 @@ def fid(images: Images, reference: Images, network: nn.Module | None = None) -> 
 
 
 def frechet_distance(x: Tensor, y: Tensor) -> Tensor:
-    """``|mean_x - mean_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2))``: between the normal laws with the moments of two sets.
+    """``|mean_x - mean_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2))``: between the normal laws with the moments of two
+    sets.
 
     Args:
         x, y: (N, d) and (M, d), N and M at least 2. Covariances are divided by N - 1.

@@ -1,4 +1,4 @@
-"""LUD-VAE: a degradation learned from unpaired clean and degraded images by a variational autoencoder (Zheng et al., TPAMI 2022)."""
+"""LUD-VAE: a degradation learned from unpaired images by a variational autoencoder (Zheng et al., TPAMI 2022)."""
 
 from __future__ import annotations
 
@@ -25,17 +25,19 @@ class LUDVAEConfig:
     Attributes:
         levels: N, 1 to 5: layers of the degradation latent.
         width: channels of every feature map and of each layer of the latent.
-        priors: what the priors below the top layer depend on. "content": on the state of the decoder, content and upper layers
-            together, as in the published code, which makes noise possible that depends on the signal. "latents": on the upper
-            layers only (eq. 12 and 13 of the paper).
-        sigma_clean, sigma_degraded: deviations of the pre-noise h of the two domains (sigma_x and sigma_y of eq. 20), in units
-            of the image range. For white noise of deviation s they match if ``sigma_clean^2 = sigma_degraded^2 + s^2``.
+        priors: what the priors below the top layer depend on. "content": on the state of the decoder, content and upper
+            layers together, as in the published code, which makes noise possible that depends on the signal. "latents":
+            on the upper layers only (eq. 12 and 13 of the paper).
+        sigma_clean, sigma_degraded: deviations of the pre-noise h of the two domains (sigma_x and sigma_y of eq. 20),
+            in units of the image range. For white noise of deviation s they match if ``sigma_clean^2 = sigma_degraded^2
+            + s^2``.
         shaped: the pre-noise has the spectrum of the degradation's noise, and so has the finest layer of the
-            latent, see :meth:`LUDVAE.shape_noise`. Published is white, which covers correlated noise only if it is strong, and then
-            covers the content too.
-        decoder_sd: deviation of the decoder's likelihood, in units of the image range. Its square is the weight of the KL term.
-        difference: C2N adds to the clean image what the latent changes in the decoder's output. Published is False, the output
-            itself: then the image also carries what the decoder could not reconstruct.
+            latent, see :meth:`LUDVAE.shape_noise`. Published is white, which covers correlated noise only if it is
+            strong, and then covers the content too.
+        decoder_sd: deviation of the decoder's likelihood, in units of the image range. Its square is the weight of the
+            KL term.
+        difference: C2N adds to the clean image what the latent changes in the decoder's output. Published is False, the
+            output itself: then the image also carries what the decoder could not reconstruct.
     """
 
     levels: int = 3
@@ -71,13 +73,17 @@ class LUDVAEConfig:
         leaves the content at other frequencies alone.
         """
         sigma = 2.5 * deviation
-        return cls(levels=2, width=16, sigma_clean=math.hypot(sigma, deviation), sigma_degraded=sigma, shaped=True, difference=True)
+        return cls(
+            levels=2, width=16, sigma_clean=math.hypot(sigma, deviation), sigma_degraded=sigma, shaped=True, difference=True
+        )
 
     @classmethod
     def aim(cls) -> LUDVAEConfig:
-        """Published for the AIM 2019 data, the degraded images having the colours of the clean ones (:class:`nflib.data.ColourMatch`).
+        """Published for the AIM 2019 data, the degraded images having the colours of the clean ones
+        (:class:`nflib.data.ColourMatch`).
 
-        The published code adds the pre-noise before it matches the colours, so that its ``sigma_degraded`` comes out as about 11/255.
+        The published code adds the pre-noise before it matches the colours, so that its ``sigma_degraded`` comes out as
+        about 11/255.
         """
         return cls()
 
@@ -112,14 +118,16 @@ class Terms(NamedTuple):
 class LUDVAE(nn.Module):
     """``p(clean | z)`` and ``p(degraded | z, z_n)`` with a content latent z and a degradation latent z_n (eq. 2).
 
-    The content latent is a deterministic function of the image with pre-noise, the feature maps a_1..a_N of one encoder. The
-    degradation latent has N layers of ``width`` channels per pixel; another encoder sees the degraded image as it is. A clean
-    image has no z_n: its decoder adds nothing where the degraded one's adds z_n. Images are (B, 3, H, W) in [0, 1], of any size.
+    The content latent is a deterministic function of the image with pre-noise, the feature maps a_1..a_N of one
+    encoder. The degradation latent has N layers of ``width`` channels per pixel; another encoder sees the degraded
+    image as it is. A clean image has no z_n: its decoder adds nothing where the degraded one's adds z_n. Images are (B,
+    3, H, W) in [0, 1], of any size.
 
-    Three ways to a pair (figure 4 of the paper). :meth:`degrade` is C2N: a real clean image and what the model makes of it, with
-    z_n from the prior. :meth:`denoise` is N2C: a real degraded image and its content decoded without z_n; the clean side is then a
-    conditional mean, smoother than photos are, and whoever learns from such pairs learns this model's denoiser again. L2CN would draw
-    z from its prior; here that is the uniform law on whatever the encoder can produce, from which nothing can be drawn, so there is none.
+    Three ways to a pair (figure 4 of the paper). :meth:`degrade` is C2N: a real clean image and what the model makes of
+    it, with z_n from the prior. :meth:`denoise` is N2C: a real degraded image and its content decoded without z_n; the
+    clean side is then a conditional mean, smoother than photos are, and whoever learns from such pairs learns this
+    model's denoiser again. L2CN would draw z from its prior; here that is the uniform law on whatever the encoder can
+    produce, from which nothing can be drawn, so there is none.
     """
 
     def __init__(self, config: LUDVAEConfig = LUDVAEConfig()):
@@ -136,8 +144,8 @@ class LUDVAE(nn.Module):
         """Tell a model with ``shaped=True`` the spectrum of the degradation: the filter (3, 3, 15, 15) of
         :func:`~nflib.models.noise_filter`. Pre-noise and the finest layer of z_n then have it; before, they are white.
 
-        For noise that does not depend on the content, clean images with pre-noise and degraded ones with theirs have one law then
-        (the inference invariant condition, eq. 8), whatever ``sigma_degraded`` is.
+        For noise that does not depend on the content, clean images with pre-noise and degraded ones with theirs have
+        one law then (the inference invariant condition, eq. 8), whatever ``sigma_degraded`` is.
         """
         if not self.config.shaped or tuple(taps.shape) != (3, 3, SIDE, SIDE):
             raise ValueError(f"needs shaped=True and taps (3, 3, {SIDE}, {SIDE}), got shaped={self.config.shaped} and {tuple(taps.shape)}")
@@ -147,7 +155,8 @@ class LUDVAE(nn.Module):
         """``reconstruction + kl_weight * kl`` of :meth:`terms`, a scalar, in squared units of the image range.
 
         For as many clean as degraded images it is, up to a constant, ``2 kl_weight`` times the mean over all images of
-        :meth:`negative_elbo` per value, with a decoder of variance ``kl_weight``: noise weaker than that is not worth encoding.
+        :meth:`negative_elbo` per value, with a decoder of variance ``kl_weight``: noise weaker than that is not worth
+        encoding.
 
         Args:
             kl_weight: ``config.kl_weight`` by default; smaller at the beginning of a training, as published.
@@ -175,7 +184,8 @@ class LUDVAE(nn.Module):
     def negative_elbo(
         self, images: Tensor, domain: str, generator: torch.Generator | None = None, prenoised: Tensor | None = None
     ) -> Tensor:
-        """One draw of ``-ELBO_x`` or ``-ELBO_y`` (eq. 10 and 11) in nats, shape (B,), without the constant KL of the content.
+        """One draw of ``-ELBO_x`` or ``-ELBO_y`` (eq. 10 and 11) in nats, shape (B,), without the constant KL of the
+        content.
 
         Args:
             domain: "clean" or "degraded".
@@ -216,8 +226,8 @@ class LUDVAE(nn.Module):
         """C2N: degrade clean images. In [0, 1].
 
         Args:
-            tau: strength; multiplies the degradation latent, mean and noise, as published. 0 returns the input exactly, unless
-                ``prenoised`` is given: then the reconstruction without degradation.
+            tau: strength; multiplies the degradation latent, mean and noise, as published. 0 returns the input exactly,
+                unless ``prenoised`` is given: then the reconstruction without degradation.
             generator: same seed, same result.
             prenoised: what the content encoder sees, by default :meth:`prenoise` of the images.
             sigma: of the pre-noise, ``sigma_clean`` by default.
@@ -254,7 +264,8 @@ class LUDVAE(nn.Module):
 
         Args:
             generator, prenoised: as in :meth:`degrade`.
-            sigma: of the pre-noise, ``sigma_degraded`` by default. The published N2C images of AIM and NTIRE were made with 0.
+            sigma: of the pre-noise, ``sigma_degraded`` by default. The published N2C images of AIM and NTIRE were made
+                with 0.
         """
         _check("degraded", degraded)
         if prenoised is None:
@@ -277,8 +288,8 @@ class LUDVAE(nn.Module):
         return self._decode(self.features(content), posterior), kl
 
     def _decode(self, features: list[Tensor], latent: Callable[[Level, Tensor], Tensor] | None = None) -> Tensor:
-        """Images of content features; ``latent`` draws one layer of z_n for all images or for the last ones, given the state that
-        the layer's laws depend on. Without it z_n is nothing, and whatever concerns it is left out."""
+        """Images of content features; ``latent`` draws one layer of z_n for all images or for the last ones, given the
+        state that the layer's laws depend on. Without it z_n is nothing, and whatever concerns it is left out."""
         state, upper = features[-1], features[-1]
         for level, content in zip(self.levels, reversed(features)):
             if level.join is not None:
@@ -286,7 +297,9 @@ class LUDVAE(nn.Module):
             z = None if latent is None else latent(level, state if self.config.priors == "content" else upper)
             if z is not None and level.chain is not None:
                 upper = level.chain(z if level.carry is None else level.carry(upper, z))
-            state = level.decoder(level.merge(state, z if z is None or level.shape is None else level.shape.coloured(z)))
+            if z is not None and level.shape is not None:
+                z = level.shape.coloured(z)
+            state = level.decoder(level.merge(state, z))
         return self.out(state)
 
 

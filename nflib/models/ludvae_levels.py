@@ -41,8 +41,8 @@ class ConvBlock(nn.Module):
 
 
 class Merge(nn.Module):
-    """A 1x1 convolution of two maps one after the other in the channels. The second may be there for the last images of the batch
-    only, or not at all: then its part is not computed."""
+    """A 1x1 convolution of two maps one after the other in the channels. The second may be there for the last images of
+    the batch only, or not at all: then its part is not computed."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -70,11 +70,13 @@ class Law(nn.Module):
 
 
 class Shape(nn.Module):
-    """The first three channels of a layer as noise with a spectrum: white ones, coloured by a filter, are what the decoder adds.
+    """The first three channels of a layer as noise with a spectrum: white ones, coloured by a filter, are what the
+    decoder adds.
 
-    Their posterior is correlated: a single value of z is known well only together with its neighbours, at the frequencies that
-    the noise has. So its mean passes a filter, a parameter that starts at the optimum of the linear model, and what is uncertain
-    another one, which is fixed. Without it the posterior is narrow where nothing is known, and the noise comes out too weak.
+    Their posterior is correlated: a single value of z is known well only together with its neighbours, at the
+    frequencies that the noise has. So its mean passes a filter, a parameter that starts at the optimum of the linear
+    model, and what is uncertain another one, which is fixed. Without it the posterior is narrow where nothing is known,
+    and the noise comes out too weak.
     """
 
     def __init__(self):
@@ -90,8 +92,9 @@ class Shape(nn.Module):
     @torch.no_grad()
     def set(self, taps: Tensor) -> None:
         whiten, spread = posterior_filters(taps)
-        for mine, value in ((self.colour, taps), (self.whiten, whiten), (self.spread, spread), (self.volume, torch.tensor(log_volume(spread)))):
+        for mine, value in ((self.colour, taps), (self.whiten, whiten), (self.spread, spread)):
             mine.copy_(value)
+        self.volume.fill_(log_volume(spread))
 
     def coloured(self, z: Tensor) -> Tensor:
         return _filtered(z, self.colour)
@@ -125,7 +128,8 @@ class Level(nn.Module):
     """One layer of the degradation latent, the top one being number 0, and its step of the decoder.
 
     Below the top: ``join`` brings the layer's content features in, ``witness`` what the degradation encoder saw.
-    With ``shape`` the posterior's first channels are whitened, and the decoder gets them coloured. With priors on latents only, ``chain`` (and ``carry``) hand the layers drawn so far to the next layer's laws.
+    With ``shape`` the posterior's first channels are whitened, and the decoder gets them coloured. With priors on
+    latents only, ``chain`` (and ``carry``) hand the layers drawn so far to the next layer's laws.
     """
 
     def __init__(self, width: int, number: int, count: int, priors: str, shaped: bool = False):

@@ -20,12 +20,12 @@ SMALL = 0.02
 def start_near_identity(model: LUDVAE, generator: torch.Generator | None = None) -> None:
     """Set the weights so that content comes out as it went in, and the finest layer of z_n holds what is missing.
 
-    Three channels carry the colours through all convolutions, three more the noise to the output; the others start at random.
-    The finest posterior is told what the degraded image has more than the state of the decoder, in units of the noise that the
-    configuration expects, ``sqrt(sigma_clean^2 - sigma_degraded^2)``, and the decoder adds as much: so C2N starts with noise of
-    this strength, white or with the spectrum of :meth:`LUDVAE.shape_noise`. With the usual start some hundred steps end in a grey
-    blur, for nothing leads from the input to the output. With one level only there is no such posterior; then the content alone
-    has this start.
+    Three channels carry the colours through all convolutions, three more the noise to the output; the others start at
+    random. The finest posterior is told what the degraded image has more than the state of the decoder, in units of the
+    noise that the configuration expects, ``sqrt(sigma_clean^2 - sigma_degraded^2)``, and the decoder adds as much: so
+    C2N starts with noise of this strength, white or with the spectrum of :meth:`LUDVAE.shape_noise`. With the usual
+    start some hundred steps end in a grey blur, for nothing leads from the input to the output. With one level only
+    there is no such posterior; then the content alone has this start.
     """
     config = model.config
     noise = max(math.sqrt(max(config.sigma_clean**2 - config.sigma_degraded**2, 0.0)), config.decoder_sd)

@@ -18,16 +18,16 @@ def degrade_tiled_ludvae(
 ) -> Tensor:
     """n results of ``model.degrade`` for each image, computed tile by tile: (n, B, 3, H, W) in [0, 1].
 
-    All random numbers of the whole image are drawn first, in the order of ``degrade``, so that the first result is what ``degrade``
-    returns. The n results share the pre-noise. Tiles as in :func:`~nflib.models.tiled.super_resolve_tiled`.
+    All random numbers of the whole image are drawn first, in the order of ``degrade``, so that the first result is what
+    ``degrade`` returns. The n results share the pre-noise. Tiles as in :func:`~nflib.models.tiled.super_resolve_tiled`.
 
     Args:
         model: any LUDVAE.
         clean: (B, 3, H, W) in [0, 1].
         tau: as in :meth:`LUDVAE.degrade`; 0 returns the input n times, exactly.
         tile: side of a tile in pixels.
-        overlap: of neighbouring tiles in pixels. Exact if a quarter of it is what the networks see around a pixel: 8 for each level, and
-            7 more for shaped noise.
+        overlap: of neighbouring tiles in pixels. Exact if a quarter of it is what the networks see around a pixel: 8
+            for each level, and 7 more for shaped noise.
     """
     check_tiles(tile, overlap, 1)
     check_samples(n, tau)

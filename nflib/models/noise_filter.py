@@ -1,4 +1,4 @@
-"""The spectrum of a noise, from clean and degraded images that are no pairs, and the filter that makes such noise of white noise."""
+"""The spectrum of a noise, found in images that are no pairs, and filters that give it to white noise and take it away."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ ROUNDING = 1e-10
 def noise_filter(clean: Tensor, degraded: Tensor, flattest: float = FLATTEST) -> tuple[Tensor, float]:
     """Filter and deviation of the noise that degraded images have and clean ones have not.
 
-    In the flattest windows, neither dark nor bright, there is little but noise. What the mean spectra of those windows, all pairs of channels, have more in
-    the degraded images is taken for the noise's; what would be negative is set to zero. The filter is its symmetric root: white
-    noise through it has this spectrum. Noise that depends on the signal is that of the flattest windows.
+    In the flattest windows, neither dark nor bright, there is little but noise. What the mean spectra of those windows,
+    all pairs of channels, have more in the degraded images is taken for the noise's; what would be negative is set to
+    zero. The filter is its symmetric root: white noise through it has this spectrum. Noise that depends on the signal
+    is that of the flattest windows.
 
     Args:
         clean, degraded: (N, 3, H, W) and (M, 3, H', W') in [0, 1], crops or whole photos, sides at least 16.
         flattest: share of the windows that is used, by the variance after a blur of 2.5 pixels.
 
     Returns:
-        The filter (3, 3, 15, 15), float64, scaled so that unit white noise keeps its variance (mean of the channels), as
-        ``conv2d`` takes it, and the deviation of the noise in units of the image range.
+        The filter (3, 3, 15, 15), float64, scaled so that unit white noise keeps its variance (mean of the channels),
+        as ``conv2d`` takes it, and the deviation of the noise in units of the image range.
 
     Raises:
-        ValueError: images too small, all windows dark or bright, or the degraded ones have no more power than the clean ones at any frequency.
+        ValueError: images too small, all windows dark or bright, or the degraded ones have no more power than the clean
+        ones at any frequency.
     """
     excess = _cross_spectrum(degraded, "degraded", flattest) - _cross_spectrum(clean, "clean", flattest)
     values, vectors = torch.linalg.eigh(excess)
@@ -46,12 +48,13 @@ def noise_filter(clean: Tensor, degraded: Tensor, flattest: float = FLATTEST) ->
 
 
 def posterior_filters(taps: Tensor, noise: float = 0.3) -> tuple[Tensor, Tensor]:
-    """What is known of white z when ``R z + e`` is seen, R being the filter (3, 3, 15, 15) and e white noise of variance ``noise``.
+    """What is known of white z when ``R z + e`` is seen, R being the filter (3, 3, 15, 15) and e white noise of
+    variance ``noise``.
 
     Returns:
-        The filter that gives the mean of z, ``R^H (R R^H + noise)^-1`` at each frequency, and the one that gives white noise
-        the covariance of z, the root of ``noise (R^H R + noise)^-1``: small where R lets anything through, one elsewhere. Both
-        are cut to 15x15.
+        The filter that gives the mean of z, ``R^H (R R^H + noise)^-1`` at each frequency, and the one that gives white
+        noise the covariance of z, the root of ``noise (R^H R + noise)^-1``: small where R lets anything through, one
+        elsewhere. Both are cut to 15x15.
     """
     response = _response(taps)
     identity = noise * torch.eye(3, dtype=response.dtype)
@@ -74,7 +77,8 @@ def _response(taps: Tensor) -> Tensor:
 def _cut(response: Tensor) -> Tensor:
     """The filter of a response, its centre in the middle of 15x15."""
     start = GRID // 2 - SIDE // 2
-    return torch.fft.fftshift(torch.fft.ifft2(response.permute(2, 3, 0, 1)).real, (-2, -1))[..., start : start + SIDE, start : start + SIDE]
+    taps = torch.fft.fftshift(torch.fft.ifft2(response.permute(2, 3, 0, 1)).real, (-2, -1))
+    return taps[..., start : start + SIDE, start : start + SIDE]
 
 
 def _padded(taps: Tensor, size: int) -> Tensor:

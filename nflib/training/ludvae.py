@@ -21,7 +21,9 @@ from .tasks import Recipe, Task
 
 # Share of the steps in which the weight of the KL term grows to its final value, as published: or the latent is given up early.
 RAMP = 0.05
-SMALL = Recipe(steps=800, batch=16, lr=2e-3, betas=(0.9, 0.999), milestones=(0.35, 0.6, 0.75, 0.85, 0.95), clip=1e3, average=0.99, every=100)
+SMALL = Recipe(
+    steps=800, batch=16, lr=2e-3, betas=(0.9, 0.999), milestones=(0.35, 0.6, 0.75, 0.85, 0.95), clip=1e3, average=0.99, every=100
+)
 FULL = Recipe(steps=200_000, batch=16, lr=1e-4, betas=(0.9, 0.999), milestones=(0.5,), clip=1e3, average=0.999, every=5000)
 CROPS = {"small": 32, "full": 64}
 # Crops of each domain in which the noise is looked for, their side, where their numbers begin, and how many validate.
@@ -31,14 +33,15 @@ NOISE_CROPS, NOISE_SIDE, FAR, VALIDATION_CROPS = 512, 64, 10**9, 256
 class LUDVAETask(Task):
     """``-ELBO`` in nats per value, half of it of clean and half of degraded crops. Batches are (image, domain).
 
-    This is the published loss over twice the weight of its KL term, plus the constant of the decoder's normal law: a negative
-    number, since that law is narrow. In the first steps the KL term counts less. Validation is not the bound: as for
-    DeFlow it is the difference in dB between the spectra of degraded clean crops and of degraded ones, in their flattest windows.
+    This is the published loss over twice the weight of its KL term, plus the constant of the decoder's normal law: a
+    negative number, since that law is narrow. In the first steps the KL term counts less. Validation is not the bound:
+    as for DeFlow it is the difference in dB between the spectra of degraded clean crops and of degraded ones, in their
+    flattest windows.
 
     Args:
         model: a :class:`~nflib.models.LUDVAE`.
-        content_first: share of the steps in which only clean images are learned. Until the content is, it is not noise that the
-            degraded images have beyond it, and a good start of the latent would be lost on that.
+        content_first: share of the steps in which only clean images are learned. Until the content is, it is not noise
+            that the degraded images have beyond it, and a good start of the latent would be lost on that.
     """
 
     recipe = SMALL
@@ -78,21 +81,21 @@ def train_ludvae(
     """Learn a degradation from two folders without pairs.
 
     "small" first finds strength and spectrum of the noise (:func:`nflib.models.noise_filter`), starts there, learns the
-    content from clean photos alone for a third of the steps, and then both domains. "full" is the published network and recipe with
-    white pre-noise, whose deviations follow from the strength that is found.
+    content from clean photos alone for a third of the steps, and then both domains. "full" is the published network and
+    recipe with white pre-noise, whose deviations follow from the strength that is found.
 
     Args:
         clean, degraded: photos of any sizes and formats, of different scenes.
         out: folder of the run, see :func:`nflib.training.fit`.
         size: "small" (minutes on a laptop) or "full" (as published).
-        validation_clean, validation_degraded: other photos of both kinds, whose noise spectra are compared during the training; by
-            default the training photos themselves.
+        validation_clean, validation_degraded: other photos of both kinds, whose noise spectra are compared during the
+            training; by default the training photos themselves.
         steps, batch, crop, lr: what the size suggests, by default.
         seed, device, workers, resume: see :func:`nflib.training.fit`.
 
     Returns:
-        The path of ``model.safetensors``, the last weights: the noise is right at the start, and training is for what depends on the
-        content, so the best by spectrum alone would often be the first.
+        The path of ``model.safetensors``, the last weights: the noise is right at the start, and training is for what
+        depends on the content, so the best by spectrum alone would often be the first.
     """
     if size not in CROPS:
         raise ValueError(f"size must be one of {', '.join(CROPS)}, got {size!r}")
