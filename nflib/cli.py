@@ -37,6 +37,11 @@ class Degradation(str, Enum):
     none = "none"
 
 
+class Restoration(str, Enum):
+    denoise = "denoise"
+    sr = "sr"
+
+
 class ManyScales(TyperCommand):
     """A command that takes ``--scales 1 2 8`` for ``--scales 1 --scales 2 --scales 8``."""
 
@@ -289,6 +294,30 @@ def ludvae(
 
 
 @train_command
+def restorer(
+    clean: Annotated[Path, typer.Option(help="Folder of clean photos, any sizes and formats.")],
+    degrader: Annotated[str, typer.Option(help="What makes the pairs: all that `degrade --model` takes.")],
+    task: Annotated[Restoration, typer.Option(help="denoise, or sr: super-resolution of degraded photos.")],
+    out: Run,
+    scale: Annotated[int, typer.Option(help="Of super-resolution: 2, 4, 8 or 16.")] = 2,
+    size: ModelSize = Size.small,
+    validation_clean: Annotated[Optional[Path], typer.Option(help="Folder of the truth of true pairs, to choose the best model by.")] = None,
+    validation_degraded: Annotated[Optional[Path], typer.Option(help="Folder of their degraded images, same names.")] = None,
+    steps: Steps = None, batch: Batch = None, crop: Crop = None, lr: Rate = None, seed: Seed = 0, device: Device = None,
+    workers: Workers = 0, resume: Resume = False,
+):
+    """Train a denoiser or super-resolver on clean photos and what a degrader makes of them."""
+    from .training import train_restorer
+
+    done = train_restorer(
+        clean, degrader, out, task.value, scale, size.value, validation_clean, validation_degraded, steps, batch, crop, lr, seed, device,
+        workers, resume,
+    )
+    typer.echo(f"model written to {done}")
+    typer.echo(f"Try: nflib restore FOLDER --model {done} --out RESULTS")
+
+
+@train_command
 def rrdb(
     hr: Photos, out: Run, scale: Scale = 4, size: ModelSize = Size.small, validation: HeldOut = None, steps: Steps = None,
     batch: Batch = None, crop: Crop = None, lr: Rate = None, seed: Seed = 0, device: Device = None, workers: Workers = 0,
@@ -348,6 +377,20 @@ def degrade(
     from .pipeline import degrade as run
 
     show_samples(run(source, model, out, tau, samples, tile, seed, device), out)
+
+
+@command
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a folder of degraded images.")],
+    model: Annotated[str, typer.Option(help="A file written by `train restorer`, or the name of a bundled model.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    tile: Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")] = 512,
+    device: Device = None,
+):
+    """Restore degraded images with a trained restorer. Called again, it goes on where it was stopped."""
+    from .pipeline import restore as run
+
+    show_samples(run(source, model, out, tile, device), out)
 
 
 def show_samples(done, out: Path) -> None:

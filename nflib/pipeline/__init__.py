@@ -7,6 +7,7 @@ from .memory import TrainingMemory, training_memory
 from .noise import ChannelNoise, NoiseEstimate, estimate_noise
 from .photos import DEGRADATIONS, write_photos
 from .preparation import Prepared, prepare, stored_statistics
+from .restoration import restore
 from .samples import Samples
 from .super_resolution import super_resolve
 
@@ -24,6 +25,7 @@ __all__ = [
     "evaluate",
     "inspect",
     "prepare",
+    "restore",
     "stored_statistics",
     "super_resolve",
     "training_memory",

@@ -41,7 +41,7 @@ def write_samples(
         source: an image or a folder of images. Files that cannot be read are skipped and listed in the answer.
         out: folder, made if it is not there.
         suffixes: of the results: image NAME gives ``out/NAME{suffix}.png`` for each.
-        settings: what determines the results besides the image, with its ``seed``; anything JSON can hold.
+        settings: what determines the results besides the image, with its ``seed`` where it is random; anything JSON can hold.
         make: image (3, H, W) and generator -> as many images (3, H', W') as there are suffixes.
         description: for the progress bar.
 
@@ -63,7 +63,7 @@ def write_samples(
     written, skipped = [], []
     for file in units.progress(todo, description):
         results = targets[file.stem]
-        generator = units.generator(zlib.crc32(f"{settings['seed']} {file.stem}".encode()))
+        generator = units.generator(zlib.crc32(f"{settings.get('seed')} {file.stem}".encode()))
         try:
             for result, image in zip(results, make(read(file), generator), strict=True):
                 write(result, image)

@@ -2,11 +2,12 @@
 
 from .deflow import DeFlowTask
 from .fit import fit
-from .jobs import train_deflow, train_glow, train_rrdb, train_srflow
+from .jobs import train_deflow, train_glow, train_restorer, train_rrdb, train_srflow
 from .ludvae import LUDVAETask, train_ludvae
+from .restorer import RestorerTask
 from .tasks import GlowTask, RRDBTask, Recipe, SRFlowTask, Task
 
 __all__ = [
-    "DeFlowTask", "GlowTask", "LUDVAETask", "RRDBTask", "Recipe", "SRFlowTask", "Task", "fit", "train_deflow", "train_glow", "train_ludvae",
-    "train_rrdb", "train_srflow",
+    "DeFlowTask", "GlowTask", "LUDVAETask", "RRDBTask", "Recipe", "RestorerTask", "SRFlowTask", "Task", "fit", "train_deflow", "train_glow",
+    "train_ludvae", "train_restorer", "train_rrdb", "train_srflow",
 ]

@@ -72,13 +72,14 @@ def fit(
     settings = {
         "task": type(task).__name__, "model": json.dumps(dataclasses.asdict(task.model.config)), "seed": seed,
         "recipe": json.dumps(dataclasses.asdict(recipe)), "crops": f"{type(data).__name__}, {len(data)} photos, {getattr(data, 'crop', '')}",
+        **task.notes,
     }
     if state_file.exists() and not resume:
         raise ValueError(f"{out}: holds a run already; resume it or choose another folder")
     saved = read_state(state_file) if state_file.exists() else None
-    for name in FIXED if saved else ():
-        if saved["settings"][name] != settings[name]:
-            raise ValueError(f"{out}: {name} was {saved['settings'][name]}, now {settings[name]}; choose another folder")
+    for name in (*FIXED, *task.notes) if saved else ():
+        if saved["settings"].get(name) != settings[name]:
+            raise ValueError(f"{out}: {name} was {saved['settings'].get(name)}, now {settings[name]}; choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     for rest in out.glob(".*.part"):  # of a run that was killed while it wrote
         rest.unlink()

@@ -10,17 +10,25 @@ from pathlib import Path
 import torch
 from torch.utils.data import Dataset, Subset
 
-from .. import checkpoints
+from .. import checkpoints, degraders
 from ..data import ColourMatch, ImageCrops, SuperResolutionImages, UnpairedImages, channel_statistics
 from ..data.folders import numbered_generator
-from ..models import DeFlow, Glow, RRDBNet, SRFlow, linear_start
+from ..models import DeFlow, DnCNN, Glow, RRDBNet, SRFlow, linear_start
 from .deflow import DeFlowTask, dequantised
 from .fit import fit
-from .sizes import DEFAULTS, deflow_config, glow_config, rrdb_config, srflow_config
+from .restorer import RestorerTask, held_out_pairs, restoration_pairs
+from .sizes import DEFAULTS, deflow_config, dncnn_config, glow_config, rrdb_config, srflow_config
 from .tasks import GlowTask, RRDBTask, SRFlowTask, Task
 
 Folder = str | os.PathLike
 DEFLOW_DEFAULTS = {"small": {"steps": 300, "batch": 8, "crop": 64}, "full": {"steps": 100_000, "batch": 8, "crop": 160}}
+RESTORATIONS = ("denoise", "sr")
+# Steps, batch, crop and learning rate of a restorer, by task and size.
+RESTORER_DEFAULTS = {
+    ("denoise", "small"): (1500, 8, 40, 1e-3), ("denoise", "full"): (200_000, 16, 64, 1e-3),
+    ("sr", "small"): (5000, 8, 64, 5e-4), ("sr", "full"): (200_000, 16, 128, 2e-4),
+}
+HELD_OUT_CROPS = 64
 # Crops of each domain for the linear start, from far beyond those that training will see, and of both for validation.
 START_CROPS, FAR, VALIDATION_CROPS = 1024, 10**9, 256
 
@@ -93,8 +101,7 @@ def train_deflow(
     match = ColourMatch(channel_statistics(degraded), channel_statistics(clean)) if match_colours else None
     data = UnpairedImages(clean, degraded, crop, seed, align, match=match)
     held_out = UnpairedImages(validation_clean or clean, validation_degraded or degraded, crop, seed + 1, align, match=match)
-    for line in (*data.skipped, *(held_out.skipped if validation_clean else ())):
-        logging.getLogger(__name__).warning("skipped %s", line)
+    _report_skipped(data, held_out if validation_clean else None)
     torch.manual_seed(seed)
     model = DeFlow(config)
     if match is not None:
@@ -128,6 +135,45 @@ def train_rrdb(
     return _train(RRDBTask(model), data, held_out, out, size, steps, batch, lr, seed, device, workers, resume)
 
 
+def train_restorer(
+    clean: Folder, degrader: str, out: Folder, task: str = "denoise", scale: int = 2, size: str = "small",
+    validation_clean: Folder | None = None, validation_degraded: Folder | None = None, steps: int | None = None, batch: int | None = None,
+    crop: int | None = None, lr: float | None = None, seed: int = 0, device: str | None = None, workers: int = 0, resume: bool = False,
+) -> Path:
+    """Train a restorer on synthetic pairs: crops of clean photos, and what a degrader makes of them, anew every time.
+
+    Args:
+        clean: photos of any sizes and formats.
+        degrader: what :func:`nflib.degraders.load` takes. It is computed on the CPU, where crops are prepared.
+        task: "denoise", a DnCNN by mean squared error, or "sr", an RRDBNet by mean absolute error, from photos that are made smaller
+            and then degraded.
+        scale: of super-resolution, 2, 4, 8 or 16.
+        validation_clean, validation_degraded: true pairs of other photos, with equal names, by whose loss the best model is chosen;
+            for super-resolution the degraded ones are smaller by the scale.
+        others: as for :func:`train_srflow`.
+
+    Returns:
+        The path of the model: ``model.safetensors``, or ``best.safetensors`` with validation.
+    """
+    if task not in RESTORATIONS:
+        raise ValueError(f"task must be one of {', '.join(RESTORATIONS)}, got {task!r}")
+    if (validation_clean is None) != (validation_degraded is None):
+        raise ValueError("validation needs both folders, clean and degraded, or none")
+    config = dncnn_config(size) if task == "denoise" else rrdb_config(size, scale)
+    default = RESTORER_DEFAULTS[task, size]
+    steps, batch, crop, lr = (usual if given is None else given for given, usual in zip((steps, batch, crop, lr), default))
+    data = restoration_pairs(task, clean, degraders.load(degrader), scale, crop, seed)
+    held_out = None if validation_clean is None else held_out_pairs(task, validation_clean, validation_degraded, scale, crop, seed + 1)
+    _report_skipped(data, held_out)
+    torch.manual_seed(seed)
+    training = RestorerTask(DnCNN(config)) if task == "denoise" else RRDBTask(RRDBNet(config))
+    training.notes = {"degrader": str(degrader)}
+    recipe = replace(RestorerTask.recipe, steps=steps, batch=batch, lr=lr)
+    subset = None if held_out is None else Subset(held_out, range(HELD_OUT_CROPS))
+    model = fit(training, data, out, recipe, subset, seed, device, workers, resume)
+    return model if held_out is None else Path(out) / "best.safetensors"
+
+
 def train_glow(
     images: Folder, out: Folder, size: str = "small", validation: Folder | None = None, steps: int | None = None,
     batch: int | None = None, crop: int | None = None, lr: float | None = None, seed: int = 0, device: str | None = None,
@@ -152,9 +198,13 @@ def _train(task: Task, data, held_out, out, size, steps, batch, lr, seed, device
 def _folders(kind: type[Dataset], images: Folder, validation: Folder | None, seed: int, **how) -> tuple[Dataset, Dataset | None]:
     data = kind(images, seed=seed, **how)
     held_out = None if validation is None else kind(validation, seed=seed + 1, **how)
-    for line in (*data.skipped, *(held_out.skipped if held_out else ())):
-        logging.getLogger(__name__).warning("skipped %s", line)
+    _report_skipped(data, held_out)
     return data, held_out
+
+
+def _report_skipped(*datasets: Dataset | None) -> None:
+    for line in (line for data in datasets if data is not None for line in data.skipped):
+        logging.getLogger(__name__).warning("skipped %s", line)
 
 
 def _check_crop(crop: int | None, multiple: int) -> None:

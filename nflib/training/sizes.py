@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..models import DeFlowConfig, GlowConfig, RRDBConfig, SRFlowConfig
+from ..models import DeFlowConfig, DnCNNConfig, GlowConfig, RRDBConfig, SRFlowConfig
 
 # "small" trains on a laptop; "full" has the size of the published models.
 SIZES = ("small", "full")
@@ -29,6 +29,10 @@ def deflow_config(size: str, scale: int) -> DeFlowConfig:
 
 def glow_config(size: str) -> GlowConfig:
     return GlowConfig(levels=3, steps=4, hidden=32) if _known(size) == "small" else GlowConfig(levels=3, steps=32, hidden=512)
+
+
+def dncnn_config(size: str) -> DnCNNConfig:
+    return DnCNNConfig.small() if _known(size) == "small" else DnCNNConfig()
 
 
 def _known(size: str) -> str:

@@ -61,6 +61,9 @@ class Task(LightningModule):
 
     Args:
         model: of :mod:`nflib.models`.
+
+    Attributes:
+        notes: what else its runs are known by, name -> text: noted with the model, and not to be changed when a run is resumed.
     """
 
     recipe = Recipe()
@@ -71,6 +74,7 @@ class Task(LightningModule):
         super().__init__()
         self.automatic_optimization = False  # the guard stands between the gradient and the step
         self.model = model
+        self.notes: dict[str, str] = {}
 
     def loss(self, model: nn.Module, batch, generator: torch.Generator) -> Tensor:
         """Mean loss of a batch, a scalar. Whatever is random comes from the generator."""

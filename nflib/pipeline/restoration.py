@@ -1,0 +1,58 @@
+"""Restored versions of degraded images, for a file or a folder."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from torch import Tensor, nn
+
+from .. import checkpoints, units
+from ..models import DnCNN, RRDBNet
+from ..models.tiled import joined, usual_overlap
+from .samples import Samples, write_samples
+
+RESTORERS = (DnCNN, RRDBNet)
+# Of this overlap the outer quarters are not used: a network may reach 32 pixels beyond its tile. A full DnCNN reaches 17.
+OVERLAP = 128
+
+
+def restore(
+    source: str | os.PathLike, model: str | os.PathLike, out: str | os.PathLike, tile: int = 512, device: torch.device | str | None = None
+) -> Samples:
+    """Write restored versions ``out/NAME.png`` of degraded images, and ``out/NAME.json`` on how they were made.
+
+    An interrupted job goes on where it stopped: an image whose files are there, made with the same settings, is kept.
+
+    Args:
+        source: an image or a folder of images. Files that cannot be read are skipped and listed in the answer.
+        model: a file of :func:`nflib.training.train_restorer` or the name of a bundled model; a DnCNN, or an RRDBNet, whose results
+            are larger by its scale.
+        out: folder, made if it is not there.
+        tile: larger images are computed in tiles of this side, in pixels of the source.
+        device: ``nflib.device()`` by default.
+
+    Raises:
+        ValueError: the model is no restorer, the folder ``out`` has results of other settings, or no image could be used.
+    """
+    net = checkpoints.load(model)
+    if not isinstance(net, RESTORERS):
+        raise ValueError(f"{model}: is a {type(net).__name__}, expected one that restores: {', '.join(c.__name__ for c in RESTORERS)}")
+    device = units.device(device)
+    net.to(device)
+    overlap = usual_overlap(tile, OVERLAP, 1)
+    settings = {"model": str(model), "tile": tile, "scale": scale_of(net)}
+    return write_samples(source, out, [""], settings, lambda image, _: [restored(net, image.to(device), tile, overlap).cpu()], "restore")
+
+
+def scale_of(model: nn.Module) -> int:
+    """By how much a restorer's results are larger than its input."""
+    return getattr(model.config, "scale", 1)
+
+
+@torch.no_grad()
+def restored(model: nn.Module, image: Tensor, tile: int, overlap: int) -> Tensor:
+    """(3, h, w) in [0, 1] -> (3, scale*h, scale*w), clipped to [0, 1], computed tile by tile."""
+    scale = scale_of(model)
+    result = image.new_zeros(1, 1, 3, scale * image.shape[1], scale * image.shape[2])
+    return joined(lambda window: iter([model(window(image[None]))]), result, scale, tile, overlap)[0, 0].clamp(0, 1)
