@@ -22,7 +22,7 @@ from .tasks import Recipe, Task
 # Share of the steps in which the weight of the KL term grows to its final value, as published: or the latent is given up early.
 RAMP = 0.05
 SMALL = Recipe(
-    steps=800, batch=16, lr=2e-3, betas=(0.9, 0.999), milestones=(0.35, 0.6, 0.75, 0.85, 0.95), clip=1e3, average=0.99, every=100
+    steps=1000, batch=16, lr=1e-3, betas=(0.9, 0.999), milestones=(0.35, 0.6, 0.75, 0.85, 0.95), clip=1e3, average=0.99, every=100
 )
 FULL = Recipe(steps=200_000, batch=16, lr=1e-4, betas=(0.9, 0.999), milestones=(0.5,), clip=1e3, average=0.999, every=5000)
 CROPS = {"small": 32, "full": 64}
