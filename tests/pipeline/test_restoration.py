@@ -1,0 +1,117 @@
+"""Folders restored: tiles without seams, going on after a stop, stepping over bad files."""
+
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import nflib
+from nflib import checkpoints, images, units
+from nflib.cli import app
+from nflib.models import DnCNN, DnCNNConfig, Glow, GlowConfig, RRDBConfig, RRDBNet
+from nflib.pipeline import restore
+from nflib.pipeline.restoration import OVERLAP, restored
+
+
+def denoiser():
+    torch.manual_seed(0)
+    net = DnCNN(DnCNNConfig(3, 4, False))
+    torch.nn.init.normal_(net.convs[-1].weight, std=0.1)
+    return net.eval()
+
+
+def super_resolver():
+    torch.manual_seed(0)
+    return RRDBNet(RRDBConfig(2, 4, 2, 1)).eval()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    place = tmp_path_factory.mktemp("models")
+    for name, model in (("dncnn", denoiser()), ("rrdb", super_resolver()), ("glow", Glow(GlowConfig(2, 1, 4)))):
+        checkpoints.save(model, place / f"{name}.safetensors")
+    return place
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "in"
+    place.mkdir()
+    for i, size in enumerate([(9, 12), (70, 81)]):
+        images.write(place / f"{'ab'[i]}.png", torch.rand(3, *size, generator=units.generator(i)))
+    return place
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("name, scale", [("dncnn", 1), ("rrdb", 2)])
+def test_a_folder(folder, files, tmp_path, name, scale):
+    model, out = files / f"{name}.safetensors", tmp_path / "out"
+    done = restore(folder, model, out, device="cpu")
+    assert done.written == (out / "a.png", out / "b.png") and (done.kept, done.skipped) == (0, ())
+    assert sorted(contents(out)) == ["a.json", "a.png", "b.json", "b.png"]
+    assert json.loads((out / "b.json").read_text()) == {
+        "model": str(model), "tile": 512, "scale": scale, "source": "b.png", "files": ["b.png"], "nflib": nflib.__version__,
+    }
+    with torch.no_grad():
+        expected = checkpoints.load(model)(images.read(folder / "b.png")[None])[0].clamp(0, 1)
+    assert expected.shape == (3, 70 * scale, 81 * scale)
+    torch.testing.assert_close(images.read(out / "b.png"), expected, rtol=0, atol=0.5 / 255 + 1e-6)
+
+
+@pytest.mark.parametrize("net, tile, overlap", [(denoiser(), 40, 16), (super_resolver(), 96, 80)])
+def test_tiles_are_what_the_whole_is(net, tile, overlap):
+    """Exact, since a quarter of the overlap is as far as the networks see: 3 pixels, and 20 of them."""
+    image = torch.rand(3, 113, 130, generator=units.generator(3))
+    with torch.no_grad():
+        whole = net(image[None])[0].clamp(0, 1)
+    torch.testing.assert_close(restored(net, image, tile, overlap), whole, rtol=0, atol=2e-6)
+    assert (restored(net, image, tile, 0) - whole).abs().max() > 1e-4  # tiles with nothing around them do not know
+
+
+def test_the_usual_overlap_is_enough_for_the_largest_denoiser():
+    assert OVERLAP // 4 >= DnCNNConfig().layers
+
+
+def test_results_stay_in_the_range_of_images():
+    net = denoiser()
+    with torch.no_grad():
+        net.convs[-1].bias.copy_(torch.tensor([2.0, -2.0, 0.0]))
+    result = restored(net, torch.rand(3, 8, 8), 512, OVERLAP)
+    assert torch.equal(result[0], torch.zeros(8, 8)) and torch.equal(result[1], torch.ones(8, 8))
+
+
+def test_it_goes_on_where_it_stopped(folder, files, tmp_path, monkeypatch):
+    model, out = files / "dncnn.safetensors", tmp_path / "out"
+    restore(folder, model, out, device="cpu")
+    before = contents(out)
+    (out / "b.png").unlink()
+    (out / ".b.png.123.part").write_bytes(b"half")
+    done = restore(folder, model, out, device="cpu")
+    assert (done.kept, done.written) == (1, (out / "b.png",)) and contents(out) == before
+    monkeypatch.setattr("nflib.pipeline.samples.read", None)  # what is done is not even read
+    assert restore(folder, model, out, device="cpu").kept == 2
+    with pytest.raises(ValueError, match="a.json: was made with .*choose another folder"):
+        restore(folder, model, out, tile=64, device="cpu")
+
+
+def test_bad_files_and_bad_models(folder, files, tmp_path):
+    model, out = files / "dncnn.safetensors", tmp_path / "out"
+    (folder / "c.png").write_bytes(b"not an image")
+    result = CliRunner().invoke(app, ["restore", str(folder), "--model", str(model), "--out", str(out), "--device", "cpu"])
+    assert result.exit_code == 0 and result.stdout == f"2 images written to {out}\n"
+    first, last = result.stderr.splitlines()
+    assert first.startswith(f"skipped {folder / 'c.png'}") and last == "files skipped: 1"
+    assert sorted(contents(out)) == ["a.json", "a.png", "b.json", "b.png"]
+    for arguments, message in (
+        ((folder, files / "glow.safetensors", out), "is a Glow, expected one that restores: DnCNN, RRDBNet"),
+        ((folder, "none", out), "none: no such file"),
+        ((folder / "c.png", model, tmp_path / "new"), "none of 1 images could be used"),
+        ((folder, model, folder), "holds the images themselves"),
+        ((folder, model, out, 0), "tile must be a multiple of 1, got 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            restore(*arguments, device="cpu")
