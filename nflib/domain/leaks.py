@@ -88,7 +88,8 @@ def leak(
     aucs = []
     for k in range(fold.max() + 1):
         trained, tested = fold[photo] != k, fold[photo] == k
-        trees = HistGradientBoostingClassifier(max_iter=60, max_depth=3, early_stopping=False, random_state=0)
+        # 32 bins: twice as fast as the default, and a few hundred crops need no more
+        trees = HistGradientBoostingClassifier(max_iter=60, max_depth=3, max_bins=32, early_stopping=False, random_state=0)
         trees.fit(statistics[trained].numpy(), domain[trained])
         aucs.append(roc_auc_score(domain[tested], trees.decision_function(statistics[tested].numpy())))
     found, p_value = _two_sample_test(statistics, domain, photo, permutations, generator)

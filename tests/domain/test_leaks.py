@@ -70,7 +70,7 @@ def test_noise_is_found_in_content_that_drowns_it_for_pixels(photos):
 def test_a_photo_is_not_mistaken_for_its_domain():
     """Every photo has a level of its own, known to both domains: whoever mixes crops of a photo would always be right."""
     g = units.generator(3)
-    photos = [level * torch.randn(3, 64, 64, generator=g) for level in torch.linspace(0.05, 0.6, 12)[torch.randperm(12, generator=g)]]
+    photos = [level * torch.randn(3, 96, 96, generator=g) for level in torch.linspace(0.05, 0.6, 12)[torch.randperm(12, generator=g)]]
     found = domain.leak(photos[:6], photos[6:], permutations=200, generator=g)
     assert found.interval[0] <= 0.5 <= found.interval[1]
     assert found.p_value > 0.05
