@@ -120,8 +120,8 @@ class _ResidualInResidual(nn.Module):
 
 
 def fast_layout(x: Tensor) -> Tensor:
-    """The same images, in the order of memory in which convolutions on a CPU are fastest: channels last."""
-    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
+    """The same images, in the order of memory in which convolutions on a CPU are fastest: channels last. Not measured on a GPU."""
+    return x if x.device.type == "cuda" else x.contiguous(memory_format=torch.channels_last)
 
 
 def _activate(x: Tensor) -> Tensor:
