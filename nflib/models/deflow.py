@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..bases import Domain, DomainGaussian, LocalDomainGaussian
+from ..domain import GaussianBlur
 from ..flow import Flow
 from ..images import pad_to_multiple, resize
 from ..transforms import BoundedScale
@@ -147,8 +148,6 @@ class DeFlow(nn.Module):
         """The default h of an image: downscaled by s, blurred, with Gaussian noise. (B, 3, H/s, W/s)"""
         small = resize(image, 1 / self.config.scale) if self.config.scale > 1 else image
         if self.config.condition_blur:
-            from ..domain import GaussianBlur
-
             small = GaussianBlur(self.config.condition_blur)(small)
         return small + self.config.condition_noise * randn(small.shape, small, generator)
 
