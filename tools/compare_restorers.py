@@ -16,6 +16,7 @@ Reported is mean PSNR (RGB) and SSIM over the validation pairs, rounded to 8 bit
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import statistics
 import tempfile
@@ -27,6 +28,7 @@ import torch
 from train_deflow_small import PLANS, photos
 
 from nflib import __version__, checkpoints, data, degraders, metrics
+from nflib.checkpoints.files import find
 from nflib.data.degrader import AdditiveNoise, as_8_bits
 from nflib.images.files import write_bytes
 from nflib.models import DnCNN, DnCNNConfig
@@ -113,8 +115,9 @@ def main() -> None:
         "white, grey levels": [round(255 * s, 2) for s in sigmas.tolist()], "patches": len(sources["patches"].patches), "crop": CROP,
         "recipe": asdict(replace(RestorerTask.recipe, steps=STEPS, every=STEPS)),
         "input": {m: [round(getattr(metrics, m)(noisy[None], image[None]).item(), 4) for image, noisy in pairs] for m in ("psnr", "ssim")},
-        "runs": {},
+        "models": {}, "runs": {},
     }
+    record["models"] |= {Path(model).stem: {"sha256": hashlib.sha256(find(model).read_bytes()).hexdigest()} for model in learned}
     for seed in arguments.seeds:
         for source, degrade in sources.items():
             if str(seed) in record["runs"].get(source, {}):
@@ -126,7 +129,7 @@ def main() -> None:
             record["runs"].setdefault(source, {})[str(seed)] = {**scores, **run}
             print(f"seed {seed}, {source}: {statistics.fmean(scores['psnr']):.3f} dB, {statistics.fmean(scores['ssim']):.4f}, {run['seconds']} s", flush=True)
             if arguments.json is not None:
-                write_bytes(arguments.json, (json.dumps(record, indent=1) + "\n").encode())
+                write_bytes(arguments.json, (json.dumps(record) + "\n").encode())
     print(f"\n{name}: input {statistics.fmean(record['input']['psnr']):.2f} dB, {statistics.fmean(record['input']['ssim']):.4f}\n")
     show(table(record["runs"]))
 
