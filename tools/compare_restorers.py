@@ -79,7 +79,8 @@ def table(results: dict) -> list[dict]:
         for metric, values in found.items():
             row |= {metric: statistics.fmean(values), f"{metric} spread": spread(values)}
         if {"white", "true"} <= set(means):
-            fractions = [(own - white) / (true - white) for own, white, true in zip(found["psnr"], means["white"]["psnr"], means["true"]["psnr"])]
+            triples = zip(found["psnr"], means["white"]["psnr"], means["true"]["psnr"])
+            fractions = [(own - white) / (true - white) for own, white, true in triples]
             row |= {"fraction": statistics.fmean(fractions), "fraction of each seed": fractions}
         rows.append(row)
     return rows
@@ -127,7 +128,8 @@ def main() -> None:
             run = {"seconds": round(time.perf_counter() - began), "processor_seconds": round(time.process_time() - used)}
             run |= {key: model.notes[key] for key in ("device", "commit", "torch")} | {"nflib": __version__}
             record["runs"].setdefault(source, {})[str(seed)] = {**scores, **run}
-            print(f"seed {seed}, {source}: {statistics.fmean(scores['psnr']):.3f} dB, {statistics.fmean(scores['ssim']):.4f}, {run['seconds']} s", flush=True)
+            psnr, ssim = (statistics.fmean(scores[metric]) for metric in ("psnr", "ssim"))
+            print(f"seed {seed}, {source}: {psnr:.3f} dB, {ssim:.4f}, {run['seconds']} s", flush=True)
             if arguments.json is not None:
                 write_bytes(arguments.json, (json.dumps(record) + "\n").encode())
     print(f"\n{name}: input {statistics.fmean(record['input']['psnr']):.2f} dB, {statistics.fmean(record['input']['ssim']):.4f}\n")

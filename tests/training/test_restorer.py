@@ -79,8 +79,8 @@ def test_low_resolution_pairs_show_the_same_place(tmp_path):
 
 def test_a_denoiser_denoises_true_pairs(photos):
     best = train_restorer(
-        photos / "clean", "white:25.5", photos / "run", validation_clean=photos / "true/clean", validation_degraded=photos / "true/degraded",
-        steps=60, batch=4, crop=16, device="cpu",
+        photos / "clean", "white:25.5", photos / "run",
+        validation_clean=photos / "true/clean", validation_degraded=photos / "true/degraded", steps=60, batch=4, crop=16, device="cpu",
     )
     assert best == photos / "run" / "best.safetensors"
     model = checkpoints.load(best)
@@ -114,7 +114,8 @@ def test_bad_input(photos):
         ({"crop": 50}, "none of 3 images can be used"),
     ):
         with pytest.raises(ValueError, match=message):
-            train_restorer(**{"clean": photos / "clean", "degrader": "white:12", "out": photos / "run", "steps": 1, "device": "cpu", **arguments})
+            usual = {"clean": photos / "clean", "degrader": "white:12", "out": photos / "run", "steps": 1, "device": "cpu"}
+            train_restorer(**{**usual, **arguments})
         assert not (photos / "run").exists()
 
 
