@@ -190,7 +190,7 @@ class _Recorder(lightning.Callback):
         if self.validation and (task.step % task.recipe.every == 0 or task.step == task.recipe.steps):
             self.score = values["validation"] = task.score(self.validation)
         self.logs.write(task.step, **values)
-        self.bar.set_postfix_str(f"{values['loss']:.3f} {task.unit}, {values['images_per_second']:.1f} images/s")
+        self.bar.set_postfix_str(f"{values['loss']:.4g} {task.unit}, {values['images_per_second']:.1f} images/s")
         self.seconds += time.perf_counter() - self.clock
         self.losses, self.clock, self.images = [], time.perf_counter(), 0
 
