@@ -12,6 +12,26 @@ def random_images(*sizes, seed=0):
     return [torch.rand(3, *size, generator=generator) for size in sizes]
 
 
+def smooth_photos(seed, noise=0.0):
+    """Three photos (3, 64, 64) of smooth colours, with white noise of this deviation."""
+    g = torch.Generator().manual_seed(seed)
+    small = torch.rand(3, 3, 8, 8, generator=g)
+    large = torch.nn.functional.interpolate(small, size=64, mode="bicubic").clamp(0.1, 0.9)
+    return list((large + noise * torch.randn(large.shape, generator=g)).clamp(0, 1))
+
+
+def named_folder(folder, **sizes):
+    """A new folder with a random image NAME.png of each (height, width)."""
+    folder.mkdir()
+    for i, (name, size) in enumerate(sizes.items()):
+        images.write(folder / f"{name}.png", *random_images(size, seed=i))
+    return folder
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
 def folder_of(folder, photos, suffixes=(".png", ".tif", ".bmp")):
     folder.mkdir()
     for i, photo in enumerate(photos):

@@ -5,29 +5,22 @@ from __future__ import annotations
 import torch
 
 from ..bases import DOMAINS
-from ..data.folders import numbered_generator
-from ..metrics import spectrum_error
 from ..units import bits_per_dim
-from .tasks import Recipe, Task
+from .tasks import Recipe
+from .unpaired import UnpairedTask
 
 # Values are moved by up to half of 1/LEVELS: 8 grey levels in all, as published. It hides what 8 bits and JPEG do to dark and flat
 # places, and keeps the flow from putting its likelihood there.
 LEVELS = 32
 # The noise has a few parameters of its own, far from a network's, which may move faster.
 NOISE_RATE = 5.0
-FLATTEST = 1 / 3
 
 
-class DeFlowTask(Task):
-    """Bits per dimension at 32 levels, half of it of clean and half of degraded crops (DeFlow, eq. 29). Batches are (image, domain).
-
-    Validation is not the likelihood: flows of equal likelihood make different noise. It is the difference in dB between the
-    spectra of degraded clean crops and of degraded ones, in their flattest windows.
-    """
+class DeFlowTask(UnpairedTask):
+    """Bits per dimension at 32 levels, half of it of clean and half of degraded crops (DeFlow, eq. 29)."""
 
     recipe = Recipe(lr=1e-3, batch=8, average=0.99, every=100, betas=(0.9, 0.999))
     unit = "bits/dim at 32 levels"
-    validation_unit = "dB between noise spectra"
 
     def parameter_groups(self):
         noise = list(self.model.flow.base.parameters())
@@ -43,14 +36,8 @@ class DeFlowTask(Task):
         nll = model.nll(image, model.condition(image, generator), [DOMAINS[d] for d in domain.tolist()])
         return bits_per_dim(nll, image[0].numel(), LEVELS).mean()
 
-    def score(self, batches):
-        batches = [self.transfer_batch_to_device(batch, self.device, 0) for batch in batches]
-        images, domains = (torch.cat(parts) for parts in zip(*batches))
-        generator = numbered_generator(self.seed, 0)
-        fake = torch.cat([self.averaged.degrade(part, generator=generator) for part in images[domains == 0].split(16)])
-        # the degraded crops came in the colours of clean ones
-        fake = self.averaged.match(fake)
-        return spectrum_error(fake, images[domains == 1], FLATTEST).item()
+    def degraded(self, clean, generator):
+        return self.averaged.match(super().degraded(clean, generator))
 
 
 def dequantised(image, generator):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from .fit import fit
 from .restorer import RestorerTask, held_out_pairs, restoration_pairs
 from .sizes import DEFAULTS, deflow_config, dncnn_config, glow_config, rrdb_config, srflow_config
 from .tasks import GlowTask, RRDBTask, SRFlowTask, Task
+from .unpaired import Folder, first_crops, unpaired_folders
 
-Folder = str | os.PathLike
 DEFLOW_DEFAULTS = {"small": {"steps": 300, "batch": 8, "crop": 64}, "full": {"steps": 100_000, "batch": 8, "crop": 160}}
 RESTORATIONS = ("denoise", "sr")
 # Steps, batch, crop and learning rate of a restorer, by task and size.
@@ -29,8 +28,8 @@ RESTORER_DEFAULTS = {
     ("sr", "small"): (5000, 8, 64, 5e-4), ("sr", "full"): (200_000, 16, 128, 2e-4),
 }
 HELD_OUT_CROPS = 64
-# Crops of each domain for the linear start, from far beyond those that training will see, and of both for validation.
-START_CROPS, FAR, VALIDATION_CROPS = 1024, 10**9, 256
+# Crops of each domain for the linear start.
+START_CROPS = 1024
 
 
 def train_srflow(
@@ -90,18 +89,14 @@ def train_deflow(
     """
     config = replace(deflow_config(size, scale), matched=match_colours)
     _check_crop(crop, 2**config.levels)
-    if (validation_clean is None) != (validation_degraded is None):
-        raise ValueError("validation needs both folders, clean and degraded, or none")
     default = DEFLOW_DEFAULTS[size]
     crop = crop or default["crop"]
     batch = batch or default["batch"]
-    if batch % 2:
-        raise ValueError(f"batch must be even, half clean and half degraded, got {batch}")
     align = 2**config.levels  # where blocks of JPEG files and of the flow begin
     match = ColourMatch(channel_statistics(degraded), channel_statistics(clean)) if match_colours else None
-    data = UnpairedImages(clean, degraded, crop, seed, align, match=match)
-    held_out = UnpairedImages(validation_clean or clean, validation_degraded or degraded, crop, seed + 1, align, match=match)
-    _report_skipped(data, held_out if validation_clean else None)
+    data, held_out = unpaired_folders(
+        clean, degraded, validation_clean, validation_degraded, crop, crop, batch, seed, align, match
+    )
     torch.manual_seed(seed)
     model = DeFlow(config)
     if match is not None:
@@ -109,15 +104,15 @@ def train_deflow(
     start_linear(model, data, seed)
     chosen = {"steps": steps or default["steps"], "batch": batch, **({} if lr is None else {"lr": lr})}
     recipe = replace(DeFlowTask.recipe, **chosen)
-    fit(DeFlowTask(model), data, out, recipe, Subset(held_out, range(VALIDATION_CROPS)), seed, device, workers, resume)
+    fit(DeFlowTask(model), data, out, recipe, held_out, seed, device, workers, resume)
     return Path(out) / "best.safetensors"
 
 
 def start_linear(model: DeFlow, data: UnpairedImages, seed: int, closed_form: bool = True, floor: float = 0.0) -> None:
     """Set a new model to the linear solution of START_CROPS crops of each domain, which are not those of the first steps."""
     generator = numbered_generator(seed, 2)
-    crops = [torch.stack([data[2 * (FAR + i) + domain][0] for i in range(START_CROPS)]) for domain in (0, 1)]
-    linear_start(model, *(dequantised(images, generator) for images in crops), closed_form, floor, generator)
+    crops = (dequantised(images, generator) for images in first_crops(data, START_CROPS))
+    linear_start(model, *crops, closed_form, floor, generator)
 
 
 def train_rrdb(

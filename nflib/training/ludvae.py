@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch.utils.data import Subset
 
 from ..data import UnpairedImages
 from ..data.folders import numbered_generator
-from ..metrics import spectrum_error
 from ..models import LUDVAE, LUDVAEConfig, noise_filter, start_near_identity
-from .deflow import FLATTEST
 from .fit import fit
-from .tasks import Recipe, Task
+from .tasks import Recipe
+from .unpaired import UnpairedTask, first_crops, unpaired_folders
 
 # Share of the steps in which the weight of the KL term grows to its final value, as published: or the latent is given up early.
 RAMP = 0.05
@@ -26,17 +23,15 @@ SMALL = Recipe(
 )
 FULL = Recipe(steps=200_000, batch=16, lr=1e-4, betas=(0.9, 0.999), milestones=(0.5,), clip=1e3, average=0.999, every=5000)
 CROPS = {"small": 32, "full": 64}
-# Crops of each domain in which the noise is looked for, their side, where their numbers begin, and how many validate.
-NOISE_CROPS, NOISE_SIDE, FAR, VALIDATION_CROPS = 512, 64, 10**9, 256
+# Crops of each domain in which the noise is looked for, and their side.
+NOISE_CROPS, NOISE_SIDE = 512, 64
 
 
-class LUDVAETask(Task):
-    """``-ELBO`` in nats per value, half of it of clean and half of degraded crops. Batches are (image, domain).
+class LUDVAETask(UnpairedTask):
+    """``-ELBO`` in nats per value, half of it of clean and half of degraded crops.
 
     This is the published loss over twice the weight of its KL term, plus the constant of the decoder's normal law: a
-    negative number, since that law is narrow. In the first steps the KL term counts less. Validation is not the bound:
-    as for DeFlow it is the difference in dB between the spectra of degraded clean crops and of degraded ones, in their
-    flattest windows.
+    negative number, since that law is narrow. In the first steps the KL term counts less.
 
     Args:
         model: a :class:`~nflib.models.LUDVAE`.
@@ -46,7 +41,6 @@ class LUDVAETask(Task):
 
     recipe = SMALL
     unit = "nats per value"
-    validation_unit = "dB between noise spectra"
 
     def __init__(self, model: LUDVAE, content_first: float = 0.0):
         super().__init__(model)
@@ -63,13 +57,6 @@ class LUDVAETask(Task):
         share = min((self.step + 1) / max(RAMP * self.recipe.steps, 1), 1)
         total = model.loss(image[domain == 0], degraded, share * variance, generator)
         return total / (2 * variance) + math.log(2 * math.pi * variance) / 2
-
-    def score(self, batches):
-        batches = [self.transfer_batch_to_device(batch, self.device, 0) for batch in batches]
-        images, domains = (torch.cat(parts) for parts in zip(*batches))
-        generator = numbered_generator(self.seed, 0)
-        fake = torch.cat([self.averaged.degrade(part, generator=generator) for part in images[domains == 0].split(16)])
-        return spectrum_error(fake, images[domains == 1], FLATTEST).item()
 
 
 def train_ludvae(
@@ -99,27 +86,21 @@ def train_ludvae(
     """
     if size not in CROPS:
         raise ValueError(f"size must be one of {', '.join(CROPS)}, got {size!r}")
-    if (validation_clean is None) != (validation_degraded is None):
-        raise ValueError("validation needs both folders, clean and degraded, or none")
     crop = CROPS[size] if crop is None else crop
     recipe = SMALL if size == "small" else FULL
     chosen = {"steps": steps, "batch": batch, "lr": lr}
     recipe = replace(recipe, **{name: value for name, value in chosen.items() if value is not None})
-    if recipe.batch % 2:
-        raise ValueError(f"batch must be even, half clean and half degraded, got {recipe.batch}")
-    data = UnpairedImages(clean, degraded, crop, seed)
-    held_out = UnpairedImages(validation_clean or clean, validation_degraded or degraded, NOISE_SIDE, seed + 1)
-    for line in (*data.skipped, *(held_out.skipped if validation_clean else ())):
-        logging.getLogger(__name__).warning("skipped %s", line)
+    data, held_out = unpaired_folders(
+        clean, degraded, validation_clean, validation_degraded, crop, NOISE_SIDE, recipe.batch, seed
+    )
     model = _started(size, UnpairedImages(clean, degraded, NOISE_SIDE, seed), seed)
     task = LUDVAETask(model, content_first=0.35 if size == "small" else 0.0)
-    return fit(task, data, out, recipe, Subset(held_out, range(VALIDATION_CROPS)), seed, device, workers, resume)
+    return fit(task, data, out, recipe, held_out, seed, device, workers, resume)
 
 
 def _started(size: str, data: UnpairedImages, seed: int) -> LUDVAE:
     """A new model for the noise in the data."""
-    crops = [torch.stack([data[2 * (FAR + i) + domain][0] for i in range(NOISE_CROPS)]) for domain in (0, 1)]
-    taps, deviation = noise_filter(*crops)
+    taps, deviation = noise_filter(*first_crops(data, NOISE_CROPS))
     torch.manual_seed(seed)
     if size == "full":
         return LUDVAE(LUDVAEConfig(sigma_clean=math.hypot(deviation, deviation), sigma_degraded=deviation))

@@ -11,6 +11,7 @@ import zlib
 
 import pytest
 import torch
+from folders import contents, named_folder
 from typer.testing import CliRunner
 
 import nflib
@@ -33,15 +34,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def folder(tmp_path):
-    place = tmp_path / "in"
-    place.mkdir()
-    for i, size in enumerate([(9, 12), (40, 37)]):
-        images.write(place / f"{'ab'[i]}.png", torch.rand(3, *size, generator=units.generator(i)))
-    return place
-
-
-def contents(folder):
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return named_folder(tmp_path / "in", a=(9, 12), b=(40, 37))
 
 
 def test_samples_of_a_folder(folder, model, tmp_path):

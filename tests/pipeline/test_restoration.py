@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from folders import contents, named_folder
 from typer.testing import CliRunner
 
 import nflib
@@ -36,15 +37,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def folder(tmp_path):
-    place = tmp_path / "in"
-    place.mkdir()
-    for i, size in enumerate([(9, 12), (70, 81)]):
-        images.write(place / f"{'ab'[i]}.png", torch.rand(3, *size, generator=units.generator(i)))
-    return place
-
-
-def contents(folder):
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return named_folder(tmp_path / "in", a=(9, 12), b=(70, 81))
 
 
 @pytest.mark.parametrize("name, scale", [("dncnn", 1), ("rrdb", 2)])

@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from folders import named_folder
 from typer.testing import CliRunner
 
 import nflib
@@ -23,11 +24,7 @@ def model(tmp_path):
 
 @pytest.fixture
 def folder(tmp_path):
-    place = tmp_path / "in"
-    place.mkdir()
-    for i, size in enumerate([(9, 12), (40, 36)]):
-        images.write(place / f"{'ab'[i]}.png", torch.rand(3, *size, generator=torch.Generator().manual_seed(i)))
-    return place
+    return named_folder(tmp_path / "in", a=(9, 12), b=(40, 36))
 
 
 def snapshot(folder):

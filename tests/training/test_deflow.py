@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from folders import smooth_photos
 from torch.utils.data import Subset, default_collate
 
 from nflib import checkpoints
@@ -17,15 +18,8 @@ from nflib.training.jobs import start_linear
 TINY = DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=1, transitions=0, hidden=4)
 
 
-def photos(seed, noise=0.0):
-    g = torch.Generator().manual_seed(seed)
-    small = torch.rand(3, 3, 8, 8, generator=g)
-    large = torch.nn.functional.interpolate(small, size=64, mode="bicubic").clamp(0.1, 0.9)
-    return list((large + noise * torch.randn(large.shape, generator=g)).clamp(0, 1))
-
-
 def data(seed=0):
-    return UnpairedImages(photos(0), photos(1, 0.05), crop=16, seed=seed, align=4)
+    return UnpairedImages(smooth_photos(0), smooth_photos(1, 0.05), crop=16, seed=seed, align=4)
 
 
 def test_the_loss_is_bits_per_dimension_of_both_domains():

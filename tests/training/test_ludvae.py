@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from folders import smooth_photos
 from torch.utils.data import Subset, default_collate
 
 from nflib import checkpoints
@@ -12,20 +13,13 @@ from nflib.data import UnpairedImages
 from nflib.metrics import spectrum_error
 from nflib.models import LUDVAE, LUDVAEConfig, start_near_identity
 from nflib.training import LUDVAETask, Recipe, fit, train_ludvae
-from nflib.training.deflow import FLATTEST
+from nflib.training.unpaired import FLATTEST
 
 TINY = LUDVAEConfig(levels=2, width=6, sigma_clean=0.1, sigma_degraded=0.08, difference=True)
 
 
-def photos(seed, noise=0.0):
-    g = torch.Generator().manual_seed(seed)
-    small = torch.rand(3, 3, 8, 8, generator=g)
-    large = torch.nn.functional.interpolate(small, size=64, mode="bicubic").clamp(0.1, 0.9)
-    return list((large + noise * torch.randn(large.shape, generator=g)).clamp(0, 1))
-
-
 def data(seed=0):
-    return UnpairedImages(photos(0), photos(1, 0.06), crop=16, seed=seed)
+    return UnpairedImages(smooth_photos(0), smooth_photos(1, 0.06), crop=16, seed=seed)
 
 
 def task():
@@ -109,8 +103,8 @@ def test_small_training_finds_the_noise_first(tmp_path):
         return [torch.nn.functional.interpolate(photo[None], size=128)[0] for photo in photos]
 
     noise = 0.06 * torch.randn(3, 3, 128, 128, generator=generator(3))
-    degraded = [(0.15 + 0.7 * photo + n).clamp(0, 1) for photo, n in zip(larger(photos(1)), noise)]
-    clean = [0.15 + 0.7 * photo for photo in larger(photos(0))]
+    degraded = [(0.15 + 0.7 * photo + n).clamp(0, 1) for photo, n in zip(larger(smooth_photos(1)), noise)]
+    clean = [0.15 + 0.7 * photo for photo in larger(smooth_photos(0))]
     found = train_ludvae(clean, degraded, tmp_path / "run", steps=3, batch=4, device="cpu")
     model = checkpoints.load(found)
     config = model.config
@@ -128,4 +122,4 @@ def test_small_training_finds_the_noise_first(tmp_path):
 )
 def test_errors(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
-        train_ludvae(photos(0), photos(1), tmp_path / "run", **changes)
+        train_ludvae(smooth_photos(0), smooth_photos(1), tmp_path / "run", **changes)
