@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -60,8 +61,13 @@ def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     return torch.Generator(device).manual_seed(seed)
 
 
-def randn(shape, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Standard normal draws with the dtype and device of ``like``, from a generator on any device."""
+def randn(shape, like: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None = None) -> Tensor:
+    """Standard normal draws with the dtype and device of ``like``, from a generator on any device.
+
+    With one generator for each image of a batch, an image gets the numbers that it would get alone.
+    """
+    if isinstance(generator, Sequence):
+        return torch.stack([randn(shape[1:], like, one) for one in generator])
     source = like.device if generator is None else generator.device
     return torch.randn(tuple(shape), dtype=like.dtype, device=source, generator=generator).to(like.device)
 

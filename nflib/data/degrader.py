@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -18,6 +18,10 @@ class Degrader:
         Strength 0 returns the input, exactly. Same generator state, same result.
         """
         return next(self.samples(clean, strength, 1, generator))
+
+    def each(self, clean: Tensor, strength: float, generators: Sequence[torch.Generator]) -> Tensor:
+        """Images (B, 3, H, W), each degraded with its generator, as one call for each would."""
+        return torch.cat([self(image[None], strength, generator) for image, generator in zip(clean, generators, strict=True)])
 
     def samples(self, clean: Tensor, strength: float = 1.0, n: int = 1, generator: torch.Generator | None = None) -> Iterator[Tensor]:
         """n degraded versions, one after the other; the first is what a call returns. May share work between them."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..images import list_images
+from .degrader import Degrader
 from .folders import ImageCrops, Source, is_folder, numbered_generator, size_of
 
 
@@ -74,7 +75,7 @@ class PairedImages(ImageCrops):
         crop: side in pixels.
         seed: of places, flips, order and degradation.
         align: corners lie on multiples of this many pixels.
-        degrader: called ``degrader(clean, strength, generator=...)`` with (1, 3, crop, crop), returns the like.
+        degrader: makes (B, 3, crop, crop) of the like, every crop with a generator of its own.
         strength: told to the degrader.
 
     Raises:
@@ -83,7 +84,7 @@ class PairedImages(ImageCrops):
 
     def __init__(
         self, clean: Source, degraded: Source | None = None, crop: int = 64, seed: int = 0, align: int = 1, *,
-        degrader: Callable[..., Tensor] | None = None, strength: float = 1.0,
+        degrader: Degrader | None = None, strength: float = 1.0,
     ):
         if (degraded is None) == (degrader is None):
             raise ValueError("give either degraded or degrader")
@@ -91,14 +92,18 @@ class PairedImages(ImageCrops):
         super().__init__(clean, crop, seed, align, flip=degrader is not None)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        crop = super().__getitem__(index)
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, Tensor]]:
+        """The pairs of a batch, degraded together where the degrader can do that."""
+        crops = torch.stack([super(PairedImages, self).__getitem__(index) for index in indices])
         if self.degrader is None:
-            return crop[:3], crop[3:]
-        degraded = self.degrader(crop[None], self.strength, generator=numbered_generator(self.seed, 2, index))
-        if degraded.shape != (1, *crop.shape):
-            made = f"{tuple(degraded.shape)} of {(1, *crop.shape)}"
-            raise ValueError(f"the degrader made {made}, expected the same shape")
-        return crop, degraded[0].to(crop)
+            return [(crop[:3], crop[3:]) for crop in crops]
+        generators = [numbered_generator(self.seed, 2, index) for index in indices]
+        degraded = self.degrader.each(crops, self.strength, generators)
+        if degraded.shape != crops.shape:
+            raise ValueError(f"the degrader made {tuple(degraded.shape)} of {tuple(crops.shape)}, expected the same shape")
+        return list(zip(crops, degraded.to(crops)))
 
     def _found(self, source):
         clean = super()._found(source)

@@ -5,7 +5,13 @@ from torch.utils.data import DataLoader
 
 from nflib import images
 from nflib.data import PairedImages, UnpairedImages, degrade_ntire
+from nflib.data.degrader import Degrader
 from nflib.data.folders import numbered_generator
+
+
+class Halved(Degrader):
+    def __call__(self, clean, strength=1.0, generator=None):
+        return clean[:, :, ::2]
 
 
 def rounded(photos):
@@ -101,4 +107,4 @@ def test_wrong_pairs(tmp_path):
     with pytest.raises(ValueError, match="equally many images, got 2 and 1"):
         PairedImages(photos, photos[:1], crop=16)
     with pytest.raises(ValueError, match=r"made \(1, 3, 8, 16\) of \(1, 3, 16, 16\)"):
-        PairedImages(photos, degrader=lambda clean, strength, generator: clean[:, :, ::2], crop=16)[0]
+        PairedImages(photos, degrader=Halved(), crop=16)[0]

@@ -123,3 +123,12 @@ def test_a_tile_that_cannot_be():
 def test_a_model_that_does_not_degrade():
     with pytest.raises(ValueError, match="model is a RRDBNet, expected one that degrades: DeFlow"):
         Learned(RRDBNet(RRDBConfig(2, 4, 2, 1)))
+
+
+def test_a_batch_with_a_generator_for_each_image_is_each_image_alone(degrade):
+    clean = torch.rand(3, 3, 20, 24, generator=units.generator(0))
+    together = degrade.each(clean, 0.7, [units.generator(i) for i in (1, 2, 3)])
+    for image, made, seed in zip(clean, together, (1, 2, 3)):
+        alone = degrade(image, 0.7, units.generator(seed))
+        torch.testing.assert_close(made, alone, rtol=0, atol=1.01 / 255)  # a sum in another order may round to the next grey level
+        assert (made == alone).float().mean() > 0.99
