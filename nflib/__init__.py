@@ -10,8 +10,8 @@ import importlib
 from ._version import __version__
 
 _SUBMODULES = {
-    "bases", "checkpoints", "couplings", "data", "degraders", "divergences", "domain", "flow", "gaussian", "images", "latents", "linear_ludvae", "metrics",
-    "models", "pipeline", "plots", "testing", "training", "transforms", "units", "widgets",
+    "bases", "bradley_terry", "checkpoints", "couplings", "data", "degraders", "divergences", "domain", "flow", "gaussian", "images", "latents",
+    "linear_ludvae", "metrics", "models", "pipeline", "plots", "study", "testing", "training", "transforms", "units", "widgets",
 }
 _FUNCTIONS = {"device": "units", "generator": "units", "load": "checkpoints", "progress": "units"}
 
