@@ -23,6 +23,8 @@ train_app = typer.Typer(help="Train a model on a folder of photos.", no_args_is_
 app.add_typer(train_app, name="train")
 data_app = typer.Typer(help="Prepare photos for training.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
+study_app = typer.Typer(help="Evaluate a user study.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(study_app, name="study")
 
 
 class Size(str, Enum):
@@ -40,6 +42,11 @@ class Degradation(str, Enum):
 class Restoration(str, Enum):
     denoise = "denoise"
     sr = "sr"
+
+
+class Loss(str, Enum):
+    pixel = "pixel"
+    gan = "gan"
 
 
 class ManyScales(TyperCommand):
@@ -301,6 +308,9 @@ def restorer(
     out: Run,
     scale: Annotated[int, typer.Option(help="Of super-resolution: 2, 4, 8 or 16.")] = 2,
     size: ModelSize = Size.small,
+    loss: Annotated[Loss, typer.Option(help="pixel is the usual error; gan, of super-resolution, makes natural texture (ESRGAN).")] = Loss.pixel,
+    start: Annotated[Optional[str], typer.Option(help="A trained restorer to go on with; loss gan trains one first if none is given.")] = None,
+    vgg: Annotated[Optional[Path], typer.Option(help="Weights of torchvision's vgg19, which loss gan uses where they are.")] = None,
     validation_clean: Annotated[Optional[Path], typer.Option(help="Folder of the truth of true pairs, to choose the best model by.")] = None,
     validation_degraded: Annotated[Optional[Path], typer.Option(help="Folder of their degraded images, same names.")] = None,
     steps: Steps = None, batch: Batch = None, crop: Crop = None, lr: Rate = None, seed: Seed = 0, device: Device = None,
@@ -310,8 +320,8 @@ def restorer(
     from .training import train_restorer
 
     done = train_restorer(
-        clean, degrader, out, task.value, scale, size.value, validation_clean, validation_degraded, steps, batch, crop, lr, seed, device,
-        workers, resume,
+        clean, degrader, out, task.value, scale, size.value, loss.value, start, vgg, validation_clean, validation_degraded, steps, batch, crop,
+        lr, seed, device, workers, resume,
     )
     typer.echo(f"model written to {done}")
     typer.echo(f"Try: nflib restore FOLDER --model {done} --out RESULTS")

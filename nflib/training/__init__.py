@@ -1,6 +1,7 @@
 """Training on PyTorch Lightning: one function :func:`fit`, and one small task per kind of model."""
 
 from .deflow import DeFlowTask
+from .esrgan import ESRGANTask
 from .fit import fit
 from .jobs import train_deflow, train_glow, train_restorer, train_rrdb, train_srflow
 from .ludvae import LUDVAETask, train_ludvae
@@ -8,6 +9,6 @@ from .restorer import RestorerTask
 from .tasks import GlowTask, RRDBTask, Recipe, SRFlowTask, Task
 
 __all__ = [
-    "DeFlowTask", "GlowTask", "LUDVAETask", "RRDBTask", "Recipe", "RestorerTask", "SRFlowTask", "Task", "fit", "train_deflow", "train_glow",
+    "DeFlowTask", "ESRGANTask", "GlowTask", "LUDVAETask", "RRDBTask", "Recipe", "RestorerTask", "SRFlowTask", "Task", "fit", "train_deflow", "train_glow",
     "train_ludvae", "train_restorer", "train_rrdb", "train_srflow",
 ]

@@ -12,11 +12,14 @@ from torch.utils.data import Dataset, Subset
 from .. import checkpoints, degraders
 from ..data import ColourMatch, ImageCrops, SuperResolutionImages, UnpairedImages, channel_statistics
 from ..data.folders import numbered_generator
-from ..models import DeFlow, DnCNN, Glow, RRDBNet, SRFlow, linear_start
+from ..metrics import MissingWeights
+from ..models import DeFlow, DnCNN, ESRGANDiscriminator, Glow, RefinementConfig, RefinementNet, RRDBNet, SRFlow, linear_start
+from ..models.esrgan import vgg19_features
 from .deflow import DeFlowTask, dequantised
+from .esrgan import ESRGANTask
 from .fit import fit
 from .restorer import RestorerTask, held_out_pairs, restoration_pairs
-from .sizes import DEFAULTS, deflow_config, dncnn_config, glow_config, rrdb_config, srflow_config
+from .sizes import DEFAULTS, deflow_config, discriminator_config, dncnn_config, glow_config, known_size, rrdb_config, srflow_config
 from .tasks import GlowTask, RRDBTask, SRFlowTask, Task
 from .unpaired import Folder, first_crops, unpaired_folders
 
@@ -25,8 +28,13 @@ RESTORATIONS = ("denoise", "sr")
 # Steps, batch, crop and learning rate of a restorer, by task and size.
 RESTORER_DEFAULTS = {
     ("denoise", "small"): (1500, 8, 40, 1e-3), ("denoise", "full"): (200_000, 16, 64, 1e-3),
-    ("sr", "small"): (5000, 8, 64, 5e-4), ("sr", "full"): (200_000, 16, 128, 2e-4),
+    ("sr", "small"): (600, 8, 64, 1e-3), ("sr", "full"): (200_000, 16, 128, 2e-4),
 }
+LOSSES = ("pixel", "gan")
+# The same of a super-resolver against a discriminator, by size.
+GAN_DEFAULTS = {"small": (1000, 8, 64, 1e-4), "full": (60_000, 16, 128, 1e-4)}
+# Crops are at least this many pixels at the low resolution, unless a crop is asked for.
+SMALLEST_LOW_RESOLUTION = 24
 HELD_OUT_CROPS = 64
 # Crops of each domain for the linear start.
 START_CROPS = 1024
@@ -131,42 +139,95 @@ def train_rrdb(
 
 
 def train_restorer(
-    clean: Folder, degrader: str, out: Folder, task: str = "denoise", scale: int = 2, size: str = "small",
-    validation_clean: Folder | None = None, validation_degraded: Folder | None = None, steps: int | None = None, batch: int | None = None,
-    crop: int | None = None, lr: float | None = None, seed: int = 0, device: str | None = None, workers: int = 0, resume: bool = False,
+    clean: Folder, degrader: str, out: Folder, task: str = "denoise", scale: int = 2, size: str = "small", loss: str = "pixel",
+    start: Folder | None = None, vgg: Folder | None = None, validation_clean: Folder | None = None,
+    validation_degraded: Folder | None = None, steps: int | None = None, batch: int | None = None, crop: int | None = None,
+    lr: float | None = None, seed: int = 0, device: str | None = None, workers: int = 0, resume: bool = False,
 ) -> Path:
     """Train a restorer on synthetic pairs: crops of clean photos, and what a degrader makes of them, anew every time.
 
     Args:
         clean: photos of any sizes and formats.
         degrader: what :func:`nflib.degraders.load` takes. It is computed on the CPU, where crops are prepared.
-        task: "denoise", a DnCNN by mean squared error, or "sr", an RRDBNet by mean absolute error, from photos that are made smaller
-            and then degraded.
+        task: "denoise", a DnCNN, or "sr", a RefinementNet ("small") or an RRDBNet ("full"), from photos that are made smaller and then
+            degraded.
         scale: of super-resolution, 2, 4, 8 or 16.
+        loss: "pixel", mean squared error of denoising and mean absolute error of super-resolution, which end in the mean of all that is
+            possible; "gan", for super-resolution: ESRGAN's, which make natural texture (:class:`nflib.training.ESRGANTask`).
+        start: a trained restorer to go on with, a file or the name of a bundled model; it may be of another size. Without it a training
+            by loss "gan" begins with one by loss "pixel", in the folder ``out/start``, with the same steps, batch and crop if they are
+            given.
+        vgg: weights of torchvision's ``vgg19`` for the perceptual part of loss "gan"; by default where torch keeps them. Where they are
+            missing this part is left out, with a warning.
         validation_clean, validation_degraded: true pairs of other photos, with equal names, by whose loss the best model is chosen;
             for super-resolution the degraded ones are smaller by the scale.
         others: as for :func:`train_srflow`.
 
     Returns:
-        The path of the model: ``model.safetensors``, or ``best.safetensors`` with validation.
+        The path of the model: ``model.safetensors``, or ``best.safetensors`` with validation and loss "pixel". By loss "gan" the last
+        model is the one, as no loss on pairs tells which looks most natural.
     """
     if task not in RESTORATIONS:
         raise ValueError(f"task must be one of {', '.join(RESTORATIONS)}, got {task!r}")
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}")
+    if loss == "gan" and task != "sr":
+        raise ValueError(f"loss gan needs the task sr, got {task}")
     if (validation_clean is None) != (validation_degraded is None):
         raise ValueError("validation needs both folders, clean and degraded, or none")
-    config = dncnn_config(size) if task == "denoise" else rrdb_config(size, scale)
-    default = RESTORER_DEFAULTS[task, size]
-    steps, batch, crop, lr = (usual if given is None else given for given, usual in zip((steps, batch, crop, lr), default))
+    known_size(size)
+    torch.manual_seed(seed)
+    model = _restorer(task, scale, size, start)
+    usual = GAN_DEFAULTS[size] if loss == "gan" else RESTORER_DEFAULTS[task, size]
+    if task == "sr":
+        usual = (*usual[:2], max(usual[2], SMALLEST_LOW_RESOLUTION * scale), usual[3])
+    asked = {"steps": steps, "batch": batch, "crop": crop}
+    steps, batch, crop, lr = (usual if given is None else given for given, usual in zip((*asked.values(), lr), usual))
     data = restoration_pairs(task, clean, degraders.load(degrader), scale, crop, seed)
     held_out = None if validation_clean is None else held_out_pairs(task, validation_clean, validation_degraded, scale, crop, seed + 1)
     _report_skipped(data, held_out)
-    torch.manual_seed(seed)
-    training = RestorerTask(DnCNN(config)) if task == "denoise" else RRDBTask(RRDBNet(config))
-    training.notes = {"degrader": str(degrader)}
-    recipe = replace(RestorerTask.recipe, steps=steps, batch=batch, lr=lr)
+    training = _restorer_task(model, task, loss, size, crop, vgg)
+    training.notes |= {"degrader": str(degrader)} | ({} if start is None else {"start": str(start)})
+    if loss == "gan" and start is None:
+        first = train_restorer(
+            clean, degrader, Path(out) / "start", task, scale, size, validation_clean=validation_clean,
+            validation_degraded=validation_degraded, **asked, seed=seed, device=device, workers=workers, resume=resume,
+        )
+        model.load_state_dict(checkpoints.load(first).state_dict())
+    recipe = replace((ESRGANTask if loss == "gan" else RestorerTask).recipe, steps=steps, batch=batch, lr=lr)
     subset = None if held_out is None else Subset(held_out, range(HELD_OUT_CROPS))
-    model = fit(training, data, out, recipe, subset, seed, device, workers, resume)
-    return model if held_out is None else Path(out) / "best.safetensors"
+    file = fit(training, data, out, recipe, subset, seed, device, workers, resume)
+    return file if held_out is None or loss == "gan" else Path(out) / "best.safetensors"
+
+
+def _restorer(task: str, scale: int, size: str, start: Folder | None) -> DnCNN | RRDBNet | RefinementNet:
+    """A new restorer, or a trained one to go on with."""
+    if start is not None:
+        model = checkpoints.load(start)
+        kinds, wanted = ((DnCNN,), 1) if task == "denoise" else ((RRDBNet, RefinementNet), scale)
+        if not isinstance(model, kinds) or getattr(model.config, "scale", 1) != wanted:
+            names = " or ".join(kind.__name__ for kind in kinds)
+            raise ValueError(f"{start}: expected a {names} of scale {wanted}, found {type(model).__name__} with {model.config}")
+        return model
+    if task == "denoise":
+        return DnCNN(dncnn_config(size))
+    return RefinementNet(RefinementConfig(scale)) if size == "small" else RRDBNet(rrdb_config(size, scale))
+
+
+def _restorer_task(model: torch.nn.Module, task: str, loss: str, size: str, crop: int, vgg: Folder | None) -> Task:
+    if task == "denoise":
+        return RestorerTask(model)
+    if loss == "pixel":
+        return RRDBTask(model)
+    return ESRGANTask(model, ESRGANDiscriminator(discriminator_config(size, crop)), _perceptual_features(vgg))
+
+
+def _perceptual_features(file: Folder | None) -> torch.nn.Module | None:
+    try:
+        return vgg19_features(file)
+    except MissingWeights as error:
+        logging.getLogger(__name__).warning("training goes without the perceptual loss: %s", error)
+        return None
 
 
 def train_glow(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..models import DeFlowConfig, DnCNNConfig, GlowConfig, RRDBConfig, SRFlowConfig
+from ..models import DeFlowConfig, DnCNNConfig, ESRGANDiscriminatorConfig, GlowConfig, RRDBConfig, SRFlowConfig
 
 # "small" trains on a laptop; "full" has the size of the published models.
 SIZES = ("small", "full")
@@ -11,7 +11,11 @@ DEFAULTS = {"small": {"steps": 20_000, "batch": 8, "crop": 64}, "full": {"steps"
 
 
 def rrdb_config(size: str, scale: int) -> RRDBConfig:
-    return RRDBConfig(scale, channels=32, growth=16, blocks=4) if _known(size) == "small" else RRDBConfig(scale)
+    return RRDBConfig(scale, channels=32, growth=16, blocks=4) if known_size(size) == "small" else RRDBConfig(scale)
+
+
+def discriminator_config(size: str, crop: int) -> ESRGANDiscriminatorConfig:
+    return ESRGANDiscriminatorConfig("patch", channels=32) if known_size(size) == "small" else ESRGANDiscriminatorConfig("vgg", crop=crop)
 
 
 def srflow_config(size: str, scale: int) -> SRFlowConfig:
@@ -24,18 +28,18 @@ def srflow_config(size: str, scale: int) -> SRFlowConfig:
 
 def deflow_config(size: str, scale: int) -> DeFlowConfig:
     levels = max(3, scale.bit_length() - 1)
-    return DeFlowConfig.small(scale) if _known(size) == "small" else DeFlowConfig(RRDBConfig(scale), levels=levels)
+    return DeFlowConfig.small(scale) if known_size(size) == "small" else DeFlowConfig(RRDBConfig(scale), levels=levels)
 
 
 def glow_config(size: str) -> GlowConfig:
-    return GlowConfig(levels=3, steps=4, hidden=32) if _known(size) == "small" else GlowConfig(levels=3, steps=32, hidden=512)
+    return GlowConfig(levels=3, steps=4, hidden=32) if known_size(size) == "small" else GlowConfig(levels=3, steps=32, hidden=512)
 
 
 def dncnn_config(size: str) -> DnCNNConfig:
-    return DnCNNConfig.small() if _known(size) == "small" else DnCNNConfig()
+    return DnCNNConfig.small() if known_size(size) == "small" else DnCNNConfig()
 
 
-def _known(size: str) -> str:
+def known_size(size: str) -> str:
     if size not in SIZES:
         raise ValueError(f"size must be one of {', '.join(SIZES)}, got {size!r}")
     return size

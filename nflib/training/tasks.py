@@ -80,6 +80,11 @@ class Task(LightningModule):
         """Mean loss of a batch, a scalar. Whatever is random comes from the generator."""
         raise NotImplementedError
 
+    @property
+    def trained(self) -> nn.Module:
+        """All that is trained: the model, and what is trained with it and not kept."""
+        return self.model
+
     def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         """Parameters, and the factor of their learning rate. Each group's gradient is clipped by itself."""
         return [(list(self.model.parameters()), 1.0)]
@@ -115,7 +120,7 @@ class Task(LightningModule):
         optimiser.zero_grad()
         loss = self.loss(self.model, batch, numbered_generator(self.seed, self.step))
         self.manual_backward(loss)
-        norm = torch.stack([p.grad.norm() for p in self.model.parameters() if p.grad is not None]).norm()
+        norm = torch.stack([p.grad.norm() for p in self.trained.parameters() if p.grad is not None]).norm()
         self.last = {"loss": loss.item(), "gradient_norm": norm.item()}
         if torch.isfinite(loss) and torch.isfinite(norm):
             # only now: clipping by a norm that is not finite would spoil all gradients and hide where it came from
@@ -167,7 +172,7 @@ class Task(LightningModule):
 
     def _roll_back(self, batch) -> None:
         states = random_states()
-        reason = blame(self.model, batch, lambda: self.loss(self.model, batch, numbered_generator(self.seed, self.step)))
+        reason = blame(self.trained, batch, lambda: self.loss(self.model, batch, numbered_generator(self.seed, self.step)))
         restore_random_states(states)
         self.rollbacks += 1
         if self.rollbacks > MOST_ROLLBACKS:
@@ -210,7 +215,7 @@ class GlowTask(Task):
 
 
 class RRDBTask(Task):
-    """Mean absolute error of the super-resolved photo, the pre-training of the encoder (ESRGAN). Batches are (hr, lr)."""
+    """Mean absolute error of the super-resolved photo, of any super-resolver; the pre-training of ESRGAN. Batches are (hr, lr)."""
 
     recipe = Recipe(lr=2e-4, batch=16)
     unit = "mean absolute error"

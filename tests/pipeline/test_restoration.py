@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import nflib
 from nflib import checkpoints, images, units
 from nflib.cli import app
-from nflib.models import DnCNN, DnCNNConfig, Glow, GlowConfig, RRDBConfig, RRDBNet
+from nflib.models import DnCNN, DnCNNConfig, Glow, GlowConfig, RefinementConfig, RefinementNet, RRDBConfig, RRDBNet
 from nflib.pipeline import restore
 from nflib.pipeline.restoration import OVERLAP, restored
 
@@ -27,10 +27,17 @@ def super_resolver():
     return RRDBNet(RRDBConfig(2, 4, 2, 1)).eval()
 
 
+def refiner():
+    torch.manual_seed(0)
+    net = RefinementNet(RefinementConfig(2, 4, 2))
+    torch.nn.init.normal_(net.last.weight, std=0.1)
+    return net.eval()
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     place = tmp_path_factory.mktemp("models")
-    for name, model in (("dncnn", denoiser()), ("rrdb", super_resolver()), ("glow", Glow(GlowConfig(2, 1, 4)))):
+    for name, model in (("dncnn", denoiser()), ("rrdb", super_resolver()), ("refinement", refiner()), ("glow", Glow(GlowConfig(2, 1, 4)))):
         checkpoints.save(model, place / f"{name}.safetensors")
     return place
 
@@ -40,7 +47,7 @@ def folder(tmp_path):
     return named_folder(tmp_path / "in", a=(9, 12), b=(70, 81))
 
 
-@pytest.mark.parametrize("name, scale", [("dncnn", 1), ("rrdb", 2)])
+@pytest.mark.parametrize("name, scale", [("dncnn", 1), ("rrdb", 2), ("refinement", 2)])
 def test_a_folder(folder, files, tmp_path, name, scale):
     model, out = files / f"{name}.safetensors", tmp_path / "out"
     done = restore(folder, model, out, device="cpu")
@@ -55,9 +62,9 @@ def test_a_folder(folder, files, tmp_path, name, scale):
     torch.testing.assert_close(images.read(out / "b.png"), expected, rtol=0, atol=0.5 / 255 + 1e-6)
 
 
-@pytest.mark.parametrize("net, tile, overlap", [(denoiser(), 40, 16), (super_resolver(), 96, 80)])
+@pytest.mark.parametrize("net, tile, overlap", [(denoiser(), 40, 16), (super_resolver(), 96, 80), (refiner(), 40, 24)])
 def test_tiles_are_what_the_whole_is(net, tile, overlap):
-    """Exact, since a quarter of the overlap is as far as the networks see: 3 pixels, and 20 of them."""
+    """Exact, since a quarter of the overlap is as far as the networks see: 3, 20 and 6 pixels."""
     image = torch.rand(3, 113, 130, generator=units.generator(3))
     with torch.no_grad():
         whole = net(image[None])[0].clamp(0, 1)
@@ -100,7 +107,7 @@ def test_bad_files_and_bad_models(folder, files, tmp_path):
     assert first.startswith(f"skipped {folder / 'c.png'}") and last == "files skipped: 1"
     assert sorted(contents(out)) == ["a.json", "a.png", "b.json", "b.png"]
     for arguments, message in (
-        ((folder, files / "glow.safetensors", out), "is a Glow, expected one that restores: DnCNN, RRDBNet"),
+        ((folder, files / "glow.safetensors", out), "is a Glow, expected one that restores: DnCNN, RRDBNet, RefinementNet"),
         ((folder, "none", out), "none: no such file"),
         ((folder / "c.png", model, tmp_path / "new"), "none of 1 images could be used"),
         ((folder, model, folder), "holds the images themselves"),

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from nflib import checkpoints, data, images, metrics
 from nflib.cli import app
-from nflib.models import DnCNN, DnCNNConfig, RRDBNet
+from nflib.models import DnCNN, DnCNNConfig, RefinementConfig, RefinementNet
 from nflib.training import RestorerTask, train_restorer
 from nflib.training.restorer import DegradedLowResolution, LowResolutionPairs
-from nflib.training.sizes import dncnn_config, rrdb_config
+from nflib.training.sizes import dncnn_config
 
 
 def smooth(seed, height=48, width=56):
@@ -108,7 +108,7 @@ def test_bad_input(photos):
         ({"task": "lowlight"}, "task must be one of denoise, sr, got 'lowlight'"),
         ({"degrader": "rain"}, "rain: no such file, bundled model"),
         ({"size": "huge"}, "size must be one of small, full, got 'huge'"),
-        ({"task": "sr", "scale": 3}, "scale must be 1, 2, 4, 8 or 16, got 3"),
+        ({"task": "sr", "scale": 3}, "scale must be 2, 4, 8 or 16, got 3"),
         ({"task": "sr", "crop": 15}, "crop must be a multiple of the scale"),
         ({"validation_clean": photos / "true/clean"}, "validation needs both folders"),
         ({"crop": 50}, "none of 3 images can be used"),
@@ -123,7 +123,7 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
-@pytest.mark.parametrize("task, scale, kind", [("denoise", 1, DnCNN), ("sr", 2, RRDBNet)])
+@pytest.mark.parametrize("task, scale, kind", [("denoise", 1, DnCNN), ("sr", 2, RefinementNet)])
 def test_the_commands(photos, task, scale, kind):
     small = photos / "small"
     small.mkdir()
@@ -137,7 +137,7 @@ def test_the_commands(photos, task, scale, kind):
     assert result.exit_code == 0 and result.stdout.startswith(f"model written to {best}\n"), result.output
     model = checkpoints.load(best)
     assert type(model) is kind and model.notes["validation"] > 0
-    assert model.config == (dncnn_config("small") if task == "denoise" else rrdb_config("small", 2))
+    assert model.config == (dncnn_config("small") if task == "denoise" else RefinementConfig(2))
     result = run("restore", small, "--model", best, "--out", photos / "restored", "--device", "cpu")
     assert result.exit_code == 0 and result.stdout == f"2 images written to {photos / 'restored'}\n", result.output
     assert images.read(photos / "restored" / "3.png").shape == (3, 48, 56)
