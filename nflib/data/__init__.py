@@ -1,11 +1,12 @@
 """Photos that come with the dependencies, patches of them, and degradations whose truth is known."""
 
 from .colours import ChannelStatistics, ColourMatch, channel_statistics
+from .composed import Composed
 from .degradations import AIM, NTIRE, Camera, White, degrade_aim, degrade_camera, degrade_ntire, degrade_white
 from .domains import PairedImages, UnpairedImages
 from .folders import ImageCrops, SuperResolutionImages
 from .layouts import LAYOUTS, Layout, layout
-from .low_light import LowLight, darken
+from .low_light import LowLight, darken, degrade_low_light
 from .photos import PHOTOS, Photo, photos
 from .sampling import high_pass, patches
 from .scales import scale_pyramid
@@ -18,6 +19,7 @@ __all__ = [
     "Camera",
     "ChannelStatistics",
     "ColourMatch",
+    "Composed",
     "ImageCrops",
     "Layout",
     "LowLight",
@@ -30,6 +32,7 @@ __all__ = [
     "darken",
     "degrade_aim",
     "degrade_camera",
+    "degrade_low_light",
     "degrade_ntire",
     "degrade_white",
     "high_pass",
