@@ -1,4 +1,4 @@
-"""Explorers with sliders for tau and sigma: the same class live in Jupyter and in a built page without a kernel.
+"""Explorers with sliders for tau and sigma, and a user study: the same class live in Jupyter and in a built page without a kernel.
 
 The classes need anywidget (``pip install "nflib[widgets]"``) and load when first asked for; ``static_bundle`` needs
 nothing.
@@ -17,6 +17,7 @@ _CLASSES = {
     "SigmaExplorer": "sigma_explorer",
     "SuperResolutionExplorer": "super_resolution_explorer",
     "TauExplorer": "tau_explorer",
+    "UserStudy": "user_study",
 }
 
 __all__ = [*sorted(_CLASSES), "static_bundle"]

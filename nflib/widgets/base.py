@@ -57,6 +57,20 @@ class Covariance(T.TraitType):
         return [[float(a), float(b)], [float(c), float(d)]]
 
 
+class Scene(T.Dict):
+    """What the ``of`` of a widget packed: a dictionary with these parts."""
+
+    def __init__(self, *parts: str, **kwargs):
+        self.parts = set(parts)
+        super().__init__(**kwargs)
+
+    def validate(self, obj, value):
+        value = super().validate(obj, value)
+        if set(value) != self.parts:
+            raise T.TraitError(f"{self.name} must hold {', '.join(sorted(self.parts))}, got {', '.join(sorted(value)) or 'nothing'}; see of()")
+        return value
+
+
 def shared(trait: T.TraitType) -> T.TraitType:
     """A trait that is part of the widget's state: a constructor argument, in step with the browser when live."""
     return trait.tag(sync=True, state=True)

@@ -11,21 +11,9 @@ from ..metrics import autocorrelation
 from ..models.deflow import DeFlow
 from ..transforms.base import Latent
 from . import flow_export
-from .base import Explorer, Number, shared
+from .base import Explorer, Number, Scene, shared
 
 AMPLIFIED = 3  # times the difference, as it is shown
-
-
-class Scene(T.Dict):
-    """What :meth:`DegradationExplorer.of` packed."""
-
-    parts = {"flow", "image", "shift"}
-
-    def validate(self, obj, value):
-        value = super().validate(obj, value)
-        if set(value) != self.parts:
-            raise T.TraitError(f"scene must hold {', '.join(sorted(self.parts))}, got {', '.join(sorted(value)) or 'nothing'}; see of()")
-        return value
 
 
 class DegradationExplorer(Explorer):
@@ -41,7 +29,7 @@ class DegradationExplorer(Explorer):
 
     front_end = "degradation_explorer"
 
-    scene = shared(Scene())
+    scene = shared(Scene("flow", "image", "shift"))
     tau = shared(Number(1.0, min=0.0, max=10.0))
     seed = shared(T.Int(1, min=0, max=2**30))
 

@@ -11,22 +11,10 @@ from ..metrics import diversity, psnr
 from ..models.conditional import check_sizes
 from ..models.srflow import SRFlow
 from . import flow_export
-from .base import Explorer, Number, shared
+from .base import Explorer, Number, Scene, shared
 
 SAMPLES = 4
 WHITE = 20  # grey levels of deviation that are shown white
-
-
-class Scene(T.Dict):
-    """What :meth:`SuperResolutionExplorer.of` packed."""
-
-    parts = {"dequantised", "flow", "low", "photo", "shrink"}
-
-    def validate(self, obj, value):
-        value = super().validate(obj, value)
-        if set(value) != self.parts:
-            raise T.TraitError(f"scene must hold {', '.join(sorted(self.parts))}, got {', '.join(sorted(value)) or 'nothing'}; see of()")
-        return value
 
 
 class SuperResolutionExplorer(Explorer):
@@ -42,7 +30,7 @@ class SuperResolutionExplorer(Explorer):
 
     front_end = "super_resolution_explorer"
 
-    scene = shared(Scene())
+    scene = shared(Scene("dequantised", "flow", "low", "photo", "shrink"))
     tau = shared(Number(0.8, min=0.0, max=10.0))
     seed = shared(T.Int(1, min=0, max=2**29))
 

@@ -58,3 +58,33 @@ def degradation_scene(local: bool = True) -> dict:
 
 def degradation_explorer(**state):
     return widgets.DegradationExplorer(**{"scene": degradation_scene(), **state})
+
+
+@functools.cache
+def study_results():
+    """Three methods on two photos of different sizes, and what is shown whole: noise, so that every crop is unlike every other."""
+    chance = torch.Generator().manual_seed(3)
+    sizes = {"cat": (3, 30, 40), 'a "<b>" & c': (3, 24, 24)}
+    return {method: {name: torch.rand(size, generator=chance) for name, size in sizes.items()} for method in ("DeFlow", "white", "bi<i>cubic")}, {
+        name: torch.rand((3, size[1] // 2, size[2] // 2), generator=chance) for name, size in sizes.items()
+    }
+
+
+def study(**state):
+    """Twelve questions: two crops of two photos, three pairs."""
+    return widgets.UserStudy.of(*study_results(), crops=2, side=16, generator=torch.Generator().manual_seed(4), **state)
+
+
+def study_choices(count: int, seed: int = 1) -> list[dict]:
+    """The first choices of a participant who takes the method whose name comes first, but for every third time."""
+    asked, methods = study(seed=seed), study().scene["methods"]
+    made = []
+    for i, question in enumerate(asked.questions()[:count]):
+        photo = asked.scene["photos"][question.photo]
+        crop = photo["crops"][question.crop]
+        left, right = methods[question.left], methods[question.right]
+        made.append({
+            "time": f"2026-01-31T12:00:{i:02d}.000Z", "seed": seed, "photo": photo["name"], "crop": [crop["top"], crop["left"], 16],
+            "left": left, "right": right, "chosen": (min if i % 3 else max)(left, right),
+        })
+    return made

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from widgets.scene import degradation, degradation_explorer, explorer, parts
+from widgets.scene import degradation, degradation_explorer, explorer, parts, study
 
 from nflib import widgets
 from nflib.models import DeFlow, DeFlowConfig
@@ -28,6 +28,7 @@ MAKERS = {
     "CouplingExplorer": widgets.CouplingExplorer,
     "SuperResolutionExplorer": explorer,
     "DegradationExplorer": degradation_explorer,
+    "UserStudy": study,
 }
 
 
@@ -91,7 +92,7 @@ def test_static_bundle_is_one_classic_script():
     assert not re.search(r"^\s*(import|export)\b", script, re.MULTILINE)
     assert not re.search(r"</script|<!--|\bfetch\(|XMLHttpRequest|import\(", script)
     assert set(re.findall(r"https?://[^\"'` ]+", script)) <= {"http://www.w3.org/2000/svg"}
-    assert all(cls in script for cls in ("GaussianExplorer", "SigmaExplorer", "TauExplorer", "CouplingExplorer", "SuperResolutionExplorer", "DegradationExplorer"))
+    assert all(cls in script for cls in ("GaussianExplorer", "SigmaExplorer", "TauExplorer", "CouplingExplorer", "SuperResolutionExplorer", "DegradationExplorer", "UserStudy"))
     assert len(script) < 100_000
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from widgets.node import run
-from widgets.scene import degradation_scene, scene
+from widgets.scene import degradation_scene, scene, study, study_choices
 
 from nflib import widgets
 from nflib.couplings import GaussianCoupling
@@ -94,6 +94,12 @@ CASES = {
         for local in (True, False)
         for t in (0, 0.33, 1, 2)
         for s in (0, 2**30)
+    ],
+    "user_study": [
+        (widgets.UserStudy, {"scene": study().scene, "choices": study_choices(made), "seed": s, "enough": enough})
+        for made in (0, 1, 7, 12)
+        for s in (1, 2**30)
+        for enough in (1, 10)
     ],
 }
 

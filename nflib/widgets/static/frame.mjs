@@ -1,5 +1,6 @@
 // What every widget has around its picture: title, sliders, buttons, read-outs. A widget is a plain object
-// { title, hint, keys, controls(state), solve(state), readouts, summary(state, result), draw(state, result, width) }.
+// { title, hint, keys, controls(state), solve(state), readouts, summary(state, result), draw(state, result, width) }; `lasting: true`
+// if what was done is kept, so that there is no button "Reset".
 
 import { format } from "./plot.mjs";
 import { CSS } from "./style.mjs";
@@ -46,11 +47,38 @@ function choice({ key, label, options }, state, change) {
   return { node: element("fieldset", {}, element("legend", {}, label), ...labels), update };
 }
 
-/** A button that changes the state; `patch(state)` says how. */
-function button({ label, patch }, read, change) {
-  const node = element("button", { type: "button" }, label);
-  node.addEventListener("click", () => change(patch(read())));
-  return node;
+/** Give text to the reader as a file. */
+function save(name, text) {
+  const address = URL.createObjectURL(new Blob([text]));
+  element("a", { href: address, download: name }).click();
+  URL.revokeObjectURL(address);
+}
+
+/** A button that changes the state, `patch(state)` says how, or that saves `text(state)` as a file. `words`: for who cannot see the picture. */
+function button({ label, words, patch, file, text, enabled = () => true }, read, change) {
+  const node = element("button", { type: "button", ...(words && { "aria-label": words }) }, label);
+  node.addEventListener("click", () => (file ? save(file, text(read())) : change(patch(read()))));
+  return { node, update: (state, result) => { node.disabled = !enabled(result); } };
+}
+
+/** Buttons are also pressed by their shortcuts, while the focus is in the widget, and by marks of the picture with their key as `data-press`. */
+function pressable(el, figure, controls, buttons) {
+  const press = (event, found) => {
+    const index = controls.findIndex(found);
+    if (index < 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    buttons[index].node.click();
+  };
+  el.tabIndex = -1; // a click anywhere in it takes the focus
+  el.dataset.lmSuppressShortcuts = "true"; // JupyterLab has arrow keys of its own
+  el.addEventListener("keydown", (event) => {
+    if (!(event.repeat || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey)) press(event, ({ shortcut }) => shortcut === event.key);
+  });
+  figure.addEventListener("click", (event) => {
+    const mark = event.target.closest("[data-press]");
+    if (mark) press(event, ({ key }) => key === mark.dataset.press);
+  });
 }
 
 function readout({ key, label, text = (value) => format(value) }) {
@@ -72,8 +100,9 @@ export function mount(widget, model, el) {
   };
   const controls = widget.controls(initial);
   const inputs = controls.filter((c) => c.kind !== "button").map((c) => (c.kind === "choice" ? choice : slider)(c, initial, change));
-  const buttons = controls.filter((c) => c.kind === "button").map((c) => button(c, read, change));
-  buttons.push(button({ label: "Reset", patch: () => initial }, read, change));
+  const pressed = controls.filter((c) => c.kind === "button");
+  if (!widget.lasting) pressed.push({ label: "Reset", patch: () => initial });
+  const buttons = pressed.map((c) => button(c, read, change));
   const readouts = widget.readouts.map(readout);
   const figure = element("div", { class: "nf-figure" });
 
@@ -81,7 +110,7 @@ export function mount(widget, model, el) {
     const state = read();
     const result = widget.solve(state);
     inputs.forEach((input) => input.update(state));
-    readouts.forEach((item) => item.update(state, result));
+    [...buttons, ...readouts].forEach((item) => item.update(state, result));
     const width = Math.max(260, Math.floor(figure.clientWidth || 640));
     const { height, body } = widget.draw(state, result, width);
     figure.innerHTML = `<svg xmlns="http://www.w3.org/2000/svg" role="img" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">${body}</svg>`;
@@ -95,12 +124,13 @@ export function mount(widget, model, el) {
   };
 
   el.classList.add("nf-widget");
+  if (pressed.some((c) => c.shortcut)) pressable(el, figure, pressed, buttons);
   el.replaceChildren(
     element("style", {}, CSS),
     element("div", { class: "nf-title" }, widget.title),
     element("div", { class: "nf-hint" }, widget.hint),
     element("div", { class: "nf-controls" }, ...inputs.map((input) => input.node)),
-    element("div", { class: "nf-buttons" }, ...buttons),
+    element("div", { class: "nf-buttons" }, ...buttons.map((item) => item.node)),
     figure,
     element("div", { class: "nf-readouts" }, ...readouts.map((item) => item.node)),
   );

@@ -9,6 +9,7 @@ import sigma_plane from "./sigma_plane.mjs";
 import super_resolution_explorer from "./super_resolution_explorer.mjs";
 import tau_line from "./tau_line.mjs";
 import tau_plane from "./tau_plane.mjs";
+import user_study from "./user_study.mjs";
 
 const WIDGETS = {
   CouplingExplorer: () => coupling_explorer,
@@ -17,6 +18,7 @@ const WIDGETS = {
   SigmaExplorer: (state) => (state.dimension === 2 ? sigma_plane : sigma_line),
   SuperResolutionExplorer: () => super_resolution_explorer,
   TauExplorer: (state) => (state.dimension === 2 ? tau_plane : tau_line),
+  UserStudy: () => user_study,
 };
 
 /** The part of Jupyter's model that the frame uses; the present state stays readable in data-state. */

@@ -17,7 +17,9 @@ export const CSS = `
 .nf-widget .nf-buttons { display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0 10px; }
 .nf-widget button { font: inherit; font-size: 0.93em; color: #222; background: #f2f2f2; border: 1px solid #bbb; border-radius: 5px; padding: 4px 12px; cursor: pointer; }
 .nf-widget button:hover { background: #e6e6e6; }
-.nf-widget :focus-visible { outline: 2px solid #0072B2; outline-offset: 2px; }
+.nf-widget button:disabled { color: #888; background: #fafafa; cursor: default; }
+.nf-widget [data-press] { cursor: pointer; }
+.nf-widget:focus-visible, .nf-widget :focus-visible { outline: 2px solid #0072B2; outline-offset: 2px; }
 .nf-widget .nf-figure { margin: 0; }
 .nf-widget .nf-figure > svg { display: block; font-family: inherit; }
 .nf-widget .nf-readouts { display: grid; grid-template-columns: repeat(auto-fill, minmax(142px, 1fr)); gap: 6px; margin-top: 10px; }
