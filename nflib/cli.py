@@ -79,6 +79,7 @@ def command(function, group: typer.Typer = app, cls: type[TyperCommand] | None =
 
 train_command = functools.partial(command, group=train_app)
 data_command = functools.partial(command, group=data_app)
+study_command = functools.partial(command, group=study_app)
 
 
 def show_version(wanted: bool):
@@ -507,3 +508,19 @@ def prepare(
         typer.echo(f"{target} is complete, nothing to do")
     if done.skipped:
         typer.echo(f"files skipped: {len(done.skipped)}", err=True)
+
+
+@study_command
+def results(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Choices, as the widget recorded or a page gave them: one or more files.")],
+):
+    """Print the Bradley-Terry scores of the methods with their intervals."""
+    from .bradley_terry import fit
+    from .study import read_choices, win_matrix
+
+    choices = [choice for file in files for choice in read_choices(file)]
+    if not choices:
+        raise ValueError(f"{', '.join(map(str, files))}: no choices in there")
+    typer.echo(fit(*win_matrix(choices)).table())
+    participants = len({choice.seed for choice in choices})
+    typer.echo(f"From {len(choices)} choices, {participants} seed{'s' if participants > 1 else ''}.")
