@@ -47,10 +47,9 @@ class WhitePerChannel(AdditiveNoise):
         return self.sigmas * torch.randn(clean.shape, generator=generator)
 
 
-def train(clean: list, degrade, seed: int) -> DnCNN:
+def train(pairs: data.PairedImages, seed: int) -> DnCNN:
     torch.manual_seed(seed)
     model = DnCNN(DnCNNConfig.small())
-    pairs = data.PairedImages(clean, crop=CROP, seed=seed, degrader=degrade)
     with tempfile.TemporaryDirectory() as folder:
         file = fit(RestorerTask(model), pairs, folder, replace(RestorerTask.recipe, steps=STEPS, every=STEPS), seed=seed, device="cpu")
         return checkpoints.load(file)
@@ -124,7 +123,7 @@ def main() -> None:
             if str(seed) in record["runs"].get(source, {}):
                 continue
             began, used = time.perf_counter(), time.process_time()
-            scores = test(model := train(clean, degrade, seed), pairs)
+            scores = test(model := train(data.PairedImages(clean, crop=CROP, seed=seed, degrader=degrade), seed), pairs)
             run = {"seconds": round(time.perf_counter() - began), "processor_seconds": round(time.process_time() - used)}
             run |= {key: model.notes[key] for key in ("device", "commit", "torch")} | {"nflib": __version__}
             record["runs"].setdefault(source, {})[str(seed)] = {**scores, **run}
