@@ -36,12 +36,15 @@ class Degradation(str, Enum):
     ntire = "ntire"
     aim = "aim"
     camera = "camera"
+    lowlight = "lowlight"
+    dark = "dark"
     none = "none"
 
 
 class Restoration(str, Enum):
     denoise = "denoise"
     sr = "sr"
+    lowlight = "lowlight"
 
 
 class Loss(str, Enum):
@@ -305,7 +308,7 @@ def ludvae(
 def restorer(
     clean: Annotated[Path, typer.Option(help="Folder of clean photos, any sizes and formats.")],
     degrader: Annotated[str, typer.Option(help="What makes the pairs: all that `degrade --model` takes.")],
-    task: Annotated[Restoration, typer.Option(help="denoise, or sr: super-resolution of degraded photos.")],
+    task: Annotated[Restoration, typer.Option(help="denoise; sr: super-resolution of degraded photos; lowlight, with dark+MODEL or such.")],
     out: Run,
     scale: Annotated[int, typer.Option(help="Of super-resolution: 2, 4, 8 or 16.")] = 2,
     size: ModelSize = Size.small,
@@ -317,7 +320,7 @@ def restorer(
     steps: Steps = None, batch: Batch = None, crop: Crop = None, lr: Rate = None, seed: Seed = 0, device: Device = None,
     workers: Workers = 0, resume: Resume = False,
 ):
-    """Train a denoiser or super-resolver on clean photos and what a degrader makes of them."""
+    """Train a denoiser, super-resolver or low-light enhancer on clean photos and what a degrader makes of them."""
     from .training import train_restorer
 
     done = train_restorer(
@@ -375,7 +378,10 @@ def degrade(
     source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a folder of clean images.")],
     model: Annotated[
         str,
-        typer.Option(help="A file written by `train deflow` or `train ludvae`, a bundled model, or ntire, aim, camera, white:12 (grey levels), patches:FOLDER."),
+        typer.Option(
+            help="A file written by `train deflow` or `train ludvae`, a bundled model, or ntire, aim, camera, lowlight, white:12 (grey levels), "
+            "patches:FOLDER, dark, dark+ANY OF THESE."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     tau: Annotated[float, typer.Option(min=0, help="Strength: 0 changes nothing, 1 is as learned.")] = 1.0,

@@ -59,7 +59,7 @@ def test_write_photos_refuses_to_mix(bundle, tmp_path):
     out, _ = bundle
     with pytest.raises(ValueError, match="was made with .*'seed': 5.* choose another folder"):
         pipeline.write_photos(out, "ntire", seed=6)
-    with pytest.raises(ValueError, match="degradation must be one of ntire, aim, camera, none, got 'fog'"):
+    with pytest.raises(ValueError, match="degradation must be one of ntire, aim, camera, lowlight, dark, none, got 'fog'"):
         pipeline.write_photos(tmp_path / "new", "fog")
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(ValueError, match="is not empty and was not made by this command"):

@@ -12,21 +12,28 @@ from ..data.degrader import Degrader
 from .learned import Learned
 from .patches import NoisePatches
 
-SIMULATED = {"ntire": data.degrade_ntire, "aim": data.degrade_aim, "camera": data.degrade_camera}
+SIMULATED = {
+    "ntire": data.degrade_ntire, "aim": data.degrade_aim, "camera": data.degrade_camera, "lowlight": data.degrade_low_light,
+    "dark": data.LowLight(),
+}
 
 
 def load(name: str | os.PathLike, tile: int = 512, device: torch.device | str = "cpu") -> Degrader:
     """The degrader that a name stands for.
 
     Args:
-        name: a bundled model or a file of :func:`nflib.checkpoints.save`; "ntire", "aim" or "camera", simulated; "white:12",
-            white noise of 12 grey levels; "patches:FOLDER", noise patches collected from the degraded images there.
+        name: a bundled model or a file of :func:`nflib.checkpoints.save`; "ntire", "aim", "camera" or "lowlight", simulated;
+            "white:12", white noise of 12 grey levels; "patches:FOLDER", noise patches collected from the degraded images there;
+            "dark", too little light without noise; and "dark+OTHER", the same and then one of the others.
         tile: learned degraders compute larger images in tiles of this side, in pixels.
         device: of learned degraders.
 
     Raises:
         ValueError: nothing of this name, or a model that does not degrade.
     """
+    first, plus, then = str(name).partition("+")
+    if plus and first in SIMULATED:
+        return data.Composed(SIMULATED[first], load(then, tile, device))
     kind, colon, rest = str(name).partition(":")
     if str(name) in SIMULATED:
         return SIMULATED[str(name)]
@@ -42,5 +49,6 @@ def load(name: str | os.PathLike, tile: int = 512, device: torch.device | str = 
         return NoisePatches.collect(rest)
     if not Path(name).is_file() and str(name) not in checkpoints.bundled():
         models = ", ".join(checkpoints.bundled()) or "none"
-        raise ValueError(f"{name}: no such file, bundled model ({models}) or degradation ({', '.join(SIMULATED)}, white:12, patches:FOLDER)")
+        others = ", ".join((*SIMULATED, "white:12", "patches:FOLDER", "dark+OTHER"))
+        raise ValueError(f"{name}: no such file, bundled model ({models}) or degradation ({others})")
     return Learned(checkpoints.load(name).to(device), tile)

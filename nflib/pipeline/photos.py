@@ -22,7 +22,7 @@ def write_photos(out: str | Path, degradation: str = "ntire", seed: int = 0) -> 
 
     Args:
         out: a folder that does not exist, is empty, or was written by this function with the same settings.
-        degradation: "ntire", "aim", "camera", or "none".
+        degradation: "ntire", "aim", "camera", "lowlight", "dark", or "none".
         seed: of the noise.
 
     Returns:

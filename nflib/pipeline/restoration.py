@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from .. import checkpoints, units
-from ..models import DnCNN, RefinementNet, RRDBNet
+from ..models import DnCNN, LowLightFlow, RefinementNet, RRDBNet
 from ..models.tiled import joined, usual_overlap
 from .samples import Samples, write_samples
 
-RESTORERS = (DnCNN, RRDBNet, RefinementNet)
+RESTORERS = (DnCNN, RRDBNet, RefinementNet, LowLightFlow)
 # Of this overlap the outer quarters are not used: a network may reach 32 pixels beyond its tile. A full DnCNN reaches 17.
+# A LowLightFlow reaches further, where it matters little: neighbouring tiles fade into each other.
 OVERLAP = 128
 
 
@@ -26,8 +27,8 @@ def restore(
 
     Args:
         source: an image or a folder of images. Files that cannot be read are skipped and listed in the answer.
-        model: a file of :func:`nflib.training.train_restorer` or the name of a bundled model; a DnCNN, or an RRDBNet or
-            RefinementNet, whose results are larger by its scale.
+        model: a file of :func:`nflib.training.train_restorer` or the name of a bundled model; a DnCNN, an RRDBNet or
+            RefinementNet, whose results are larger by its scale, or a LowLightFlow, whose results are its most likely ones.
         out: folder, made if it is not there.
         tile: larger images are computed in tiles of this side, in pixels of the source.
         device: ``nflib.device()`` by default.

@@ -13,22 +13,23 @@ from .. import checkpoints, degraders
 from ..data import ColourMatch, ImageCrops, SuperResolutionImages, UnpairedImages, channel_statistics
 from ..data.folders import numbered_generator
 from ..metrics import MissingWeights
-from ..models import DeFlow, DnCNN, ESRGANDiscriminator, Glow, RefinementConfig, RefinementNet, RRDBNet, SRFlow, linear_start
+from ..models import DeFlow, DnCNN, ESRGANDiscriminator, Glow, LowLightFlow, RefinementConfig, RefinementNet, RRDBNet, SRFlow, linear_start
 from ..models.esrgan import vgg19_features
 from .deflow import DeFlowTask, dequantised
 from .esrgan import ESRGANTask
 from .fit import fit
-from .restorer import RestorerTask, held_out_pairs, restoration_pairs
-from .sizes import DEFAULTS, deflow_config, discriminator_config, dncnn_config, glow_config, known_size, rrdb_config, srflow_config
+from .restorer import LowLightTask, RestorerTask, held_out_pairs, restoration_pairs
+from .sizes import DEFAULTS, deflow_config, discriminator_config, dncnn_config, glow_config, known_size, low_light_config, rrdb_config, srflow_config
 from .tasks import GlowTask, RRDBTask, SRFlowTask, Task
 from .unpaired import Folder, first_crops, unpaired_folders
 
 DEFLOW_DEFAULTS = {"small": {"steps": 300, "batch": 8, "crop": 64}, "full": {"steps": 100_000, "batch": 8, "crop": 160}}
-RESTORATIONS = ("denoise", "sr")
+RESTORATIONS = ("denoise", "sr", "lowlight")
 # Steps, batch, crop and learning rate of a restorer, by task and size.
 RESTORER_DEFAULTS = {
     ("denoise", "small"): (1500, 8, 40, 1e-3), ("denoise", "full"): (200_000, 16, 64, 1e-3),
     ("sr", "small"): (600, 8, 64, 1e-3), ("sr", "full"): (200_000, 16, 128, 2e-4),
+    ("lowlight", "small"): (800, 8, 64, 2e-3), ("lowlight", "full"): (45_000, 16, 160, 5e-4),
 }
 LOSSES = ("pixel", "gan")
 # The same of a super-resolver against a discriminator, by size.
@@ -149,11 +150,12 @@ def train_restorer(
     Args:
         clean: photos of any sizes and formats.
         degrader: what :func:`nflib.degraders.load` takes. It is computed on the CPU, where crops are prepared.
-        task: "denoise", a DnCNN, or "sr", a RefinementNet ("small") or an RRDBNet ("full"), from photos that are made smaller and then
-            degraded.
+        task: "denoise", a DnCNN; "sr", a RefinementNet ("small") or an RRDBNet ("full"), from photos that are made smaller and then
+            degraded; or "lowlight", a LowLightFlow, for degraders that darken, such as "dark+MODEL".
         scale: of super-resolution, 2, 4, 8 or 16.
-        loss: "pixel", mean squared error of denoising and mean absolute error of super-resolution, which end in the mean of all that is
-            possible; "gan", for super-resolution: ESRGAN's, which make natural texture (:class:`nflib.training.ESRGANTask`).
+        loss: "pixel", mean squared error of denoising, mean absolute error of super-resolution, which end in the mean of all that is
+            possible, and the likelihood of low light; "gan", for super-resolution: ESRGAN's, which make natural texture
+            (:class:`nflib.training.ESRGANTask`).
         start: a trained restorer to go on with, a file or the name of a bundled model; it may be of another size. Without it a training
             by loss "gan" begins with one by loss "pixel", in the folder ``out/start``, with the same steps, batch and crop if they are
             given.
@@ -178,6 +180,8 @@ def train_restorer(
     known_size(size)
     torch.manual_seed(seed)
     model = _restorer(task, scale, size, start)
+    if task == "lowlight":
+        _check_crop(crop, 2**model.config.levels)
     usual = GAN_DEFAULTS[size] if loss == "gan" else RESTORER_DEFAULTS[task, size]
     if task == "sr":
         usual = (*usual[:2], max(usual[2], SMALLEST_LOW_RESOLUTION * scale), usual[3])
@@ -200,23 +204,27 @@ def train_restorer(
     return file if held_out is None or loss == "gan" else Path(out) / "best.safetensors"
 
 
-def _restorer(task: str, scale: int, size: str, start: Folder | None) -> DnCNN | RRDBNet | RefinementNet:
+def _restorer(task: str, scale: int, size: str, start: Folder | None) -> DnCNN | RRDBNet | RefinementNet | LowLightFlow:
     """A new restorer, or a trained one to go on with."""
     if start is not None:
         model = checkpoints.load(start)
-        kinds, wanted = ((DnCNN,), 1) if task == "denoise" else ((RRDBNet, RefinementNet), scale)
+        kinds, wanted = {"denoise": ((DnCNN,), 1), "lowlight": ((LowLightFlow,), 1)}.get(task, ((RRDBNet, RefinementNet), scale))
         if not isinstance(model, kinds) or getattr(model.config, "scale", 1) != wanted:
             names = " or ".join(kind.__name__ for kind in kinds)
             raise ValueError(f"{start}: expected a {names} of scale {wanted}, found {type(model).__name__} with {model.config}")
         return model
     if task == "denoise":
         return DnCNN(dncnn_config(size))
+    if task == "lowlight":
+        return LowLightFlow(low_light_config(size))
     return RefinementNet(RefinementConfig(scale)) if size == "small" else RRDBNet(rrdb_config(size, scale))
 
 
 def _restorer_task(model: torch.nn.Module, task: str, loss: str, size: str, crop: int, vgg: Folder | None) -> Task:
     if task == "denoise":
         return RestorerTask(model)
+    if task == "lowlight":
+        return LowLightTask(model)
     if loss == "pixel":
         return RRDBTask(model)
     return ESRGANTask(model, ESRGANDiscriminator(discriminator_config(size, crop)), _perceptual_features(vgg))

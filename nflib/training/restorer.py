@@ -8,13 +8,20 @@ from torch import Tensor
 from ..data.domains import PairedImages
 from ..data.folders import ImageCrops, Source, SuperResolutionImages, numbered_generator, size_of
 from ..degraders import Degrader
+from ..units import bits_per_dim
+from .deflow import LEVELS, dequantised
 from .tasks import Recipe, Task
+
+
+# Share of the bright images whose latent has the true colours for its mean.
+TOLD = 0.2
 
 
 class RestorerTask(Task):
     """Mean squared error of the restored image: a denoiser learns the mean of all clean images that look like this when degraded.
 
-    Batches are (clean, degraded). Super-resolution has the same batches and the mean absolute error, :class:`RRDBTask`.
+    Batches are (clean, degraded). Super-resolution has the same batches and the mean absolute error, :class:`RRDBTask`;
+    low light has :class:`LowLightTask`.
     """
 
     recipe = Recipe(steps=1500, batch=8, lr=1e-3, betas=(0.9, 0.999), average=0.99, every=100)
@@ -23,6 +30,22 @@ class RestorerTask(Task):
     def loss(self, model, batch, generator):
         clean, degraded = batch
         return (model(degraded) - clean).square().mean()
+
+
+class LowLightTask(Task):
+    """Bits per dimension of the bright image given the dark one, at 32 levels. Batches are (bright, dark).
+
+    In training some images are told their true colours (see :meth:`nflib.models.LowLightFlow.nll`), as in LLFlow's code.
+    """
+
+    recipe = Recipe(steps=800, batch=8, lr=2e-3, betas=(0.9, 0.999), average=0.99, every=100)
+    unit = f"bits/dim at {LEVELS} levels"
+
+    def loss(self, model, batch, generator):
+        bright, dark = batch
+        told = torch.rand(len(bright), generator=generator) < TOLD if model.training else None
+        nll = model.nll(dequantised(bright, generator), dark, told)
+        return bits_per_dim(nll, bright[0].numel(), LEVELS).mean()
 
 
 class DegradedLowResolution(SuperResolutionImages):
@@ -81,7 +104,7 @@ class LowResolutionPairs(torch.utils.data.Dataset):
 
 
 def restoration_pairs(task: str, clean: Source, degrader: Degrader, scale: int, crop: int, seed: int):
-    """Numbered pairs (clean, degraded) for "denoise" or "sr", degraded on the fly."""
+    """Numbered pairs (clean, degraded) for "denoise", "sr" or "lowlight", degraded on the fly."""
     if task == "sr":
         return DegradedLowResolution(clean, scale, crop, seed, degrader)
     return PairedImages(clean, crop=crop, seed=seed, degrader=degrader)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..models import DeFlowConfig, DnCNNConfig, ESRGANDiscriminatorConfig, GlowConfig, RRDBConfig, SRFlowConfig
+from ..models import DeFlowConfig, DnCNNConfig, ESRGANDiscriminatorConfig, GlowConfig, LowLightFlowConfig, RRDBConfig, SRFlowConfig
 
 # "small" trains on a laptop; "full" has the size of the published models.
 SIZES = ("small", "full")
@@ -37,6 +37,10 @@ def glow_config(size: str) -> GlowConfig:
 
 def dncnn_config(size: str) -> DnCNNConfig:
     return DnCNNConfig.small() if known_size(size) == "small" else DnCNNConfig()
+
+
+def low_light_config(size: str) -> LowLightFlowConfig:
+    return LowLightFlowConfig.small() if known_size(size) == "small" else LowLightFlowConfig()
 
 
 def known_size(size: str) -> str:

@@ -30,6 +30,8 @@ DEGRADERS = {
     "simulated": data.degrade_ntire,
     "white": data.White(12 / 255),
     "patches": NoisePatches(0.05 * torch.randn(5, 3, 16, 16, generator=units.generator(0))),
+    "low light": data.degrade_low_light,
+    "dark": data.LowLight(),
     "learned": Learned(deflow(), tile=32),
     "learned by LUD-VAE": Learned(ludvae(), tile=32),
 }

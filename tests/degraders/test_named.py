@@ -12,6 +12,14 @@ def test_simulated_ones():
     assert degraders.load("white:12") == data.White(12 / 255) and degraders.load("white:2.5") == data.White(2.5 / 255)
 
 
+def test_one_after_the_other():
+    found, clean = degraders.load("dark+white:12"), torch.rand(3, 20, 20, generator=units.generator(0))
+    assert found == data.Composed(data.LowLight(), data.White(12 / 255)) and degraders.load("lowlight") is data.degrade_low_light
+    generator = units.generator(1)
+    dark = data.LowLight()(clean, 0.7, generator)
+    assert torch.equal(found(clean, 0.7, units.generator(1)), data.White(12 / 255)(dark, 0.7, generator))
+
+
 def test_patches_of_a_folder(tmp_path):
     images.write(tmp_path / "a.png", 0.4 + 0.2 * torch.rand(3, 96, 96, generator=units.generator(0)))
     assert torch.equal(degraders.load(f"patches:{tmp_path}").patches, degraders.NoisePatches.collect(tmp_path).patches)
@@ -31,7 +39,9 @@ def test_a_model(tmp_path):
 @pytest.mark.parametrize(
     "name, message",
     [
-        ("nothing", r"nothing: no such file, bundled model \(.*srflow_x4_small.*\) or degradation \(ntire, aim, camera, white:12, patches:FOLDER\)"),
+        ("nothing", r"nothing: no such file, bundled model \(.*srflow_x4_small.*\) or degradation \(ntire, aim, camera, lowlight, dark, white:12, patches:FOLDER, dark\+OTHER\)"),
+        ("dark+nothing", "nothing: no such file"),
+        ("dark+", ": no such file"),
         ("white", "expected white:SIGMA with SIGMA in grey levels"),
         ("white:x", "expected white:SIGMA"),
         ("white:-3", "expected white:SIGMA"),

@@ -1,6 +1,7 @@
 """Restorers on synthetic pairs: what a pair is, that training restores, that a run belongs to its degrader."""
 
 import json
+import math
 
 import pytest
 import torch
@@ -9,8 +10,8 @@ from typer.testing import CliRunner
 
 from nflib import checkpoints, data, images, metrics
 from nflib.cli import app
-from nflib.models import DnCNN, DnCNNConfig, RefinementConfig, RefinementNet
-from nflib.training import RestorerTask, train_restorer
+from nflib.models import DnCNN, DnCNNConfig, LowLightFlow, LowLightFlowConfig, RefinementConfig, RefinementNet
+from nflib.training import LowLightTask, RestorerTask, train_restorer
 from nflib.training.restorer import DegradedLowResolution, LowResolutionPairs
 from nflib.training.sizes import dncnn_config
 
@@ -105,7 +106,8 @@ def test_a_run_can_be_repeated_and_another_degrader_is_another_run(photos):
 
 def test_bad_input(photos):
     for arguments, message in (
-        ({"task": "lowlight"}, "task must be one of denoise, sr, got 'lowlight'"),
+        ({"task": "fog"}, "task must be one of denoise, sr, lowlight, got 'fog'"),
+        ({"task": "lowlight", "crop": 20}, "crop must be a multiple of 8, got 20"),
         ({"degrader": "rain"}, "rain: no such file, bundled model"),
         ({"size": "huge"}, "size must be one of small, full, got 'huge'"),
         ({"task": "sr", "scale": 3}, "scale must be 2, 4, 8 or 16, got 3"),
@@ -123,26 +125,35 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
-@pytest.mark.parametrize("task, scale, kind", [("denoise", 1, DnCNN), ("sr", 2, RefinementNet)])
+@pytest.mark.parametrize("task, scale, kind", [("denoise", 1, DnCNN), ("sr", 2, RefinementNet), ("lowlight", 1, LowLightFlow)])
 def test_the_commands(photos, task, scale, kind):
     small = photos / "small"
     small.mkdir()
     for n in (3, 4):
         images.write(small / f"{n}.png", images.resize(images.read(photos / "true/degraded" / f"{n}.png"), 1 / scale).clamp(0, 1))
     result = run(
-        "train", "restorer", "--clean", photos / "clean", "--degrader", "white:12", "--task", task, "--out", photos / "run", "--steps", 2,
+        "train", "restorer", "--clean", photos / "clean", "--degrader", "dark+white:4" if task == "lowlight" else "white:12", "--task", task, "--out", photos / "run", "--steps", 2,
         "--batch", 2, "--crop", 16, "--validation-clean", photos / "true/clean", "--validation-degraded", small, "--device", "cpu",
     )
     best = photos / "run" / "best.safetensors"
     assert result.exit_code == 0 and result.stdout.startswith(f"model written to {best}\n"), result.output
     model = checkpoints.load(best)
     assert type(model) is kind and model.notes["validation"] > 0
-    assert model.config == (dncnn_config("small") if task == "denoise" else RefinementConfig(2))
+    configs = {"denoise": dncnn_config("small"), "sr": RefinementConfig(2), "lowlight": LowLightFlowConfig.small()}
+    assert model.config == configs[task]
     result = run("restore", small, "--model", best, "--out", photos / "restored", "--device", "cpu")
     assert result.exit_code == 0 and result.stdout == f"2 images written to {photos / 'restored'}\n", result.output
     assert images.read(photos / "restored" / "3.png").shape == (3, 48, 56)
 
 
-def test_low_light_is_refused(photos):
-    result = run("train", "restorer", "--clean", photos / "clean", "--degrader", "ntire", "--task", "lowlight", "--out", photos / "run")
-    assert result.exit_code == 2 and "'lowlight' is not one of 'denoise', 'sr'" in " ".join(result.stderr.split())
+def test_bits_per_dimension_of_bright_images():
+    torch.manual_seed(0)
+    model = LowLightFlow(LowLightFlowConfig(2, 1, 4, 4, 1))
+    bright, dark = torch.rand(6, 3, 8, 8), 0.2 * torch.rand(6, 3, 8, 8)
+    task, seeds = LowLightTask(model), [torch.Generator().manual_seed(0) for _ in range(3)]
+    task.loss(model, (bright, dark), seeds[0])  # ActNorm
+    loss = task.loss(model.eval(), (bright, dark), seeds[1])  # no true colours where a model is judged
+    noisy = bright + (torch.rand(bright.shape, generator=seeds[2]) - 0.5) / 32
+    torch.testing.assert_close(loss, (model.nll(noisy, dark).mean() / 192 + math.log(32)) / math.log(2))
+    training = [task.loss(model.train(), (bright, dark), torch.Generator().manual_seed(s)) for s in (0, 0, 1)]
+    assert training[0] == training[1] != training[2]
