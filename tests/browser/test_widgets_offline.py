@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from browser.driver import assert_right, exercise, set_value, settle, shown, slider, sliders, state
 
-from widgets.scene import degradation_explorer, explorer
+from widgets.scene import degradation_explorer, explorer, study, study_choices
 
 from nflib import widgets
 
@@ -32,6 +32,7 @@ def file(tmp_path_factory) -> str:
         widgets.CouplingExplorer(),
         explorer(),
         degradation_explorer(),
+        study(choices=study_choices(8), enough=5),
     ]
     body = "\n".join(widget._repr_mimebundle_()[0]["text/html"] for widget in made)
     path = tmp_path_factory.mktemp("page") / "widgets.html"
@@ -43,7 +44,7 @@ def file(tmp_path_factory) -> str:
     return path.as_uri()
 
 
-NUMBER = 9
+NUMBER = 10
 
 
 @pytest.mark.parametrize("index", range(NUMBER))
@@ -103,7 +104,7 @@ def test_words_of_the_picture_follow_the_slider(page, file):
 
 def test_a_move_is_drawn_with_the_next_frame(page, file):
     page.goto(file)
-    for widget in page.locator(".nf-widget").all():
+    for widget in page.locator(".nf-widget:has(input[type=range])").all():
         frames = slider(widget, "tau" if "tau" in sliders(widget) else "sigma").evaluate("""async (input) => {
             const counts = [];
             for (const share of [0.2, 0.4, 0.6, 0.8, 1]) {
