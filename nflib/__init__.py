@@ -11,7 +11,7 @@ from ._version import __version__
 
 _SUBMODULES = {
     "bases", "bradley_terry", "checkpoints", "couplings", "data", "degraders", "divergences", "domain", "flow", "gaussian", "images", "latents",
-    "linear_ludvae", "metrics", "models", "pipeline", "plots", "study", "testing", "training", "transforms", "units", "widgets",
+    "linear_ludvae", "metrics", "models", "pipeline", "plots", "study", "testing", "traditional", "training", "transforms", "units", "widgets",
 }
 _FUNCTIONS = {"device": "units", "generator": "units", "load": "checkpoints", "progress": "units"}
 
