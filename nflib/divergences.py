@@ -66,6 +66,15 @@ def l1_normal(mean: float, sd: float, other_mean: float, other_sd: float) -> flo
     return float(2 * abs(between[0] - between[1]))
 
 
+def mmd_normal(variance: float, other_variance: float, bandwidth: float) -> float:
+    """Squared maximum mean discrepancy of two normal laws of one mean, kernel ``exp(-d^2 / (2 bandwidth^2))``."""
+
+    def mean_kernel(total: float) -> float:
+        return bandwidth / math.sqrt(bandwidth**2 + total)
+
+    return mean_kernel(2 * variance) + mean_kernel(2 * other_variance) - 2 * mean_kernel(variance + other_variance)
+
+
 def pinsker(kl: float) -> float:
     """Pinsker's bound of the L1 distance, ``sqrt(2 KL)``, KL in nats. Says nothing when above 2."""
     return math.sqrt(2 * kl)

@@ -6,7 +6,8 @@ import torch
 from scipy import integrate, stats
 from vectors import assert_matches, case
 
-from nflib.divergences import bretagnolle_huber, crossings, kl_gaussian, kl_normal, l1_normal, pinsker
+from nflib.divergences import bretagnolle_huber, crossings, kl_gaussian, kl_normal, l1_normal, mmd_normal, pinsker
+from nflib.metrics import GaussianKernel, mmd
 
 
 def test_kl_in_one_dimension():
@@ -35,6 +36,13 @@ def test_l1_and_its_bounds():
         "bretagnolle_huber": bretagnolle_huber(kl), "crossings": crossings(n, sy, 0, sx),
     }
     assert_matches(found, expected)
+
+
+@pytest.mark.parametrize("variances", [(1.0, 1.0), (1.0, 4.0), (9.0, 0.3)])
+def test_mmd_of_normal_laws_by_sampling(variances):
+    kernel, rng = GaussianKernel((1.7,)), np.random.default_rng(2)
+    draws = [mmd(*(torch.tensor(v**0.5 * rng.standard_normal((100, 1))) for v in variances), kernel).item() for _ in range(200)]
+    assert mmd_normal(*variances, 1.7) == pytest.approx(np.mean(draws), abs=4 * np.std(draws) / math.sqrt(len(draws)))
 
 
 @pytest.mark.parametrize("laws", [(0.3, 1.0, -0.5, 2.0), (0.0, 3.0, 0.0, 1.0), (4.0, 0.5, 0.0, 0.6)])

@@ -14,6 +14,7 @@ _CLASSES = {
     "CouplingExplorer": "coupling_explorer",
     "DegradationExplorer": "degradation_explorer",
     "GaussianExplorer": "gaussian_explorer",
+    "PrenoiseExplorer": "prenoise_explorer",
     "SigmaExplorer": "sigma_explorer",
     "SuperResolutionExplorer": "super_resolution_explorer",
     "TauExplorer": "tau_explorer",

@@ -30,6 +30,7 @@ def file(tmp_path_factory) -> str:
         widgets.TauExplorer(),
         widgets.TauExplorer(dimension=2),
         widgets.CouplingExplorer(),
+        widgets.PrenoiseExplorer(),
         explorer(),
         degradation_explorer(),
         study(choices=study_choices(8), enough=5),
@@ -44,7 +45,7 @@ def file(tmp_path_factory) -> str:
     return path.as_uri()
 
 
-NUMBER = 10
+NUMBER = 11
 
 
 @pytest.mark.parametrize("index", range(NUMBER))
@@ -189,6 +190,7 @@ MAKERS = [
     widgets.TauExplorer,
     lambda: widgets.TauExplorer(dimension=2),
     widgets.CouplingExplorer,
+    widgets.PrenoiseExplorer,
     explorer,
     degradation_explorer,
 ]

@@ -26,6 +26,7 @@ MAKERS = {
     "TauExplorer 1-D": widgets.TauExplorer,
     "TauExplorer 2-D": lambda **state: widgets.TauExplorer(dimension=2, **state),
     "CouplingExplorer": widgets.CouplingExplorer,
+    "PrenoiseExplorer": widgets.PrenoiseExplorer,
     "SuperResolutionExplorer": explorer,
     "DegradationExplorer": degradation_explorer,
     "UserStudy": study,
@@ -92,7 +93,7 @@ def test_static_bundle_is_one_classic_script():
     assert not re.search(r"^\s*(import|export)\b", script, re.MULTILINE)
     assert not re.search(r"</script|<!--|\bfetch\(|XMLHttpRequest|import\(", script)
     assert set(re.findall(r"https?://[^\"'` ]+", script)) <= {"http://www.w3.org/2000/svg"}
-    assert all(cls in script for cls in ("GaussianExplorer", "SigmaExplorer", "TauExplorer", "CouplingExplorer", "SuperResolutionExplorer", "DegradationExplorer", "UserStudy"))
+    assert all(cls in script for cls in ("GaussianExplorer", "SigmaExplorer", "TauExplorer", "CouplingExplorer", "PrenoiseExplorer", "SuperResolutionExplorer", "DegradationExplorer", "UserStudy"))
     assert len(script) < 100_000
 
 

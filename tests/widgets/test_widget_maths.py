@@ -83,6 +83,12 @@ CASES = {
         for s in (0.01, 1, 7)
         for m in (0, 2)
     ],
+    "prenoise_explorer": [
+        (widgets.PrenoiseExplorer, {"sigma_x": x, "sigma_y": y, "sigma": s, "content": c})
+        for x, y in ((15, 10), (60, 1), (0.5, 40))
+        for s in (0, 11.2, 40)
+        for c in (1, 80)
+    ],
     "super_resolution_explorer": [
         (widgets.SuperResolutionExplorer, {"scene": scene(dequantised), "tau": t, "seed": s})
         for dequantised in (True, False)

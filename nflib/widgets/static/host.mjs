@@ -4,6 +4,7 @@ import coupling_explorer from "./coupling_explorer.mjs";
 import degradation_explorer from "./degradation_explorer.mjs";
 import { mount } from "./frame.mjs";
 import gaussian_explorer from "./gaussian_explorer.mjs";
+import prenoise_explorer from "./prenoise_explorer.mjs";
 import sigma_line from "./sigma_line.mjs";
 import sigma_plane from "./sigma_plane.mjs";
 import super_resolution_explorer from "./super_resolution_explorer.mjs";
@@ -15,6 +16,7 @@ const WIDGETS = {
   CouplingExplorer: () => coupling_explorer,
   DegradationExplorer: () => degradation_explorer,
   GaussianExplorer: () => gaussian_explorer,
+  PrenoiseExplorer: () => prenoise_explorer,
   SigmaExplorer: (state) => (state.dimension === 2 ? sigma_plane : sigma_line),
   SuperResolutionExplorer: () => super_resolution_explorer,
   TauExplorer: (state) => (state.dimension === 2 ? tau_plane : tau_line),
