@@ -26,7 +26,7 @@ from .prng import uniforms
 
 LARGEST = 1_500_000  # bytes of a study in a page
 WHOLE = 320  # pixels of the longer side of a whole image, as it is shown
-LONGEST = 20  # letters of a name that fits beside its score on a phone
+LONGEST = 30  # letters of a name that fits on a phone
 RED = "#D00000"  # as in the paper
 
 
@@ -202,6 +202,7 @@ class UserStudy(Explorer):
                 ax.plot([low, high], [row, row], color=INK)
                 ax.plot(value, row, "o", color=INK)
             ax.set_yticks(range(len(ranking)), ranking)
+            ax.margins(y=0.2)
             ax.set_xlabel("score, with its 95 % interval")
 
     def _shown(self) -> BradleyTerry | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -45,7 +46,8 @@ def test_every_pair_is_asked_once_for_every_crop_in_the_order_of_the_seed():
 
 
 def test_sides_and_places_are_random():
-    asked = [study(seed=seed).questions() for seed in range(200)]
+    scene = study().scene
+    asked = [widgets.UserStudy(scene=scene, seed=seed).questions() for seed in range(200)]
     swapped = np.mean([q.left > q.right for one in asked for q in one])
     assert swapped == pytest.approx(0.5, abs=3 * 0.5 / np.sqrt(2400))
     starts = np.mean([one[0].photo == 0 and one[0].crop == 0 for one in asked])
@@ -151,6 +153,18 @@ def test_the_page_does_not_name_the_methods_of_a_question(count):
         assert method not in body + words + widget.summary()
 
 
+@pytest.mark.parametrize("side", [1, 16, 80, 300])
+def test_pictures_fit_the_page_whatever_their_size(side):
+    widget = of(results={m: {"x": torch.zeros(3, 300, 900)} for m in "ab"}, whole={"x": torch.zeros(3, 30, 90)}, side=side)
+    widths = [260, 560, 830]
+    bodies = run("const { default: w } = await load('user_study'); return args[1].map((width) => w.draw(args[0], w.solve(args[0]), width).body);", widget.state, widths)
+    for body, width in zip(bodies, widths, strict=True):
+        boxes = [[float(v) for v in found] for found in re.findall(r'<image x="([^"]*)" y="[^"]*" width="([^"]*)" height="([^"]*)"', body)]
+        assert len(boxes) == 3 and all(left >= 0 and 20 < w and left + w < width + 1e-6 and 10 < h < width for left, w, h in boxes)
+        whole, left, right = boxes
+        assert left[0] + left[1] < right[0] and (width < 560 or whole[0] + whole[1] < left[0])
+
+
 def test_names_are_escaped_in_the_page():
     widget = study(choices=study_choices(12), enough=1)
     body = run("const { default: w } = await load('user_study'); return w.draw(args[0], w.solve(args[0]), 700).body;", widget.state)
@@ -178,7 +192,7 @@ def of(**changes):
         (lambda: widgets.UserStudy(), "scene must hold methods, photos, side, got nothing"),
         (lambda: of(results={"one": {}}), "at least two methods, got one"),
         (lambda: of(results={**study_results()[0], "half": {"cat": torch.rand(3, 30, 40)}}), "results of half must be of the photos in whole, cat, .* got cat"),
-        (lambda: of(results={**study_results()[0], "a" * 21: {}}), "1 to 20 letters, got 'aaa"),
+        (lambda: of(results={**study_results()[0], "a" * 31: {}}), "1 to 30 letters, got 'aaa"),
         (lambda: of(results={m: {"x": torch.rand(3, 30, 40 + i)} for i, m in enumerate("ab")}, whole={"x": torch.rand(3, 3, 4)}), "one size, got a 30 x 40, b 30 x 41"),
         (lambda: of(side=31), "cat must have room for 2 different crops of side 31, got 30 x 40"),
         (lambda: of(crops=82), "room for 82 different crops"),

@@ -5,7 +5,7 @@ import { COLOUR, Panel, escape, fill, pen } from "./plot.mjs";
 import { uniforms } from "./prng.mjs";
 
 const GAP = 10;
-const ROW = 38;
+const NARROW = 560;
 const RED = "#D00000"; // as in the paper
 const INTERVAL = 1.959963984540054; // half of a 95 % interval, in standard deviations
 
@@ -77,9 +77,10 @@ function marked({ whole, width, height }, { top, left }, side, x, y, room) {
 function asked({ scene }, { photo, crop, left, right }, number, total, width) {
   const { photos, side } = scene;
   const shown = photos[photo].crops[crop];
-  const wide = width >= 560;
+  const wide = width >= NARROW;
+  const most = 0.36 * (width - 2 * GAP);
   // Whole screen pixels for each of the crop's, where there is room.
-  const size = wide ? side * Math.max(1, Math.floor((0.36 * (width - 2 * GAP)) / side)) : (width - GAP) / 2;
+  const size = !wide ? (width - GAP) / 2 : side > most ? most : side * Math.floor(most / side);
   const room = wide ? [width - 2 * size - 2 * GAP, size] : [width, 170];
   const scale = Math.min(room[0] / photos[photo].width, room[1] / photos[photo].height);
   const top = wide ? 22 : scale * photos[photo].height + 52;
@@ -96,17 +97,20 @@ function asked({ scene }, { photo, crop, left, right }, number, total, width) {
 function ranked(scores, number, top, width) {
   const low = Math.min(...scores.map(({ score, reach }) => score - reach));
   const high = Math.max(...scores.map(({ score, reach }) => score + reach));
-  const panel = new Panel({ left: 8, top, width: width - 16, height: ROW * scores.length + 6, x: [low - 0.04 * (high - low), high + 0.04 * (high - low)], y: [ROW * scores.length + 6, 0] });
-  panel.segment([0, 0], [0, panel.y[0]], pen(COLOUR.grid, 1));
+  const below = width < NARROW ? 15 : 0; // there the numbers go under the name, not beside it
+  const row = 38 + below;
+  const height = row * scores.length + 6;
+  const panel = new Panel({ left: 8, top, width: width - 16, height, x: [low - 0.04 * (high - low), high + 0.04 * (high - low)], y: [height, 0] });
+  panel.segment([0, 0], [0, height], pen(COLOUR.grid, 1));
   scores.forEach((one, i) => {
-    const y = ROW * i + 28;
+    const y = row * i + 28 + below;
     panel.segment([one.score - one.reach, y], [one.score + one.reach, y], pen(COLOUR.clean, 2.5));
     panel.dots([[one.score, y]], 4.5, fill(COLOUR.clean));
-    panel.text([panel.x[0], y - 11], one.name, { weight: 600 });
-    panel.text([panel.x[1], y - 11], words(one), { anchor: "end", size: 12 });
+    panel.text([panel.x[0], y - 11 - below], one.name, { weight: 600 });
+    panel.text([panel.x[below ? 0 : 1], y - 11], words(one), { anchor: below ? "start" : "end", size: 12 });
   });
   panel.horizontalAxis(`score after ${number} choices, with its 95 % interval`);
-  return { height: panel.height + 40, body: panel.svg() };
+  return { height: height + 40, body: panel.svg() };
 }
 
 function draw(state, { question, total, remaining, scores, choices }, width) {
