@@ -114,7 +114,7 @@ def test_choices_are_recorded_at_once_and_an_interrupted_study_goes_on(tmp_path)
     widget = study(file=file)
     assert not file.exists()
     for count in (1, 2, 3):
-        widget.choices = choices[:count]
+        widget.set_state({"choices": choices[:count]})  # what a message from the page does
         assert len(read_choices(file)) == count
     again = study(file=file)
     assert again.choices == choices[:3] and again.remaining() == study().questions()[3:]
