@@ -55,8 +55,9 @@ class UserStudy(Explorer):
     Every pair of methods is asked about for every crop, in random order and with random sides; the methods are not named. Answer with
     the buttons, a tap on the crop or the arrow keys. Made by :meth:`of`.
 
-    With a kernel every choice is at once in ``file``, and a study that was interrupted goes on when it is made again. In a built page the
-    choices stay in the page until a button downloads them, in the same format: :mod:`nflib.study` reads both.
+    With a kernel every choice is at once in ``file``, and a study that was interrupted goes on when it is made again, with a
+    generator of the same seed. In a built page the choices stay in the page, and are lost with it, until a button downloads them, in the same
+    format: :mod:`nflib.study` reads both.
 
     Args:
         file: where choices are recorded; those already in it count as made.
