@@ -33,7 +33,7 @@ RESTORER_DEFAULTS = {
 }
 LOSSES = ("pixel", "gan")
 # The same of a super-resolver against a discriminator, by size.
-GAN_DEFAULTS = {"small": (1000, 8, 64, 1e-4), "full": (60_000, 16, 128, 1e-4)}
+GAN_DEFAULTS = {"small": (1000, 8, 64, 1e-3), "full": (60_000, 16, 128, 1e-4)}
 # Crops are at least this many pixels at the low resolution, unless a crop is asked for.
 SMALLEST_LOW_RESOLUTION = 24
 HELD_OUT_CROPS = 64
@@ -117,11 +117,11 @@ def train_deflow(
     return Path(out) / "best.safetensors"
 
 
-def start_linear(model: DeFlow, data: UnpairedImages, seed: int, closed_form: bool = True, floor: float = 0.0) -> None:
+def start_linear(model: DeFlow, data: UnpairedImages, seed: int, closed_form: bool = True) -> None:
     """Set a new model to the linear solution of START_CROPS crops of each domain, which are not those of the first steps."""
     generator = numbered_generator(seed, 2)
     crops = (dequantised(images, generator) for images in first_crops(data, START_CROPS))
-    linear_start(model, *crops, closed_form, floor, generator)
+    linear_start(model, *crops, closed_form, generator=generator)
 
 
 def train_rrdb(
@@ -175,6 +175,8 @@ def train_restorer(
         raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}")
     if loss == "gan" and task != "sr":
         raise ValueError(f"loss gan needs the task sr, got {task}")
+    if loss != "gan" and vgg is not None:
+        raise ValueError(f"vgg is for the loss gan, got {loss}")
     if (validation_clean is None) != (validation_degraded is None):
         raise ValueError("validation needs both folders, clean and degraded, or none")
     known_size(size)
@@ -182,11 +184,11 @@ def train_restorer(
     model = _restorer(task, scale, size, start)
     if task == "lowlight":
         _check_crop(crop, 2**model.config.levels)
-    usual = GAN_DEFAULTS[size] if loss == "gan" else RESTORER_DEFAULTS[task, size]
-    if task == "sr":
-        usual = (*usual[:2], max(usual[2], SMALLEST_LOW_RESOLUTION * scale), usual[3])
     asked = {"steps": steps, "batch": batch, "crop": crop}
-    steps, batch, crop, lr = (usual if given is None else given for given, usual in zip((*asked.values(), lr), usual))
+    default = GAN_DEFAULTS[size] if loss == "gan" else RESTORER_DEFAULTS[task, size]
+    if task == "sr" and crop is None:
+        crop = max(default[2], SMALLEST_LOW_RESOLUTION * scale)
+    steps, batch, crop, lr = (usual if given is None else given for given, usual in zip((steps, batch, crop, lr), default))
     data = restoration_pairs(task, clean, degraders.load(degrader), scale, crop, seed)
     held_out = None if validation_clean is None else held_out_pairs(task, validation_clean, validation_degraded, scale, crop, seed + 1)
     _report_skipped(data, held_out)
@@ -211,7 +213,7 @@ def _restorer(task: str, scale: int, size: str, start: Folder | None) -> DnCNN |
         kinds, wanted = {"denoise": ((DnCNN,), 1), "lowlight": ((LowLightFlow,), 1)}.get(task, ((RRDBNet, RefinementNet), scale))
         if not isinstance(model, kinds) or getattr(model.config, "scale", 1) != wanted:
             names = " or ".join(kind.__name__ for kind in kinds)
-            raise ValueError(f"{start}: expected a {names} of scale {wanted}, found {type(model).__name__} with {model.config}")
+            raise ValueError(f"{start}: expected {names} of scale {wanted}, found {type(model).__name__} with {model.config}")
         return model
     if task == "denoise":
         return DnCNN(dncnn_config(size))

@@ -227,9 +227,10 @@ def test_bad_input(photos, tmp_path):
     for arguments, message in (
         ({"loss": "wgan"}, "loss must be one of pixel, gan, got 'wgan'"),
         ({"task": "denoise"}, "loss gan needs the task sr, got denoise"),
-        ({"start": tmp_path / "two.safetensors", "scale": 4}, r"expected a RRDBNet or RefinementNet of scale 4, found RefinementNet with .*scale=2"),
+        ({"start": tmp_path / "two.safetensors", "scale": 4}, r"expected RRDBNet or RefinementNet of scale 4, found RefinementNet with .*scale=2"),
         ({"start": tmp_path / "two.safetensors", "size": "huge"}, "size must be one of small, full"),
         ({"vgg": tmp_path / "vgg.pth"}, "expected the weights of torchvision's vgg19"),
+        ({"loss": "pixel", "vgg": tmp_path / "vgg.pth"}, "vgg is for the loss gan, got pixel"),
         ({"size": "full", "crop": 40}, "crop must be a multiple of 32 for a discriminator of kind 'vgg', got 40"),
     ):
         with pytest.raises(ValueError, match=message):
