@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from .. import checkpoints, units
+from ..images import pad_to_multiple
 from ..models import DnCNN, LowLightFlow, RefinementNet, RRDBNet
 from ..models.tiled import joined, usual_overlap
 from .samples import Samples, write_samples
 
 RESTORERS = (DnCNN, RRDBNet, RefinementNet, LowLightFlow)
 # Of this overlap the outer quarters are not used: a network may reach 32 pixels beyond its tile. A full DnCNN reaches 17.
-# A LowLightFlow reaches further, where it matters little: neighbouring tiles fade into each other.
 OVERLAP = 128
 
 
@@ -30,18 +30,18 @@ def restore(
         model: a file of :func:`nflib.training.train_restorer` or the name of a bundled model; a DnCNN, an RRDBNet or
             RefinementNet, whose results are larger by its scale, or a LowLightFlow, whose results are its most likely ones.
         out: folder, made if it is not there.
-        tile: larger images are computed in tiles of this side, in pixels of the source.
+        tile: larger images are computed in tiles of this side, in pixels of the source; for a LowLightFlow a multiple of 2^levels.
         device: ``nflib.device()`` by default.
 
     Raises:
-        ValueError: the model is no restorer, the folder ``out`` has results of other settings, or no image could be used.
+        ValueError: the model is no restorer, the tile does not fit it, the folder ``out`` has results of other settings, or no image could be used.
     """
     net = checkpoints.load(model)
     if not isinstance(net, RESTORERS):
         raise ValueError(f"{model}: is a {type(net).__name__}, expected one that restores: {', '.join(c.__name__ for c in RESTORERS)}")
     device = units.device(device)
     net.to(device)
-    overlap = usual_overlap(tile, OVERLAP, 1)
+    overlap = usual_overlap(tile, OVERLAP, blocks_of(net))
     settings = {"model": str(model), "tile": tile, "scale": scale_of(net)}
     return write_samples(source, out, [""], settings, lambda image, _: [restored(net, image.to(device), tile, overlap).cpu()], "restore")
 
@@ -51,9 +51,15 @@ def scale_of(model: nn.Module) -> int:
     return getattr(model.config, "scale", 1)
 
 
+def blocks_of(model: nn.Module) -> int:
+    """Side of the blocks of pixels that a restorer works on: tiles begin where one begins."""
+    return 2 ** getattr(model.config, "levels", 0)
+
+
 @torch.no_grad()
 def restored(model: nn.Module, image: Tensor, tile: int, overlap: int) -> Tensor:
     """(3, h, w) in [0, 1] -> (3, scale*h, scale*w), clipped to [0, 1], computed tile by tile."""
     scale = scale_of(model)
-    result = image.new_zeros(1, 1, 3, scale * image.shape[1], scale * image.shape[2])
-    return joined(lambda window: iter([model(window(image[None]))]), result, scale, tile, overlap)[0, 0].clamp(0, 1)
+    padded, crop = pad_to_multiple(image, blocks_of(model))
+    result = padded.new_zeros(1, 1, 3, scale * padded.shape[1], scale * padded.shape[2])
+    return crop(joined(lambda window: iter([model(window(padded[None]))]), result, scale, tile, overlap))[0, 0].clamp(0, 1)

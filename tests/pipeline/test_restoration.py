@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import nflib
 from nflib import checkpoints, images, units
 from nflib.cli import app
-from nflib.models import DnCNN, DnCNNConfig, Glow, GlowConfig, RefinementConfig, RefinementNet, RRDBConfig, RRDBNet
+from nflib.models import DnCNN, DnCNNConfig, Glow, GlowConfig, LowLightFlow, LowLightFlowConfig, RefinementConfig, RefinementNet, RRDBConfig, RRDBNet
 from nflib.pipeline import restore
 from nflib.pipeline.restoration import OVERLAP, restored
 
@@ -31,6 +31,16 @@ def refiner():
     torch.manual_seed(0)
     net = RefinementNet(RefinementConfig(2, 4, 2))
     torch.nn.init.normal_(net.last.weight, std=0.1)
+    return net.eval()
+
+
+def enhancer():
+    torch.manual_seed(0)
+    net = LowLightFlow(LowLightFlowConfig(levels=1, steps=1, hidden=4, width=4, blocks=1))
+    net.nll(torch.rand(4, 3, 16, 16), 0.3 * torch.rand(4, 3, 16, 16))  # ActNorm
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape))
     return net.eval()
 
 
@@ -62,9 +72,9 @@ def test_a_folder(folder, files, tmp_path, name, scale):
     torch.testing.assert_close(images.read(out / "b.png"), expected, rtol=0, atol=0.5 / 255 + 1e-6)
 
 
-@pytest.mark.parametrize("net, tile, overlap", [(denoiser(), 40, 16), (super_resolver(), 96, 80), (refiner(), 40, 24)])
+@pytest.mark.parametrize("net, tile, overlap", [(denoiser(), 40, 16), (super_resolver(), 96, 80), (refiner(), 40, 24), (enhancer(), 80, 52)])
 def test_tiles_are_what_the_whole_is(net, tile, overlap):
-    """Exact, since a quarter of the overlap is as far as the networks see: 3, 20 and 6 pixels."""
+    """Exact, since a quarter of the overlap is as far as the networks see: 3, 20, 6 and 13 pixels."""
     image = torch.rand(3, 113, 130, generator=units.generator(3))
     with torch.no_grad():
         whole = net(image[None])[0].clamp(0, 1)
