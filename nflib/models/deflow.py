@@ -17,7 +17,7 @@ from ..transforms import BoundedScale
 from ..transforms.base import Latent
 from ..units import randn
 from .condition import level_features
-from .conditional import ConditionalFlow, Conditioning, ScaledConv2d, check_config, check_sizes
+from .conditional import ConditionalFlow, Conditioning, check_config, check_sizes
 from .rrdb import RRDBConfig, RRDBNet
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class DeFlowConfig:
         splits: half of the channels leave after every level but the last two, as published. Without splits one Gaussian describes
             the noise of whole blocks of 2^L pixels, its correlation in space included.
         centred: the flow models what the image has beyond its enlarged condition; as published it models the image.
-        local: the strength of the noise depends on the condition, channel by channel (:class:`~nflib.bases.LocalDomainGaussian`);
+        local: the strength of the noise depends on the colours of the condition, axis by axis (:class:`~nflib.bases.LocalDomainGaussian`);
             as published it is the same everywhere. Needs ``splits=False``.
         matched: the flow sees degraded images in the colours of clean ones (:meth:`DeFlow.set_colours`), as in the published work on AIM.
         noise: the noise factor A of each latent starts as ``noise * I``. The published configurations have 0, a saddle from
@@ -118,7 +118,7 @@ class DeFlow(nn.Module):
         side = 2**config.levels
         channels = [shape[1] for shape in transform.latent_shape((1, 3, side, side))]
         self.flow = Flow(transform, (LocalDomainGaussian if config.local else DomainGaussian)(channels, config.noise))
-        self.gain = ScaledConv2d(width * (1 + len(config.taps)), channels[-1]) if config.local else None
+        self.gain = _no_change(nn.Conv2d(3, channels[-1], 1)) if config.local else None
         if config.matched:
             # mean and deviation of the clean and of the degraded domain; equal ones change nothing
             self.register_buffer("colours", torch.tensor([0.0, 1.0]).view(1, 2, 1).repeat(2, 1, 3))
@@ -157,14 +157,15 @@ class DeFlow(nn.Module):
         centre = None
         if self.config.centred:
             centre = F.interpolate(condition, scale_factor=self.config.scale, mode="bilinear") if self.config.scale > 1 else condition
-        levels = level_features(features, self.config.scale, self.config.levels)
-        context = self.flow.transform.prepare(levels, centre)
+        context = self.flow.transform.prepare(level_features(features, self.config.scale, self.config.levels), centre)
         if self.gain is None:
             return context
-        deepest = levels[-1]
-        factor = deepest.local.shape[-1] // max(deepest.taps.shape[-1], 1)
-        told = torch.cat((deepest.local, deepest.taps.repeat_interleave(factor, 2).repeat_interleave(factor, 3)), 1)
-        return context._replace(gain=BoundedScale().log_scale(self.gain(told)).exp())
+        return context._replace(gain=BoundedScale().log_scale(self.gain(self.surroundings(condition))).exp())
+
+    def surroundings(self, condition: Tensor) -> Tensor:
+        """What the gain of the noise depends on: the mean colours of h in the 3x3 blocks around each position of the deepest latent."""
+        blocks = F.avg_pool2d(condition, 2**self.config.levels // self.config.scale)
+        return F.avg_pool2d(F.pad(blocks, (1, 1, 1, 1), mode="replicate"), 3, 1)
 
     def base(self, context: Conditioning) -> DomainGaussian:
         """Distribution of the latents of images with this condition, in both domains."""
@@ -234,3 +235,9 @@ class DeFlow(nn.Module):
 
     def _conditioning(self, condition: Tensor | Conditioning) -> Conditioning:
         return self.prepare(condition) if isinstance(condition, Tensor) else condition
+
+
+def _no_change(layer: nn.Conv2d) -> nn.Conv2d:
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer

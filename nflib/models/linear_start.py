@@ -13,100 +13,128 @@ from torch import Tensor
 
 from ..transforms import ActNorm
 from .deflow import DeFlow
+from .flat_blocks import flat_blocks
+from .noise_gain import fit_noise_gain
 
 BATCH = 32
+FLATTEST = 0.05
 # What the closed form finds no noise in still gets this much, or its entries of the factor could never grow.
 LEAST = 0.02
 
 
 @torch.no_grad()
 def linear_start(
-    model: DeFlow, clean: Tensor, degraded: Tensor, closed_form: bool = True, floor: float = 0.0,
+    model: DeFlow, clean: Tensor, degraded: Tensor, closed_form: bool = True, flattest: float = FLATTEST,
     generator: torch.Generator | None = None,
 ) -> None:
     """Set a new DeFlow to the linear flow that whitens clean images, and its noise to the closed-form solution (eq. 26).
 
     All 1x1 convolutions become the identity but one per latent, which whitens; couplings and injectors answer zero. The mean and
-    the factor A of the noise follow from the degraded images: ``mu = m``, ``A A^T = [S - I]_+`` with mean m and covariance S of
-    their latents.
+    the factor A of the noise follow from the flattest blocks of both domains: ``mu = m_y - m_x``, ``A A^T = [S_y - S_x]_+`` with
+    means m and covariances S of their latents. Of all blocks S_x is the identity, and this is the paper's solution; but two sets
+    of photos never have quite the same content, and what they differ in is taken for noise. Flat blocks have hardly any.
+
+    Where the model knows local noise, its gain is fitted to the same blocks: how strong the noise is given the colours around.
 
     Args:
         model: with ``affine="bounded"``; of any size, with or without splits.
         clean: dequantised crops (N, 3, H, W), without pairs; H and W multiples of 2^L. The number of positions at the deepest
             level should be many times the number of channels there.
         degraded: the same of the other domain.
-        floor: excess variance of degraded latents that is taken for a difference of content and not for noise: ``A A^T =
-            [S - (1 + floor) I]_+``. Few photos differ in content, which otherwise adds weak noise in all directions.
         closed_form: else the noise starts at mean 0 and ``A = 0.5 I``, to be learned.
+        flattest: share of the blocks that the noise is looked for in (:func:`~nflib.models.flat_blocks.flat_blocks`); 1 for all.
         generator: of the noise on the conditions.
 
     Raises:
-        ValueError: the model has a published form, which has no identity to start from, or the crops are too few to whiten.
+        ValueError: the model has a published form, which has no identity to start from, or the crops are too few.
     """
-    if not floor >= 0:
-        raise ValueError(f"floor must not be negative, got {floor}")
     if model.config.affine != "bounded":
         raise ValueError(f'the linear start needs affine="bounded", the model has {model.config.affine!r}')
     flow, base = model.flow.transform, model.flow.base
     _make_identity(flow)
     # the same conditions at every level
     conditions = [torch.cat([model.condition(part, generator) for part in crops.split(BATCH)]) for crops in (clean, degraded)]
-
-    def moments(crops: Tensor, condition: Tensor, level: int) -> tuple[Tensor, Tensor]:
-        """Mean and covariance, float64, of the channels after this level, before a split takes some of them."""
-        total, square, count = 0, 0, 0
-        for part, known in zip(crops.split(BATCH), condition.split(BATCH)):
-            context = model.prepare(known)
-            x = part if context.centre is None else part - context.centre
-            for index, (one, steps) in enumerate(zip(flow.levels, context.levels)):
-                x = one.squeeze(x)[0]
-                for layer, told in one.layers(steps):
-                    x = layer(x, told)[0]
-                if index == level:
-                    break
-                x = x if one.split is None else one.split(x)[0][0]
-            values = x.transpose(0, 1).flatten(1).double()
-            total, square, count = total + values.sum(1), square + values @ values.T, count + values.shape[1]
-        mean = total / count
-        covariance = square / count - torch.outer(mean, mean)
-        if count < 2 * len(mean):
-            raise ValueError(f"{count} positions cannot whiten {len(mean)} channels: give more or larger crops")
-        return mean, covariance
-
-    last = len(flow.levels) - 1
-    for level, one in enumerate(flow.levels):
-        first, end = one.steps[0], one.steps[-1]
-        mean, covariance = moments(clean, conditions[0], level)
-        # the networks see values of about one: a common scale, which keeps the geometry of the block
-        _set(first.actnorm, -mean, -0.5 * covariance.diagonal().mean().log())
-        if one.split is None and level < last:
-            continue
-        mean, covariance = moments(clean, conditions[0], level)
-        _set(end.actnorm, end.actnorm.bias.double() - mean / end.actnorm.log_scale.double().exp(), end.actnorm.log_scale[0])
-        values, vectors = torch.linalg.eigh(covariance)
-        if not values[0] > 1e-12 * values[-1]:
-            raise ValueError("clean has a direction without any variance: dequantise the crops before")
-        end.mixing.set_weight(((vectors * values.rsqrt()) @ vectors.T).to(end.mixing.lower))
+    _whiten(model, clean, conditions[0])
     if not closed_form:
         for mean, factor in zip(base.mean, base.factor):
             mean.zero_()
             factor.copy_(0.5 * torch.eye(len(mean)) if factor.dim() == 2 else torch.full_like(factor, 0.5))
         return
     # latents leave in the order of the levels
-    leaving = [level for level, one in enumerate(flow.levels) if one.split is not None or level == last]
-    for level, shift, factor in zip(leaving, base.mean, base.factor):
-        mean, covariance = moments(degraded, conditions[1], level)
-        kept = slice(len(mean) - len(shift), None)  # of a split the second half leaves
-        mean, covariance = mean[kept], covariance[kept, kept]
-        values, vectors = torch.linalg.eigh(covariance - torch.eye(len(mean), dtype=torch.float64))
-        deviations = (values - floor).clamp(min=0).sqrt()
+    leaving = [i for i, level in enumerate(flow.levels) if level.split is not None or i == len(flow.levels) - 1]
+    latents = [_latents(model, crops, known) for crops, known in zip((clean, degraded), conditions)]
+    for level, shift, factor, *both in zip(leaving, base.mean, base.factor, *latents):
+        masks = [flat_blocks(crops, 2 ** (level + 1), flattest) for crops in (clean, degraded)]
+        flat = [z.permute(0, 2, 3, 1)[mask].double() for z, mask in zip(both, masks)]
+        if min(map(len, flat)) < 2 * len(shift):
+            raise ValueError(f"{min(map(len, flat))} flat blocks cannot show the noise of {len(shift)} channels: give more or larger crops")
+        (mean_x, cov_x), (mean_y, cov_y) = map(_moments, flat)
+        values, vectors = torch.linalg.eigh(cov_y - cov_x)
+        deviations = values.clamp(min=0).sqrt() + LEAST
         if model.config.local:
             base.axes0.copy_(vectors)
-            shift.copy_(vectors.T @ mean)
-            factor.copy_(deviations + LEAST)
+            shift.copy_(vectors.T @ (mean_y - mean_x))
+            factor.copy_(deviations)
         else:
-            shift.copy_(mean)
-            factor.copy_((vectors * deviations) @ vectors.T + LEAST * torch.eye(len(mean)))
+            shift.copy_(mean_y - mean_x)
+            factor.copy_((vectors * deviations) @ vectors.T)
+    if model.config.local:
+        colours = model.surroundings(conditions[1]).permute(0, 2, 3, 1)[masks[1]]
+        squares, clean_variance = ((flat[1] - mean_y) @ vectors).square(), (vectors.T @ cov_x @ vectors).diagonal()
+        gain = fit_noise_gain(colours, squares, clean_variance, deviations)
+        factor.copy_(gain.deviation)
+        model.gain.weight.copy_(gain.slope[:, :, None, None])
+        model.gain.bias.copy_(-gain.slope @ gain.centre)
+
+
+def _whiten(model: DeFlow, clean: Tensor, condition: Tensor) -> None:
+    """Set ActNorm and the last 1x1 convolution before each latent so that clean latents have mean 0 and covariance I."""
+    flow = model.flow.transform
+    last = len(flow.levels) - 1
+    for level, one in enumerate(flow.levels):
+        first, end = one.steps[0], one.steps[-1]
+        mean, covariance = _level_moments(model, clean, condition, level)
+        # the networks see values of about one: a common scale, which keeps the geometry of the block
+        _set(first.actnorm, -mean, -0.5 * covariance.diagonal().mean().log())
+        if one.split is None and level < last:
+            continue
+        mean, covariance = _level_moments(model, clean, condition, level)
+        _set(end.actnorm, end.actnorm.bias.double() - mean / end.actnorm.log_scale.double().exp(), end.actnorm.log_scale[0])
+        values, vectors = torch.linalg.eigh(covariance)
+        if not values[0] > 1e-12 * values[-1]:
+            raise ValueError("clean has a direction without any variance: dequantise the crops before")
+        end.mixing.set_weight(((vectors * values.rsqrt()) @ vectors.T).to(end.mixing.lower))
+
+
+def _level_moments(model: DeFlow, crops: Tensor, condition: Tensor, level: int) -> tuple[Tensor, Tensor]:
+    """Mean and covariance, float64, of the channels after this level, before a split takes some of them."""
+    flow = model.flow.transform
+    total, square, count = 0, 0, 0
+    for part, known in zip(crops.split(BATCH), condition.split(BATCH)):
+        context = model.prepare(known)
+        x = part if context.centre is None else part - context.centre
+        for index, (one, steps) in enumerate(zip(flow.levels, context.levels)):
+            x = one.squeeze(x)[0]
+            for layer, told in one.layers(steps):
+                x = layer(x, told)[0]
+            if index == level:
+                break
+            x = x if one.split is None else one.split(x)[0][0]
+        values = x.transpose(0, 1).flatten(1).double()
+        total, square, count = total + values.sum(1), square + values @ values.T, count + values.shape[1]
+    mean = total / count
+    if count < 2 * len(mean):
+        raise ValueError(f"{count} positions cannot whiten {len(mean)} channels: give more or larger crops")
+    return mean, square / count - torch.outer(mean, mean)
+
+
+def _latents(model: DeFlow, crops: Tensor, condition: Tensor) -> list[Tensor]:
+    parts = [model.encode(part, known) for part, known in zip(crops.split(BATCH), condition.split(BATCH))]
+    return [torch.cat(latent) for latent in zip(*parts)]
+
+
+def _moments(values: Tensor) -> tuple[Tensor, Tensor]:
+    return values.mean(0), values.T.cov(correction=0)
 
 
 def _make_identity(flow) -> None:

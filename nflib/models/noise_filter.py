@@ -5,28 +5,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..metrics.windows import gaussian_taps, window_mean
+from .flat_blocks import flat_blocks
 
 WINDOW = 16
 SIDE = WINDOW - 1
 GRID = 32
 FLATTEST = 0.15
-# Nearer to black or white the noise is clipped.
-MARGIN = 0.1
 ROUNDING = 1e-10
 
 
 def noise_filter(clean: Tensor, degraded: Tensor, flattest: float = FLATTEST) -> tuple[Tensor, float]:
     """Filter and deviation of the noise that degraded images have and clean ones have not.
 
-    In the flattest windows, neither dark nor bright, there is little but noise. What the mean spectra of those windows,
+    In the flattest windows there is little but noise (:mod:`nflib.models.flat_blocks`). What the mean spectra of those windows,
     all pairs of channels, have more in the degraded images is taken for the noise's; what would be negative is set to
     zero. The filter is its symmetric root: white noise through it has this spectrum. Noise that depends on the signal
     is that of the flattest windows.
 
     Args:
         clean, degraded: (N, 3, H, W) and (M, 3, H', W') in [0, 1], crops or whole photos, sides at least 16.
-        flattest: share of the windows that is used, by the variance after a blur of 2.5 pixels.
+        flattest: share of the windows that is used.
 
     Returns:
         The filter (3, 3, 15, 15), float64, scaled so that unit white noise keeps its variance (mean of the channels),
@@ -91,13 +89,12 @@ def _cross_spectrum(images: Tensor, name: str, flattest: float) -> Tensor:
     """Mean of ``F_c conj(F_d) / n^2`` over the flattest windows: (n, n, 3, 3)."""
     if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[-2:]) < WINDOW:
         raise ValueError(f"{name} must be (B, 3, H, W), at least {WINDOW}x{WINDOW}, got {tuple(images.shape)}")
-    pieces = images.double().unfold(2, WINDOW, WINDOW).unfold(3, WINDOW, WINDOW).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
-    means = pieces.mean((-2, -1))
-    pieces = pieces[(means.amin(1) > MARGIN) & (means.amax(1) < 1 - MARGIN)]
-    if not len(pieces):
-        raise ValueError(f"{name} has no window of {WINDOW}x{WINDOW} pixels that is neither dark nor bright")
-    smooth = window_mean(pieces.mean(1), gaussian_taps(11, 2.5))
-    order = smooth.flatten(1).var(1).argsort(stable=True)
-    pieces = pieces[order[: max(round(flattest * len(pieces)), 1)]]
+    height, width = (n // WINDOW * WINDOW for n in images.shape[2:])
+    images = images[..., :height, :width].double()
+    pieces = images.unfold(2, WINDOW, WINDOW).unfold(3, WINDOW, WINDOW).permute(0, 2, 3, 1, 4, 5)
+    try:
+        pieces = pieces[flat_blocks(images, WINDOW, flattest)]
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
     waves = torch.fft.fft2(pieces - pieces.mean((-2, -1), keepdim=True))
     return torch.einsum("bchw,bdhw->hwcd", waves, waves.conj()) / (len(pieces) * WINDOW**2)

@@ -7,7 +7,6 @@ import torch
 
 from nflib.gaussian import fit_moments
 from nflib.models import DeFlow, DeFlowConfig, RRDBConfig, linear_start
-from nflib.models.linear_start import LEAST
 
 TINY = DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=2, transitions=1, hidden=4, condition_noise=0.0)
 
@@ -28,7 +27,7 @@ def crops(seed, noise=0.0, n=100):
 def started(config=TINY, **how):
     torch.manual_seed(0)
     model = DeFlow(config).double().eval()
-    linear_start(model, crops(0), crops(1, 0.05), generator=generator(2), **how)
+    linear_start(model, crops(0), crops(1, 0.05), flattest=1.0, generator=generator(2), **how)
     return model.requires_grad_(False)
 
 
@@ -74,11 +73,41 @@ def test_the_noise_can_be_left_to_learning():
     assert torch.equal(model.flow.base.factor[0], 0.5 * torch.eye(48, dtype=torch.float64)) and not model.flow.base.mean[0].any()
 
 
-def test_a_floor_takes_variance_from_every_direction():
-    full, less = started(replace(TINY, local=True)), started(replace(TINY, local=True), floor=0.5)
-    excess = (full.flow.base.factor[0] - LEAST).square()
-    torch.testing.assert_close((less.flow.base.factor[0] - LEAST).square(), (excess - 0.5).clamp(min=0))
-    assert (excess > 0.5).any() and (excess < 0.5).any()
+def flat_and_textured(seed, noise=None):
+    """Half of each crop is flat, half has strong texture; with noise, everywhere the same or a function of brightness."""
+    g = generator(seed)
+    brightness = torch.rand(300, 1, 1, 1, generator=g, dtype=torch.float64) * 0.6 + 0.2
+    images = brightness + 0.004 * torch.randn(300, 3, 32, 32, generator=g, dtype=torch.float64)
+    contrast = 0.1 if noise is None else 0.2  # the two sets differ in content
+    images[..., 16:] += contrast * torch.randn(300, 3, 32, 16, generator=g, dtype=torch.float64)
+    return images if noise is None else images + noise(brightness) * torch.randn(images.shape, generator=g, dtype=torch.float64)
+
+
+def added_deviation(model, value):
+    image = torch.full((200, 3, 16, 16), value, dtype=torch.float64)
+    return (model.degrade(image, generator=generator(3)) - image).std().item()
+
+
+def test_flat_blocks_show_the_noise_though_the_contents_differ():
+    found = {}
+    for share in (1.0, 0.3):
+        torch.manual_seed(0)
+        model = DeFlow(TINY).double().eval()
+        linear_start(model, flat_and_textured(0), flat_and_textured(1, lambda _: 0.03), flattest=share, generator=generator(2))
+        found[share] = added_deviation(model, 0.5)
+    assert found[0.3] == pytest.approx(0.03, rel=0.1) and found[1.0] > 0.08  # (0.2^2 - 0.1^2) / 2, and the noise
+
+
+def test_the_gain_follows_the_brightness():
+    torch.manual_seed(0)
+    model = DeFlow(replace(TINY, local=True)).double().eval()
+
+    def noise(x):
+        return 0.01 + 0.05 * x
+
+    linear_start(model, flat_and_textured(0), flat_and_textured(1, noise), flattest=0.3, generator=generator(2))
+    dark, bright = (added_deviation(model, value) for value in (0.3, 0.7))
+    assert dark == pytest.approx(noise(0.3), rel=0.15) and bright == pytest.approx(noise(0.7), rel=0.15)
 
 
 def test_it_round_trips_and_has_no_scales_yet():

@@ -116,5 +116,5 @@ def test_errors():
         noise_filter(torch.full((2, 3, 8, 20), 0.4), torch.full((2, 3, 20, 20), 0.4))
     with pytest.raises(ValueError, match="no more power than clean"):
         noise_filter(0.3 + 0.4 * torch.rand(4, 3, 32, 32, generator=generator(0)), torch.full((4, 3, 32, 32), 0.4))
-    with pytest.raises(ValueError, match="degraded has no window"):
+    with pytest.raises(ValueError, match="degraded: no block"):
         noise_filter(torch.full((4, 3, 32, 32), 0.4), torch.zeros(4, 3, 32, 32))
