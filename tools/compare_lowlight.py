@@ -43,6 +43,8 @@ from nflib.training import LowLightTask, fit, train_deflow, train_ludvae
 CROP, VERSIONS = 64, 3
 DARK, LOW_LIGHT = data.LowLight(), data.degrade_low_light
 MATCHED = ", brightness matched"
+# How a degrader is learned, and its file in the run: once learned it stays.
+LEARNED = {"deflow": (train_deflow, "best.safetensors"), "ludvae": (train_ludvae, "model.safetensors")}
 
 
 def test_photos(kodak: Path | None) -> tuple[list, list, list, list]:
@@ -88,10 +90,12 @@ def main() -> None:
     torch.set_num_threads(1)
     bright, darkened, low_light, tests = test_photos(arguments.kodak)
     sigmas = torch.cat([(noisy - dark).flatten(1) for _, dark, noisy in tests], 1).std(1)
-    models = {
-        name: train_it(darkened, low_light, RUNS / f"low_light_{name}", seed=SEED, device="cpu", resume=True)
-        for name, train_it in (("deflow", train_deflow), ("ludvae", train_ludvae))
-    }
+    models = {}
+    for name, (learn, file) in LEARNED.items():
+        run = RUNS / f"low_light_{name}"
+        models[name] = run / file
+        if not (run / "model.safetensors").is_file():  # written at the end
+            learn(darkened, low_light, run, seed=SEED, device="cpu", resume=True)
     added = {
         "white": WhitePerChannel(sigmas), "true": LOW_LIGHT.then, "patches": degraders.NoisePatches.collect(low_light),
         **{name: degraders.load(file) for name, file in models.items()},
