@@ -9,6 +9,7 @@ from torch import nn
 
 from ..units import randn
 from .ludvae import LUDVAE
+from .noise_gain import NoiseGain
 
 # Added to the colours on their way: then every ReLU lets them through, pre-noise included.
 LIFT = 0.5
@@ -28,7 +29,7 @@ def start_near_identity(model: LUDVAE, generator: torch.Generator | None = None)
     there is no such posterior; then the content alone has this start.
     """
     config = model.config
-    noise = max(math.sqrt(max(config.sigma_clean**2 - config.sigma_degraded**2, 0.0)), config.decoder_sd)
+    noise = _expected_noise(model)
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d):
             fan_in = layer.weight[0].numel()
@@ -73,6 +74,29 @@ def start_near_identity(model: LUDVAE, generator: torch.Generator | None = None)
     if len(model.levels) > 1:
         _carry(model.out, source=3, keep=True)
         model.out.bias.sub_(LIFT)
+
+
+@torch.no_grad()
+def follow_colours(model: LUDVAE, gain: NoiseGain) -> None:
+    """Let the strength of a started model's noise depend on the colours, as :func:`~nflib.models.noise_filter.window_gain` found it.
+
+    Call it after :func:`start_near_identity` and :meth:`LUDVAE.shape_noise`. Where the finest prior does not see the content it
+    cannot follow anything, and nothing changes.
+    """
+    finest = model.levels[-1]
+    if finest.prior is None or model.config.priors != "content":
+        return
+    noise = _expected_noise(model)
+    passed = torch.ones(3) if finest.shape is None else finest.shape.colour.square().sum((1, 2, 3)).sqrt()
+    log_sd = finest.prior.log_sd
+    log_sd.weight[:3, :3, 0, 0] = gain.slope
+    log_sd.bias[:3] = (gain.deviation / (noise * passed)).log() - gain.slope @ (gain.centre + LIFT)
+
+
+def _expected_noise(model: LUDVAE) -> float:
+    """The deviation that the configuration expects the noise to have."""
+    config = model.config
+    return max(math.sqrt(max(config.sigma_clean**2 - config.sigma_degraded**2, 0.0)), config.decoder_sd)
 
 
 def _carry(conv: nn.Conv2d, share: float = 1.0, source: int = 0, target: int = 0, keep: bool = False) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .flat_blocks import flat_blocks
+from .noise_gain import NoiseGain, fit_noise_gain
 
 WINDOW = 16
 SIDE = WINDOW - 1
@@ -43,6 +44,19 @@ def noise_filter(clean: Tensor, degraded: Tensor, flattest: float = FLATTEST) ->
     taps = taps[..., 1:, 1:]  # odd, with the centre in the middle
     deviation = taps.square().sum((1, 2, 3)).mean().sqrt()
     return taps / deviation, deviation.item()
+
+
+def window_gain(clean: Tensor, degraded: Tensor, flattest: float = FLATTEST) -> NoiseGain:
+    """Deviation of the noise in each channel of the same windows, and how it depends on their colours.
+
+    Arguments and errors as for :func:`noise_filter`.
+    """
+    (means, variances), (_, of_clean) = (
+        (pieces.mean((-2, -1)), pieces.var((-2, -1)))
+        for pieces in (_flat_windows(degraded, "degraded", flattest), _flat_windows(clean, "clean", flattest))
+    )
+    excess = (variances.mean(0) - of_clean.mean(0)).clamp(min=ROUNDING)
+    return fit_noise_gain(means, variances, of_clean.mean(0), excess.sqrt())
 
 
 def posterior_filters(taps: Tensor, noise: float = 0.3) -> tuple[Tensor, Tensor]:
@@ -87,14 +101,19 @@ def _padded(taps: Tensor, size: int) -> Tensor:
 
 def _cross_spectrum(images: Tensor, name: str, flattest: float) -> Tensor:
     """Mean of ``F_c conj(F_d) / n^2`` over the flattest windows: (n, n, 3, 3)."""
+    pieces = _flat_windows(images, name, flattest)
+    waves = torch.fft.fft2(pieces - pieces.mean((-2, -1), keepdim=True))
+    return torch.einsum("bchw,bdhw->hwcd", waves, waves.conj()) / (len(pieces) * WINDOW**2)
+
+
+def _flat_windows(images: Tensor, name: str, flattest: float) -> Tensor:
+    """(K, 3, n, n), float64."""
     if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[-2:]) < WINDOW:
         raise ValueError(f"{name} must be (B, 3, H, W), at least {WINDOW}x{WINDOW}, got {tuple(images.shape)}")
     height, width = (n // WINDOW * WINDOW for n in images.shape[2:])
     images = images[..., :height, :width].double()
     pieces = images.unfold(2, WINDOW, WINDOW).unfold(3, WINDOW, WINDOW).permute(0, 2, 3, 1, 4, 5)
     try:
-        pieces = pieces[flat_blocks(images, WINDOW, flattest)]
+        return pieces[flat_blocks(images, WINDOW, flattest)]
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    waves = torch.fft.fft2(pieces - pieces.mean((-2, -1), keepdim=True))
-    return torch.einsum("bchw,bdhw->hwcd", waves, waves.conj()) / (len(pieces) * WINDOW**2)

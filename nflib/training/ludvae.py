@@ -12,6 +12,8 @@ import torch
 from ..data import UnpairedImages
 from ..data.folders import numbered_generator
 from ..models import LUDVAE, LUDVAEConfig, noise_filter, start_near_identity
+from ..models.ludvae_start import follow_colours
+from ..models.noise_filter import window_gain
 from .fit import fit
 from .tasks import Recipe
 from .unpaired import UnpairedTask, first_crops, unpaired_folders
@@ -19,7 +21,7 @@ from .unpaired import UnpairedTask, first_crops, unpaired_folders
 # Share of the steps in which the weight of the KL term grows to its final value, as published: or the latent is given up early.
 RAMP = 0.05
 SMALL = Recipe(
-    steps=1000, batch=16, lr=1e-3, betas=(0.9, 0.999), milestones=(0.35, 0.6, 0.75, 0.85, 0.95), clip=1e3, average=0.99, every=100
+    steps=600, batch=16, lr=1e-3, betas=(0.9, 0.999), milestones=(0.35, 0.6, 0.75, 0.85, 0.95), clip=1e3, average=0.99, every=100
 )
 FULL = Recipe(steps=200_000, batch=16, lr=1e-4, betas=(0.9, 0.999), milestones=(0.5,), clip=1e3, average=0.999, every=5000)
 CROPS = {"small": 32, "full": 64}
@@ -100,11 +102,13 @@ def train_ludvae(
 
 def _started(size: str, data: UnpairedImages, seed: int) -> LUDVAE:
     """A new model for the noise in the data."""
-    taps, deviation = noise_filter(*first_crops(data, NOISE_CROPS))
+    crops = first_crops(data, NOISE_CROPS)
+    taps, deviation = noise_filter(*crops)
     torch.manual_seed(seed)
     if size == "full":
         return LUDVAE(LUDVAEConfig(sigma_clean=math.hypot(deviation, deviation), sigma_degraded=deviation))
     model = LUDVAE(LUDVAEConfig.small(deviation))
     start_near_identity(model, numbered_generator(seed, 2))
     model.shape_noise(taps)
+    follow_colours(model, window_gain(*crops))
     return model

@@ -53,7 +53,7 @@ class DegradedLowResolution(SuperResolutionImages):
 
     Args:
         source, scale, crop, seed: as there.
-        degrader: called ``degrader(lr, generator=...)`` with (3, crop/scale, crop/scale).
+        degrader: makes (B, 3, crop/scale, crop/scale) of the like, every crop with a generator of its own.
     """
 
     def __init__(self, source: Source, scale: int, crop: int, seed: int, degrader: Degrader):
@@ -61,8 +61,12 @@ class DegradedLowResolution(SuperResolutionImages):
         super().__init__(source, scale, crop, seed)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        hr, lr = super().__getitem__(index)
-        return hr, self.degrader(lr, generator=numbered_generator(self.seed, 2, index))
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, Tensor]]:
+        """The pairs of a batch, degraded together where the degrader can do that."""
+        hr, lr = map(torch.stack, zip(*(super(DegradedLowResolution, self).__getitem__(index) for index in indices)))
+        return list(zip(hr, self.degrader.each(lr, 1.0, [numbered_generator(self.seed, 2, index) for index in indices])))
 
 
 class LowResolutionPairs(torch.utils.data.Dataset):

@@ -12,7 +12,8 @@ from nflib.checkpoints import load_official, official_state
 from nflib.metrics import autocorrelation
 from nflib.models import LUDVAE, LUDVAEConfig
 from nflib.models.ludvae_levels import Gaussian, Merge
-from nflib.models.ludvae_start import start_near_identity
+from nflib.models.ludvae_start import follow_colours, start_near_identity
+from nflib.models.noise_gain import NoiseGain
 from nflib.models.ludvae_tiled import degrade_tiled_ludvae
 from nflib.models.noise_filter import SIDE
 
@@ -309,3 +310,15 @@ def test_round_trips(tmp_path):
 def test_errors(model, call, message):
     with pytest.raises(ValueError, match=message):
         call(model)
+
+
+def test_a_started_model_follows_the_colours():
+    """Noise of twice the deviation where a colour is bright."""
+    model = LUDVAE(LUDVAEConfig(levels=2, width=8, sigma_clean=math.hypot(0.04, 0.03), sigma_degraded=0.04, difference=True))
+    start_near_identity(model, generator(0))
+    slope = torch.diag(torch.tensor([math.log(2) / 0.4, 0.0, 0.0]))
+    follow_colours(model, NoiseGain(torch.tensor([0.03, 0.02, 0.01]), slope, torch.full((3,), 0.5)))
+    for brightness, red in ((0.3, 0.03 / 2**0.5), (0.7, 0.03 * 2**0.5)):
+        image = torch.full((1, 3, 160, 160), brightness)
+        residual = (model.degrade(image, generator=generator(1), prenoised=image) - image)[0].flatten(1)
+        torch.testing.assert_close(residual.std(1), torch.tensor([red, 0.02, 0.01]), rtol=0.05, atol=0)

@@ -10,7 +10,7 @@ from nflib import data
 from nflib.data import NTIRE
 from nflib.metrics import autocorrelation, channel_correlation
 from nflib.models.ludvae_levels import Gaussian, Shape
-from nflib.models.noise_filter import SIDE, log_volume, noise_filter, posterior_filters
+from nflib.models.noise_filter import SIDE, log_volume, noise_filter, posterior_filters, window_gain
 
 
 def generator(seed):
@@ -109,6 +109,18 @@ def test_kl_of_a_correlated_posterior_against_matrices():
     assert shape.kl(q, p).sum().item() == pytest.approx(expected.item(), rel=1e-4)
     standard = torch.distributions.MultivariateNormal(torch.zeros(len(b), dtype=b.dtype), torch.eye(len(b), dtype=b.dtype))
     assert shape.kl(q, None).sum().item() == pytest.approx(torch.distributions.kl_divergence(dense, standard).item(), rel=1e-4)
+
+
+def test_the_gain_of_the_windows_follows_the_colours():
+    """Of each channel by its own brightness, whatever the other channels do."""
+    values = 0.2 + 0.6 * torch.rand(400, 3, 1, 1, generator=generator(6), dtype=torch.float64)
+    texture = 0.01 * white(400, 3, 16, 16, seed=7)
+    rising, falling = 0.01 + 0.05 * values[:, :1], 0.05 - 0.04 * values[:, 1:2]
+    deviation = torch.cat((rising, falling, torch.full_like(rising, 0.03)), 1)
+    gain = window_gain(values + texture, values + texture + deviation * white(400, 3, 16, 16, seed=8), flattest=0.5)
+    for at, expected in ((0.3, (0.025, 0.038, 0.03)), (0.7, (0.045, 0.022, 0.03))):
+        found = gain.deviation * (gain.slope @ (torch.full((3,), at, dtype=torch.float64) - gain.centre)).exp()
+        torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=0.08, atol=0)
 
 
 def test_errors():
