@@ -114,6 +114,11 @@ def scored(pairs: list) -> dict:
     }
 
 
+def unrestored(pairs: list, scale: int) -> dict:
+    """Scores of the degraded images as they are, or enlarged bicubically."""
+    return scored([(clean, degraded if scale == 1 else images.resize(degraded, scale)) for clean, degraded in pairs])
+
+
 def spread(values: list[float]) -> float | None:
     return statistics.stdev(values) if len(values) > 1 else None
 
@@ -175,7 +180,7 @@ def main() -> None:
         "degraded photos": len(degraded), "white, grey levels": [round(255 * s, 2) for s in sigmas.tolist()],
         "patches": len(sources["patches"].patches), "crop": CROP if scale == 1 else SMALL_CROP[scale],
         "recipe": asdict(replace(RestorerTask.recipe, steps=STEPS, every=STEPS)),
-        "input": scored([(one, noisy if scale == 1 else images.resize(noisy, scale)) for one, noisy in pairs]),
+        "input": unrestored(pairs, scale),
         "models": {}, "runs": {},
     }
     record["models"] |= {source: {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()} for source, file in files.items()}
