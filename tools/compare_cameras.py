@@ -1,0 +1,225 @@
+"""Noise of real cameras, learned without pairs: is it like the true one, and what are denoisers trained with it worth?
+
+    python tools/compare_cameras.py --renoir FOLDER --polyu FOLDER --seeds 0 1 --json FILE [--published FILE ...] [--only NAME ...]
+
+Each folder has photos in train_clean and train_noisy, of scenes that have nothing in common, and pairs of other scenes in val:
+NAME_reference and NAME_noisy of RENOIR (low light, never compressed), NAME_mean and NAME_real of PolyU (weak noise, JPEG). Degraders are:
+
+- white: white noise whose deviation in each channel is found without pairs, by nflib.models.noise_filter in the flattest windows
+  of train_noisy and train_clean;
+- oracle: white noise of the per-channel deviation of the true residual, which nobody would know;
+- patches: noise patches collected from train_noisy;
+- deflow, ludvae: learned from train_clean and train_noisy by nflib.training.train_deflow and train_ludvae. The scale of DeFlow's condition is
+  the one whose noise spectrum in the training photos, unpaired, is nearer.
+
+A denoiser is trained on train_clean with each of them, with the same crops, steps and schedule, and tested on the central SIDE x SIDE
+pixels of the pairs. Two folds is trained on the true pairs of one half of val and tested on the other half, and the other way round: these
+are few photos of few scenes, so it is no upper bound. --published are official DnCNN checkpoints, tested as they are.
+
+The file has one entry for each set of photos, "renoir" and "polyu":
+
+- "train_clean", "train_noisy": numbers of photos; "pairs": names, in the order of all lists of scores; "side", "patches";
+  "white, grey levels", "oracle, grey levels": deviations of R, G, B; "folds": names of the pairs each half is tested on;
+- "models": for "deflow" and "ludvae" what their training noted: "sha256", "seconds", "steps", "validation" (dB between unpaired noise
+  spectra), "commit", "device", "torch"; "deflow" also "scale" and "validation of each scale";
+- "noise": for "truth" and each degrader what noise() of train_deflow_small.py finds in the residuals of the pairs, with deviations of the darkest
+  and brightest third, "std_dark", "std_bright"; for degraders also "spectrum_db", "akld" and "histogram_kl" against the truth;
+- "input" and, in "published", each checkpoint: {"psnr": [...], "ssim": [...]}, one value a pair;
+- "runs": degrader -> seed -> the same, and "seconds", "processor_seconds", "device", "commit", "torch", "nflib".
+
+What is in the file already is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import statistics
+import time
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from compare_restorers import CROP, STEPS, WhitePerChannel, table, test, train
+from train_deflow_small import RUNS, SEED, noise, thirds
+
+from nflib import __version__, checkpoints, data, degraders, images, metrics
+from nflib.data.degrader import Degrader
+from nflib.images.files import write_bytes
+from nflib.models import noise_filter
+from nflib.training import RestorerTask, train_deflow, train_ludvae
+from nflib.training.ludvae import NOISE_CROPS, NOISE_SIDE
+from nflib.training.unpaired import first_crops
+
+SIDE = 320
+# Ends of the names of a pair, clean and noisy.
+ENDS = {"renoir": ("_reference", "_noisy"), "polyu": ("_mean", "_real")}
+SCALES = (4, 8)
+LEARNED = {
+    **{f"deflow_{scale}": (partial(train_deflow, scale=scale), "best.safetensors") for scale in SCALES},
+    "ludvae": (train_ludvae, "model.safetensors"),
+}
+SOURCES = ("white", "oracle", "patches", "deflow", "ludvae", "two folds")
+NOTES = ("seconds", "steps", "validation", "commit", "device", "torch")
+
+
+def pair_files(folder: Path, ends: tuple[str, str]) -> dict[str, tuple[Path, Path]]:
+    """Name -> clean and noisy file."""
+    files = {file.stem: file for file in images.list_images(folder)}
+    names = [stem.removesuffix(ends[0]) for stem in files if stem.endswith(ends[0])]
+    return {name: tuple(files[name + end] for end in ends) for name in names}
+
+
+def centre(image: torch.Tensor) -> torch.Tensor:
+    top, left = ((side - SIDE) // 2 for side in image.shape[1:])
+    return image[:, top : top + SIDE, left : left + SIDE]
+
+
+def white_unpaired(folder: Path) -> torch.Tensor:
+    """Deviation of the noise in each channel, found in the flattest windows."""
+    crops = data.UnpairedImages(folder / "train_clean", folder / "train_noisy", NOISE_SIDE, SEED)
+    taps, deviation = noise_filter(*first_crops(crops, NOISE_CROPS))
+    return (deviation * taps.square().sum((1, 2, 3)).sqrt()).float()
+
+
+def learned(name: str, which: str, folder: Path) -> Path:
+    """The model's file; what was learned once stays."""
+    learn, file = LEARNED[which]
+    run = RUNS / f"cameras_{name}_{which}"
+    if not (run / "model.safetensors").is_file():  # written at the end
+        learn(folder / "train_clean", folder / "train_noisy", run, seed=SEED, device="cpu", resume=True)
+    return run / file
+
+
+def described(file: Path) -> dict:
+    """What the training noted: the whole of it beside its last model, and which step the chosen model is of."""
+    notes = checkpoints.load(file.parent / "model.safetensors").notes | checkpoints.load(file).notes
+    return {"sha256": hashlib.sha256(file.read_bytes()).hexdigest(), **{key: notes[key] for key in NOTES}}
+
+
+def deflow(name: str, folder: Path) -> tuple[Path, dict]:
+    """DeFlow of the better scale, and what is known about it."""
+    files = {scale: learned(name, f"deflow_{scale}", folder) for scale in SCALES}
+    found = {scale: described(file) for scale, file in files.items()}
+    scale = min(SCALES, key=lambda s: found[s]["validation"])
+    return files[scale], {"scale": scale, **found[scale], "validation of each scale": {str(s): f["validation"] for s, f in found.items()}}
+
+
+def noise_of(residuals: list, clean: list) -> dict[str, float]:
+    dark, bright = thirds(residuals, [x.mean(0) for x in clean])
+    return {**noise(residuals), "std_dark": dark, "std_bright": bright}
+
+
+@torch.no_grad()
+def made_noise(degrade: Degrader, pairs: list) -> dict[str, float]:
+    generator = torch.Generator().manual_seed(SEED)
+    clean, real = (torch.stack(side) for side in zip(*pairs))
+    fake = torch.stack([degrade(image, generator=generator) for image in clean])
+    return {
+        **noise_of(list(fake - clean), list(clean)),
+        "spectrum_db": metrics.spectrum_error(fake - clean, real - clean).item(),
+        "akld": metrics.akld(fake, real, clean).mean().item(),
+        "histogram_kl": metrics.histogram_kl(fake - clean, real - clean).item(),
+    }
+
+
+def two_folds(files: dict, pairs: list, seed: int) -> tuple[dict, torch.nn.Module]:
+    """Scores of all pairs, each half by a denoiser trained on the other; and one of the denoisers."""
+    half, found = len(pairs) // 2, []
+    paths = list(files.values())
+    for seen, held_out in ((paths[half:], pairs[:half]), (paths[:half], pairs[half:])):
+        model = train(data.PairedImages(*map(list, zip(*seen)), crop=CROP, seed=seed), seed)
+        found.append(test(model, held_out))
+    return {metric: found[0][metric] + found[1][metric] for metric in found[0]}, model
+
+
+def compare(name: str, folder: Path, record: dict, save, seeds: list[int], only: list[str], published: list[Path]) -> None:
+    files = pair_files(folder / "val", ENDS[name])
+    pairs = [tuple(centre(images.read(file)) for file in two) for two in files.values()]
+    clean = [x for x, _ in pairs]
+    residuals = [noisy - x for x, noisy in pairs]
+    half = len(pairs) // 2
+    sigmas = {"white": white_unpaired(folder), "oracle": torch.cat([r.flatten(1) for r in residuals], 1).std(1)}
+    sources = {source: WhitePerChannel(sigma) for source, sigma in sigmas.items()}
+    sources["patches"] = degraders.NoisePatches.collect(folder / "train_noisy")
+    record |= {
+        **{side: len(images.list_images(folder / side)) for side in ("train_clean", "train_noisy")}, "pairs": list(files), "side": SIDE,
+        "patches": len(sources["patches"].patches), "folds": [list(files)[:half], list(files)[half:]],
+        **{f"{source}, grey levels": [round(255 * s, 2) for s in sigma.tolist()] for source, sigma in sigmas.items()},
+        "input": {m: [round(getattr(metrics, m)(y[None], x[None]).item(), 4) for x, y in pairs] for m in ("psnr", "ssim")},
+    }
+    for part in ("models", "noise", "published", "runs"):
+        record.setdefault(part, {})
+    record["noise"]["truth"] = noise_of(residuals, clean)
+    for file in published:
+        if file.stem not in record["published"]:
+            record["published"][file.stem] = test(checkpoints.load_official(file, "dncnn").float(), pairs)
+            save()
+    if "deflow" in only:
+        file, record["models"]["deflow"] = deflow(name, folder)
+        sources["deflow"] = degraders.load(file)
+    if "ludvae" in only:
+        file = learned(name, "ludvae", folder)
+        record["models"]["ludvae"] = described(file)
+        sources["ludvae"] = degraders.load(file)
+    for source, degrade in sources.items():
+        record["noise"].setdefault(source, made_noise(degrade, pairs))
+    save()
+    for seed in seeds:
+        for source in only:
+            if str(seed) in record["runs"].get(source, {}):
+                continue
+            began, used = time.perf_counter(), time.process_time()
+            if source == "two folds":
+                scores, model = two_folds(files, pairs, seed)
+            else:
+                model = train(data.PairedImages(folder / "train_clean", crop=CROP, seed=seed, degrader=sources[source]), seed)
+                scores = test(model, pairs)
+            run = {"seconds": round(time.perf_counter() - began), "processor_seconds": round(time.process_time() - used)}
+            run |= {key: model.notes[key] for key in ("device", "commit", "torch")} | {"nflib": __version__}
+            record["runs"].setdefault(source, {})[str(seed)] = {**scores, **run}
+            save()
+            psnr, ssim = (statistics.fmean(scores[metric]) for metric in ("psnr", "ssim"))
+            print(f"{name}, seed {seed}, {source}: {psnr:.3f} dB, {ssim:.4f}, {run['processor_seconds']} s", flush=True)
+
+
+def show(name: str, record: dict) -> None:
+    """Print both tables."""
+    keys = list(record["noise"]["truth"]) + ["spectrum_db", "akld", "histogram_kl"]
+    print(f"\n{name}, noise\n\n| | {' | '.join(keys)} |\n|{' --- |' * (len(keys) + 1)}")
+    for source, found in record["noise"].items():
+        print(f"| {source} | " + " | ".join(f"{found[key]:.2f}" if key in found else "-" for key in keys) + " |")
+    print(f"\n{name}, {len(record['pairs'])} pairs\n\n| trained on | PSNR | over seeds | SSIM | over seeds |\n| --- | --- | --- | --- | --- |")
+    for other, scores in {"- (input)": record["input"], **record["published"]}.items():
+        print(f"| {other} | {statistics.fmean(scores['psnr']):.2f} | - | {statistics.fmean(scores['ssim']):.4f} | - |")
+    for row in table(record["runs"]):
+        psnr, ssim = (["-" if row[k] is None else f"{row[k]:.{d}f}" for k in (m, f"{m} spread")] for m, d in (("psnr", 2), ("ssim", 4)))
+        print("| " + " | ".join([row["trained on"], *psnr, *ssim]) + " |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ENDS:
+        parser.add_argument(f"--{name}", type=Path, help="folder with train_clean, train_noisy and val")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--only", nargs="+", choices=SOURCES, default=SOURCES, help="these denoisers, all by default")
+    parser.add_argument("--published", type=Path, nargs="*", default=[], help="official DnCNN checkpoints")
+    parser.add_argument("--json", type=Path, required=True, help="write the result here; runs that are there already are kept")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    record = json.loads(arguments.json.read_text()) if arguments.json.is_file() else {}
+    record |= {"crop": CROP, "recipe": asdict(replace(RestorerTask.recipe, steps=STEPS, every=STEPS))}
+
+    def save():
+        write_bytes(arguments.json, (json.dumps(record) + "\n").encode())
+
+    for name in ENDS:
+        if folder := getattr(arguments, name):
+            compare(name, folder, record.setdefault(name, {}), save, arguments.seeds, arguments.only, arguments.published)
+            show(name, record[name])
+
+
+if __name__ == "__main__":
+    main()
