@@ -3,7 +3,7 @@
     python tools/ludvae_ablations.py --kodak FOLDER --seeds 0 1 --json benchmarks/results/ludvae_ablations.json
 
 Photos and degradation are those of train_deflow_small.py, NTIRE-like. Every run trains the small LUD-VAE on both sides without pairs and
-changes one thing; all start at the noise that is found in the photos. It is judged by its noise on the validation pairs, by
+changes one thing; all start at the noise that is found in the photos, of one strength for all colours. It is judged by its noise on the validation pairs, by
 how alike the contents of both images of a pair are, and by a denoiser trained on its C2N pairs, as in compare_restorers.py:
 
 - "base": as it is; a second denoiser learns from its N2C pairs (table 5);
