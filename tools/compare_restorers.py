@@ -39,6 +39,7 @@ from nflib.checkpoints.files import find
 from nflib.data.degrader import AdditiveNoise, Degrader, as_8_bits
 from nflib.images.files import write_bytes
 from nflib.models import DeFlow, DnCNN, DnCNNConfig, RefinementConfig, RefinementNet
+from nflib.restoration_tables import markdown, table
 from nflib.training import RestorerTask, RRDBTask, fit, train_ludvae
 from nflib.training.jobs import start_linear
 from nflib.training.restorer import restoration_pairs
@@ -119,32 +120,8 @@ def unrestored(pairs: list, scale: int) -> dict:
     return scored([(clean, degraded if scale == 1 else images.resize(degraded, scale)) for clean, degraded in pairs])
 
 
-def spread(values: list[float]) -> float | None:
-    return statistics.stdev(values) if len(values) > 1 else None
-
-
-def table(results: dict) -> list[dict]:
-    """One row for each training degradation: mean over seeds and photos, deviation over seeds, and the fraction, seed by seed."""
-    means = {name: {m: [statistics.fmean(run[m]) for run in runs.values()] for m in ("psnr", "ssim")} for name, runs in results.items()}
-    rows = []
-    for name, found in means.items():
-        row = {"trained on": name}
-        for metric, values in found.items():
-            row |= {metric: statistics.fmean(values), f"{metric} spread": spread(values)}
-        if {"white", "true"} <= set(means):
-            triples = zip(found["psnr"], means["white"]["psnr"], means["true"]["psnr"])
-            fractions = [(own - white) / (true - white) for own, white, true in triples]
-            row |= {"fraction": statistics.fmean(fractions), "fraction of each seed": fractions}
-        rows.append(row)
-    return rows
-
-
 def show(rows: list[dict]) -> None:
-    print("| trained on | PSNR | over seeds | SSIM | over seeds | fraction | of each seed |\n| --- | --- | --- | --- | --- | --- | --- |")
-    for row in rows:
-        psnr, ssim = (["-" if row[k] is None else f"{row[k]:.{d}f}" for k in (m, f"{m} spread")] for m, d in (("psnr", 2), ("ssim", 4)))
-        each = " ".join(f"{f:.2f}" for f in row["fraction of each seed"])
-        print("| " + " | ".join([row["trained on"], *psnr, *ssim, f"{row['fraction']:.2f}", each]) + " |")
+    print(markdown(rows))
 
 
 def main() -> None:
