@@ -26,16 +26,14 @@ import json
 import statistics
 import tempfile
 import time
-from collections import defaultdict
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from compare_restorers import WhitePerChannel, show, table
+from compare_restorers import WhitePerChannel, scored, show, table
 from train_deflow_small import PLANS, RUNS, SEED, noise, photos
 
-from nflib import __version__, checkpoints, data, degraders, metrics
-from nflib.data.degrader import as_8_bits
+from nflib import __version__, checkpoints, data, degraders
 from nflib.images.files import write_bytes
 from nflib.models import LowLightFlow, LowLightFlowConfig
 from nflib.training import LowLightTask, fit, train_deflow, train_ludvae
@@ -72,13 +70,9 @@ def train(bright: list, degrade, seed: int) -> LowLightFlow:
 
 @torch.no_grad()
 def test(enhance, tests: list) -> dict[str, list[float]]:
-    scores = defaultdict(list)
-    for bright, _, low_light in tests:
-        image = enhance(low_light[None]).clamp(0, 1)
-        for suffix, result in (("", image), (MATCHED, image * bright.mean() / image.mean())):
-            for name in ("psnr", "ssim"):
-                scores[name + suffix].append(round(getattr(metrics, name)(as_8_bits(result), bright[None]).item(), 4))
-    return dict(scores)
+    results = [(bright, enhance(low_light[None])[0].clamp(0, 1)) for bright, _, low_light in tests]
+    matched = scored([(bright, result * bright.mean() / result.mean()) for bright, result in results])
+    return scored(results) | {name + MATCHED: scores for name, scores in matched.items()}
 
 
 def main() -> None:
@@ -112,8 +106,11 @@ def main() -> None:
     generator = torch.Generator().manual_seed(SEED)
     record["noise"] |= {name: noise([degrade(dark, generator=generator) - dark for _, dark, _ in tests]) for name, degrade in added.items()}
     for name, file in models.items():
-        notes = {key: value for key, value in checkpoints.load(file).notes.items() if key in ("seconds", "steps", "commit", "validation")}
-        record["models"][name] = {"sha256": hashlib.sha256(file.read_bytes()).hexdigest(), **notes}
+        last, chosen = (checkpoints.load(one).notes for one in (file.with_name("model.safetensors"), file))
+        record["models"][name] = {
+            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(), **{key: chosen[key] for key in ("steps", "validation")},
+            **{key: last[key] for key in ("seconds", "device", "commit")},
+        }
     for seed in arguments.seeds:
         for source, degrade in sources.items():
             if str(seed) in record["runs"].get(source, {}):
