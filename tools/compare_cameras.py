@@ -18,12 +18,13 @@ are few photos of few scenes, so it is no upper bound. --published are official 
 
 The file has one entry for each set of photos, "renoir" and "polyu":
 
-- "train_clean", "train_noisy": numbers of photos; "pairs": names, in the order of all lists of scores; "side", "patches";
+- "train_clean", "train_noisy": names of the photos; "pairs": names, in the order of all lists of scores; "side"; "patches": their number;
   "white, grey levels", "oracle, grey levels": deviations of R, G, B; "folds": names of the pairs each half is tested on;
-- "models": for "deflow" and "ludvae" what their training noted: "sha256", "seconds", "steps", "validation" (dB between unpaired noise
-  spectra), "commit", "device", "torch"; "deflow" also "scale" and "validation of each scale";
-- "noise": for "truth" and each degrader what noise() of train_deflow_small.py finds in the residuals of the pairs, with deviations of the darkest
-  and brightest third, "std_dark", "std_bright"; for degraders also "spectrum_db", "akld" and "histogram_kl" against the truth;
+- "models": for "ludvae" and "deflow scale 4" and "8" what their training noted: "sha256", "seconds", "steps", "validation" (dB between
+  unpaired noise spectra), "commit", "device", "torch"; "deflow": which of the two was chosen;
+- "noise": for "truth" and each degrader, both DeFlows too, what noise() of train_deflow_small.py finds in the residuals of the pairs, with
+  deviations of the darkest and brightest third, "std_dark", "std_bright", in grey levels; for degraders also "spectrum_db", "akld" and
+  "histogram_kl" against the truth;
 - "input" and, in "published", each checkpoint: {"psnr": [...], "ssim": [...]}, one value a pair;
 - "runs": degrader -> seed -> the same, and "seconds", "processor_seconds", "device", "commit", "torch", "nflib".
 
@@ -57,10 +58,8 @@ SIDE = 320
 # Ends of the names of a pair, clean and noisy.
 ENDS = {"renoir": ("_reference", "_noisy"), "polyu": ("_mean", "_real")}
 SCALES = (4, 8)
-LEARNED = {
-    **{f"deflow_{scale}": (partial(train_deflow, scale=scale), "best.safetensors") for scale in SCALES},
-    "ludvae": (train_ludvae, "model.safetensors"),
-}
+DEFLOWS = {f"deflow scale {scale}": (partial(train_deflow, scale=scale), "best.safetensors") for scale in SCALES}
+LEARNED = {**DEFLOWS, "ludvae": (train_ludvae, "model.safetensors")}
 SOURCES = ("white", "oracle", "patches", "deflow", "ludvae", "two folds")
 NOTES = ("seconds", "steps", "validation", "commit", "device", "torch")
 
@@ -87,7 +86,7 @@ def white_unpaired(folder: Path) -> torch.Tensor:
 def learned(name: str, which: str, folder: Path) -> Path:
     """The model's file; what was learned once stays."""
     learn, file = LEARNED[which]
-    run = RUNS / f"cameras_{name}_{which}"
+    run = RUNS / f"cameras_{name}_{which.replace(' ', '_')}"
     if not (run / "model.safetensors").is_file():  # written at the end
         learn(folder / "train_clean", folder / "train_noisy", run, seed=SEED, device="cpu", resume=True)
     return run / file
@@ -99,17 +98,13 @@ def described(file: Path) -> dict:
     return {"sha256": hashlib.sha256(file.read_bytes()).hexdigest(), **{key: notes[key] for key in NOTES}}
 
 
-def deflow(name: str, folder: Path) -> tuple[Path, dict]:
-    """DeFlow of the better scale, and what is known about it."""
-    files = {scale: learned(name, f"deflow_{scale}", folder) for scale in SCALES}
-    found = {scale: described(file) for scale, file in files.items()}
-    scale = min(SCALES, key=lambda s: found[s]["validation"])
-    return files[scale], {"scale": scale, **found[scale], "validation of each scale": {str(s): f["validation"] for s, f in found.items()}}
-
-
 def noise_of(residuals: list, clean: list) -> dict[str, float]:
     dark, bright = thirds(residuals, [x.mean(0) for x in clean])
-    return {**noise(residuals), "std_dark": dark, "std_bright": bright}
+    return rounded({**noise(residuals), "std_dark": dark, "std_bright": bright})
+
+
+def rounded(found: dict[str, float]) -> dict[str, float]:
+    return {key: round(value, 4) for key, value in found.items()}
 
 
 @torch.no_grad()
@@ -119,9 +114,11 @@ def made_noise(degrade: Degrader, pairs: list) -> dict[str, float]:
     fake = torch.stack([degrade(image, generator=generator) for image in clean])
     return {
         **noise_of(list(fake - clean), list(clean)),
-        "spectrum_db": metrics.spectrum_error(fake - clean, real - clean).item(),
-        "akld": metrics.akld(fake, real, clean).mean().item(),
-        "histogram_kl": metrics.histogram_kl(fake - clean, real - clean).item(),
+        **rounded({
+            "spectrum_db": metrics.spectrum_error(fake - clean, real - clean).item(),
+            "akld": metrics.akld(fake, real, clean).mean().item(),
+            "histogram_kl": metrics.histogram_kl(fake - clean, real - clean).item(),
+        }),
     }
 
 
@@ -145,7 +142,8 @@ def compare(name: str, folder: Path, record: dict, save, seeds: list[int], only:
     sources = {source: WhitePerChannel(sigma) for source, sigma in sigmas.items()}
     sources["patches"] = degraders.NoisePatches.collect(folder / "train_noisy")
     record |= {
-        **{side: len(images.list_images(folder / side)) for side in ("train_clean", "train_noisy")}, "pairs": list(files), "side": SIDE,
+        **{side: [file.name for file in images.list_images(folder / side)] for side in ("train_clean", "train_noisy")},
+        "pairs": list(files), "side": SIDE,
         "patches": len(sources["patches"].patches), "folds": [list(files)[:half], list(files)[half:]],
         **{f"{source}, grey levels": [round(255 * s, 2) for s in sigma.tolist()] for source, sigma in sigmas.items()},
         "input": {m: [round(getattr(metrics, m)(y[None], x[None]).item(), 4) for x, y in pairs] for m in ("psnr", "ssim")},
@@ -157,15 +155,16 @@ def compare(name: str, folder: Path, record: dict, save, seeds: list[int], only:
         if file.stem not in record["published"]:
             record["published"][file.stem] = test(checkpoints.load_official(file, "dncnn").float(), pairs)
             save()
-    if "deflow" in only:
-        file, record["models"]["deflow"] = deflow(name, folder)
-        sources["deflow"] = degraders.load(file)
-    if "ludvae" in only:
-        file = learned(name, "ludvae", folder)
-        record["models"]["ludvae"] = described(file)
-        sources["ludvae"] = degraders.load(file)
+    for which in LEARNED:
+        if which.partition(" ")[0] in only:
+            file = learned(name, which, folder)
+            record["models"][which] = described(file)
+            sources[which] = degraders.load(file)
     for source, degrade in sources.items():
-        record["noise"].setdefault(source, made_noise(degrade, pairs))
+        record["noise"][source] = made_noise(degrade, pairs)
+    if "deflow" in only:
+        record["deflow"] = min(DEFLOWS, key=lambda which: record["models"][which]["validation"])
+        sources["deflow"] = sources[record["deflow"]]
     save()
     for seed in seeds:
         for source in only:
