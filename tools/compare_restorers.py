@@ -13,7 +13,7 @@ are degraded. What the degraded side is for differs:
 - true: the true degradation of the clean photos, which nobody would have.
 
 With --few there are no degraded photos but two textured ones, Kodak 5 and 8: patches are collected from them, and a DeFlow and a
-LUD-VAE are trained with them and the clean side.
+LUD-VAE are trained with them and the clean side. Runs of white noise and of the truth would be those without --few.
 
 Reported is mean PSNR (RGB) and SSIM over the validation pairs, rounded to 8 bits, and the fraction (PSNR - white) / (true - white).
 """
@@ -148,7 +148,9 @@ def main() -> None:
     residuals = [noisy - (one if scale == 1 else smaller(one, scale)[1]) for one, noisy in pairs]
     sigmas = torch.cat([residual.flatten(1) for residual in residuals], 1).std(1)
     sources = {"clean": Clean()} if scale > 1 else {}
-    sources |= {"white": WhitePerChannel(sigmas), "true": plan.degrade, "patches": degraders.NoisePatches.collect(degraded)}
+    if not arguments.few:
+        sources |= {"white": WhitePerChannel(sigmas), "true": plan.degrade}
+    sources["patches"] = degraders.NoisePatches.collect(degraded)
     sources |= {source: degraders.load(file) for source, file in files.items()}
 
     earlier = arguments.json is not None and arguments.json.is_file()
