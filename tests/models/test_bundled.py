@@ -20,18 +20,43 @@ def statistics(residuals):
     return deviation, torch.stack((spatial[1, 2], spatial[2, 1], spatial[2, 2], spatial[2, 0], (colours.sum() - 3) / 6))
 
 
-@pytest.mark.parametrize("name", ["ntire", "camera"])
-def test_the_noise_is_like_the_truth(name):
-    """Photos that were not trained on; deviation within 15 %, correlations within 0.1 or 15 %. AIM-like is not solved (chapter 8)."""
+def both(name):
+    """The model, and what it and the truth add to photos that were not trained on."""
     net = nflib.load(f"deflow_{name}_small")
     generator = torch.Generator().manual_seed(0)
     made = [net.degrade(x[None], generator=generator)[0] - x for x in crops()]
-    true = [DEGRADATIONS[name](x, generator=generator) - x for x in crops()]
+    return net, made, [DEGRADATIONS[name](x, generator=generator) - x for x in crops()]
+
+
+@pytest.mark.parametrize("name", ["ntire", "camera"])
+def test_the_noise_is_like_the_truth(name):
+    """Deviation within 15 %, correlations within 0.1 or 15 % of what the models can have. AIM-like is not solved (chapter 8).
+
+    Their blocks of s x s pixels are independent, and only (1 - 1/s) of all neighbours, (1 - 1/s)^2 of all diagonal ones, are in one
+    block; so this share of the true correlation is all there can be.
+    """
+    net, made, true = both(name)
     (deviation, correlations), (true_deviation, true_correlations) = statistics(made), statistics(true)
     assert ((deviation / true_deviation - 1).abs() < 0.15).all(), deviation / true_deviation
-    assert ((correlations - true_correlations).abs() < (0.15 * true_correlations.abs()).clamp(min=0.1)).all(), correlations - true_correlations
+    inside = 1 - 1 / 2**net.config.levels
+    expected = true_correlations * torch.tensor([inside, inside, inside**2, inside**2, 1])
+    assert ((correlations - expected).abs() < (0.15 * expected.abs()).clamp(min=0.1)).all(), correlations - expected
     windows = [torch.stack(r).unfold(2, 16, 16).unfold(3, 16, 16).permute(0, 2, 3, 1, 4, 5).flatten(0, 2) for r in (made, true)]
     assert metrics.spectrum_error(*windows) < 2
+
+
+def test_camera_noise_grows_with_the_light():
+    """Deviation within 15 % of the truth in the brightest third of the photos, within 25 % in the darkest.
+
+    The flower is darker than most of what was seen: there a log-linear gain leaves too much noise. An even noise would be 60 % off.
+    """
+    _, made, true = both("camera")
+    light, *squares = (torch.nn.functional.avg_pool2d(torch.stack(x).mean(1), 16).flatten()
+                       for x in (crops(), [r.square() for r in made], [r.square() for r in true]))
+    low, high = light.quantile(torch.tensor([1 / 3, 2 / 3]))
+    for third, limit in ((light >= high, 0.15), (light <= low, 0.25)):
+        found, wanted = (part[third].mean().sqrt() for part in squares)
+        assert abs(found / wanted - 1) < limit, (found, wanted)
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
