@@ -11,7 +11,7 @@ from .noise_gain import NoiseGain, fit_noise_gain
 WINDOW = 16
 SIDE = WINDOW - 1
 GRID = 32
-FLATTEST = 0.15
+FLATTEST = 0.02
 ROUNDING = 1e-10
 
 

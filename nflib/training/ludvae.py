@@ -26,7 +26,7 @@ SMALL = Recipe(
 FULL = Recipe(steps=200_000, batch=16, lr=1e-4, betas=(0.9, 0.999), milestones=(0.5,), clip=1e3, average=0.999, every=5000)
 CROPS = {"small": 32, "full": 64}
 # Crops of each domain in which the noise is looked for, and their side.
-NOISE_CROPS, NOISE_SIDE = 512, 64
+NOISE_CROPS, NOISE_SIDE = 1024, 64
 
 
 class LUDVAETask(UnpairedTask):
