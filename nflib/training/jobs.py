@@ -81,7 +81,7 @@ def train_deflow(
     crop: int | None = None, lr: float | None = None, seed: int = 0, device: str | None = None, workers: int = 0, resume: bool = False,
 ) -> Path:
     """Learn a degradation from two folders without pairs. It starts at the linear solution (:func:`nflib.models.linear_start`),
-    which is good already, and is improved from there.
+    which is good already, and goes on from there.
 
     Args:
         clean, degraded: photos of any sizes and formats, of different scenes.
