@@ -43,13 +43,14 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from compare_restorers import CROP, STEPS, WhitePerChannel, table, test, train
+from compare_restorers import CROP, STEPS, WhitePerChannel, test, train, unrestored
 from train_deflow_small import RUNS, SEED, noise, thirds
 
 from nflib import __version__, checkpoints, data, degraders, images, metrics
 from nflib.data.degrader import Degrader
 from nflib.images.files import write_bytes
 from nflib.models import noise_filter
+from nflib.restoration_tables import markdown, table
 from nflib.training import RestorerTask, train_deflow, train_ludvae
 from nflib.training.ludvae import NOISE_CROPS, NOISE_SIDE
 from nflib.training.unpaired import first_crops
@@ -146,7 +147,7 @@ def compare(name: str, folder: Path, record: dict, save, seeds: list[int], only:
         "pairs": list(files), "side": SIDE,
         "patches": len(sources["patches"].patches), "folds": [list(files)[:half], list(files)[half:]],
         **{f"{source}, grey levels": [round(255 * s, 2) for s in sigma.tolist()] for source, sigma in sigmas.items()},
-        "input": {m: [round(getattr(metrics, m)(y[None], x[None]).item(), 4) for x, y in pairs] for m in ("psnr", "ssim")},
+        "input": unrestored(pairs, 1),
     }
     for part in ("models", "noise", "published", "runs"):
         record.setdefault(part, {})
@@ -190,12 +191,8 @@ def show(name: str, record: dict) -> None:
     print(f"\n{name}, noise\n\n| | {' | '.join(keys)} |\n|{' --- |' * (len(keys) + 1)}")
     for source, found in record["noise"].items():
         print(f"| {source} | " + " | ".join(f"{found[key]:.2f}" if key in found else "-" for key in keys) + " |")
-    print(f"\n{name}, {len(record['pairs'])} pairs\n\n| trained on | PSNR | over seeds | SSIM | over seeds |\n| --- | --- | --- | --- | --- |")
-    for other, scores in {"- (input)": record["input"], **record["published"]}.items():
-        print(f"| {other} | {statistics.fmean(scores['psnr']):.2f} | - | {statistics.fmean(scores['ssim']):.4f} | - |")
-    for row in table(record["runs"]):
-        psnr, ssim = (["-" if row[k] is None else f"{row[k]:.{d}f}" for k in (m, f"{m} spread")] for m, d in (("psnr", 2), ("ssim", 4)))
-        print("| " + " | ".join([row["trained on"], *psnr, *ssim]) + " |")
+    untrained = {"nothing (the input)": record["input"], **record["published"]}
+    print(f"\n{name}, {len(record['pairs'])} pairs\n\n" + markdown(table({k: {"": v} for k, v in untrained.items()} | record["runs"])))
 
 
 def main() -> None:
