@@ -118,6 +118,23 @@ def distance(found: dict, spectrum: float) -> float:
     return max(errors)
 
 
+def noise_notes(found: dict) -> dict:
+    """What :func:`judge` found, as notes of a model."""
+    return {
+        "metrics": {"spectrum error, dB": round(found["spectrum_db"], 4), "largest error (1 is still good)": round(found["distance"], 4)},
+        "noise": {side: {k.removesuffix(f"_{side}"): round(v, 4) for k, v in found.items() if k.endswith(f"_{side}")} for side in ("model", "truth")},
+    }
+
+
+def photo_notes(kodak: Path | None, data_of: str) -> dict:
+    """Which photos were used, put into a sentence with a gap for them, and their licences, as notes of a model."""
+    more = f" and Kodak {KODAK_CLEAN} (clean), {KODAK_DEGRADED} (degraded), {KODAK_VALIDATION} (validation)"
+    return {
+        "data": data_of.format("the bundled photos" + ("" if kodak is None else more)),
+        "licences": sorted({photo.licence for photo in data.PHOTOS}) + ([] if kodak is None else ["Kodak: released for unrestricted usage"]),
+    }
+
+
 class Judged(DeFlowTask):
     """Validated by the truth, which is known for simulated degradations."""
 
@@ -145,14 +162,10 @@ def train(name: str, plan: Plan, kodak: Path | None) -> None:
     print(f"{name}: {recipe}", flush=True)
     last = checkpoints.load(fit(task, crops, run, recipe, Subset(crops, range(2)), SEED, "cpu", resume=True))
     found = judge(copy.deepcopy(shipped).float(), pairs)
-    sets = "the bundled photos" + ("" if kodak is None else f" and Kodak {KODAK_CLEAN} (clean), {KODAK_DEGRADED} (degraded), {KODAK_VALIDATION} (validation)")
     notes = {
         **{key: last.notes[key] for key in ("task", "seed", "device", "nflib", "torch", "commit")}, "steps": 0, "seconds": seconds,
-        "metrics": {"spectrum error, dB": round(found["spectrum_db"], 4), "largest error (1 is still good)": round(found["distance"], 4)},
-        "noise": {side: {k.removesuffix(f"_{side}"): round(v, 4) for k, v in found.items() if k.endswith(f"_{side}")} for side in ("model", "truth")},
+        **noise_notes(found), **photo_notes(kodak, f"{name}-like degradation of {{}}; no pair was seen in training"),
         "start": f"the linear solution; {STEPS} steps of training from there are recorded, not shipped",
-        "data": f"{name}-like degradation of {sets}; no pair was seen in training",
-        "licences": sorted({photo.licence for photo in data.PHOTOS}) + ([] if kodak is None else ["Kodak: released for unrestricted usage"]),
         "command": f"python tools/train_deflow_small.py {'' if kodak is None else '--kodak FOLDER '}{name}", "stored": "float16",
     }
     checkpoints.save(shipped, WEIGHTS / f"deflow_{name}_small.safetensors", notes)

@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 
 import torch
-from train_deflow_small import KODAK_CLEAN, KODAK_DEGRADED, KODAK_VALIDATION, PLANS, RUNS, SEED, WEIGHTS, judge, photos
+from train_deflow_small import PLANS, RUNS, SEED, WEIGHTS, judge, noise_notes, photo_notes, photos
 
-from nflib import checkpoints, data
+from nflib import checkpoints
 from nflib.images.files import write_bytes
 from nflib.training import train_ludvae
 
@@ -25,13 +25,9 @@ def train(name: str, kodak: Path | None) -> None:
     model = checkpoints.load(file).half()
     trained = model.notes
     found = judge(model.float(), pairs)
-    sets = "the bundled photos" + ("" if kodak is None else f" and Kodak {KODAK_CLEAN} (clean), {KODAK_DEGRADED} (degraded), {KODAK_VALIDATION} (validation)")
     notes = {
         **{key: trained[key] for key in ("task", "recipe", "steps", "seed", "seconds", "device", "nflib", "torch", "commit")},
-        "metrics": {"spectrum error, dB": round(found["spectrum_db"], 4), "largest error (1 is still good)": round(found["distance"], 4)},
-        "noise": {side: {k.removesuffix(f"_{side}"): round(v, 4) for k, v in found.items() if k.endswith(f"_{side}")} for side in ("model", "truth")},
-        "data": f"{name}-like degradation of {sets}; no pair was seen in training",
-        "licences": sorted({photo.licence for photo in data.PHOTOS}) + ([] if kodak is None else ["Kodak: released for unrestricted usage"]),
+        **noise_notes(found), **photo_notes(kodak, f"{name}-like degradation of {{}}; no pair was seen in training"),
         "command": f"python tools/train_ludvae_small.py {'' if kodak is None else '--kodak FOLDER '}{name}", "stored": "float16",
     }
     checkpoints.save(model.half(), WEIGHTS / f"ludvae_{name}_small.safetensors", notes)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import torch
 from compare_restorers import CROP, SMALL_CROP, smaller, test, train, unrestored
-from train_deflow_small import PLANS, SEED, WEIGHTS, photos
+from train_deflow_small import PLANS, SEED, WEIGHTS, photo_notes, photos
 
-from nflib import checkpoints, data, degraders
+from nflib import checkpoints, degraders
 from nflib.training.restorer import restoration_pairs
 
 
@@ -52,9 +52,7 @@ def make(name: str, kodak: Path | None) -> None:
             f"{metric}, {which}": round(statistics.fmean(scores[key]), 4)
             for which, scores in results.items() for metric, key in (("PSNR (RGB), dB", "psnr"), ("SSIM", "ssim"))
         },
-        "data": f"pairs that {plan.degrader} made of the bundled photos" + ("" if kodak is None else " and nine of Kodak")
-        + "; scored on true pairs of photos that were not trained on",
-        "licences": sorted({photo.licence for photo in data.PHOTOS}) + ([] if kodak is None else ["Kodak: released for unrestricted usage"]),
+        **photo_notes(kodak, f"pairs that {plan.degrader} made of {{}}; scored on true pairs of the validation photos"),
         "command": f"python tools/train_restorers_small.py {'' if kodak is None else '--kodak FOLDER '}{name}", "stored": "float16",
     }
     checkpoints.save(model.half(), WEIGHTS / f"{name}.safetensors", notes)
