@@ -15,7 +15,8 @@ same way; the noise that comes on top differs:
 
 Every photo of both folders, clean and degraded, is darkened VERSIONS times, differently. Reported is mean PSNR (RGB) and SSIM over the
 test photos, rounded to 8 bits, and the fraction (PSNR - white) / (true - white); and all of this once more for results that were
-multiplied to the mean brightness of the truth, as is usual for LOL: how bright it was, a dark photo does not tell.
+multiplied to the mean brightness of the truth, as is usual for LOL: how bright it was, a dark photo does not tell. PSNR is mostly
+about brightness and colours, and hardly tells white from true noise here, so that the fraction is of little use; SSIM tells them apart.
 """
 
 from __future__ import annotations
