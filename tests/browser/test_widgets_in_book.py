@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browser.driver import assert_right, exercise, settle
+from browser.driver import assert_right, exercise, settle, state
 
 pytest.importorskip("anywidget", reason="the widget classes need anywidget")
 pytestmark = [pytest.mark.browser, pytest.mark.book]
@@ -37,3 +37,19 @@ def test_widgets_fit_a_phone(page, site, theme):
             assert box["x"] >= 0 and box["x"] + box["width"] <= 360, f"{file.name}: {box}"
             ground = element.evaluate("e => getComputedStyle(e).backgroundColor")
             assert ground == "rgb(255, 255, 255)", f"{file.name} in {theme} mode"
+
+
+def test_the_study_of_the_book_takes_answers_and_shows_scores(page, site):
+    page.goto((site / "10_restoration.html").as_uri())
+    settle(page)
+    study = page.locator(".nf-widget[data-widget=UserStudy]")
+    asked, enough = assert_right(study)["remaining"], state(study)["enough"]
+    methods = state(study)["scene"]["methods"]
+    assert asked > enough
+    for answered in range(enough):
+        assert assert_right(study) == {"choices": answered, "remaining": asked - answered, "spread": 0}
+        side = "Left" if answered % 2 else "Right"
+        study.get_by_role("button", name=f"{side} crop looks more realistic").click()
+        settle(page)
+    assert assert_right(study)["choices"] == enough
+    assert all(method in study.get_by_role("img").get_attribute("aria-label") for method in methods)
