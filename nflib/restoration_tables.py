@@ -48,13 +48,13 @@ def markdown(rows: list[dict], beside: Mapping[str, Mapping[str, str]] | None = 
     """
     beside = beside or {}
     fractions = any("fraction" in row for row in rows)
-    heads = ["trained on", "PSNR", "SSIM", *(["fraction", "of each seed"] if fractions else []), *beside]
+    heads = ["trained on", "PSNR", "SSIM", *(["fraction, of each seed"] if fractions else []), *beside]
     lines = [heads, ["---"] * len(heads)]
     for row in rows:
         cells = [row["trained on"], *(_with_spread(row, metric, digits) for metric, digits in (("psnr", 2), ("ssim", 3)))]
         if fractions:
             each = row.get("fraction of each seed", [])
-            cells += [f"{row['fraction']:.2f}" if each else "-", " ".join(f"{f:.2f}" for f in each)]
+            cells.append(f"{row['fraction']:.2f}: " + " ".join(f"{f:.2f}" for f in each) if each else "-")
         lines.append(cells + [column.get(row["trained on"], "") for column in beside.values()])
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
