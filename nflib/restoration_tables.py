@@ -54,7 +54,7 @@ def markdown(rows: list[dict], beside: Mapping[str, Mapping[str, str]] | None = 
         cells = [row["trained on"], *(_with_spread(row, metric, digits) for metric, digits in (("psnr", 2), ("ssim", 3)))]
         if fractions:
             each = row.get("fraction of each seed", [])
-            cells.append(f"{row['fraction']:.2f}: " + " ".join(f"{f:.2f}" for f in each) if each else "-")
+            cells.append(f"{row['fraction']:.2f}: " + " ".join(f"{f + 0.0:.2f}" for f in each) if each else "-")
         lines.append(cells + [column.get(row["trained on"], "") for column in beside.values()])
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
