@@ -1,6 +1,6 @@
 """Noise of real cameras, learned without pairs: is it like the true one, and what are denoisers trained with it worth?
 
-    python tools/compare_cameras.py --renoir FOLDER --polyu FOLDER --seeds 0 1 --json FILE [--published FILE ...] [--only NAME ...]
+    python tools/compare_cameras.py --renoir FOLDER --polyu FOLDER --seeds 0 1 --json FILE [--published FILE ...]
 
 Each folder has photos in train_clean and train_noisy, of scenes that have nothing in common, and pairs of other scenes in val:
 NAME_reference and NAME_noisy of RENOIR (low light, never compressed), NAME_mean and NAME_real of PolyU (weak noise, JPEG). Degraders are:
@@ -9,23 +9,27 @@ NAME_reference and NAME_noisy of RENOIR (low light, never compressed), NAME_mean
   of train_noisy and train_clean;
 - oracle: white noise of the per-channel deviation of the true residual, which nobody would know;
 - patches: noise patches collected from train_noisy;
-- deflow, ludvae: learned from train_clean and train_noisy by nflib.training.train_deflow and train_ludvae. The scale of DeFlow's condition is
-  the one whose noise spectrum in the training photos, unpaired, is nearer.
+- deflow, ludvae: learned from train_clean and train_noisy by nflib.training.train_deflow and train_ludvae. The step, and the scale of
+  DeFlow's condition, are those whose noise spectrum is nearest in the training photos, unpaired;
+- ludvae last: LUD-VAE of the last step, which is what train_ludvae returns, where that is another one.
 
 A denoiser is trained on train_clean with each of them, with the same crops, steps and schedule, and tested on the central SIDE x SIDE
 pixels of the pairs. Two folds is trained on the true pairs of one half of val and tested on the other half, and the other way round: these
 are few photos of few scenes, so it is no upper bound. --published are official DnCNN checkpoints, tested as they are.
 
+All scores are there once more for results that were moved to the mean colour of the truth ("psnr, colour matched"): what a denoiser does
+to colours that its few training photos do not have says little about the noise that it was trained with.
+
 The file has one entry for each set of photos, "renoir" and "polyu":
 
 - "train_clean", "train_noisy": names of the photos; "pairs": names, in the order of all lists of scores; "side"; "patches": their number;
   "white, grey levels", "oracle, grey levels": deviations of R, G, B; "folds": names of the pairs each half is tested on;
-- "models": for "ludvae" and "deflow scale 4" and "8" what their training noted: "sha256", "seconds", "steps", "validation" (dB between
-  unpaired noise spectra), "commit", "device", "torch"; "deflow": which of the two was chosen;
+- "models": for "ludvae", "ludvae last", "deflow scale 4" and "deflow scale 8" what their training noted: "sha256", "seconds" of the whole,
+  "steps", "validation" (dB between unpaired noise spectra), "commit", "device", "torch"; "deflow": which of the two was chosen;
 - "noise": for "truth" and each degrader, both DeFlows too, what noise() of train_deflow_small.py finds in the residuals of the pairs, with
   deviations of the darkest and brightest third, "std_dark", "std_bright", in grey levels; for degraders also "spectrum_db", "akld" and
   "histogram_kl" against the truth;
-- "input" and, in "published", each checkpoint: {"psnr": [...], "ssim": [...]}, one value a pair;
+- "input" and, in "published", each checkpoint: "psnr", "ssim", "psnr, colour matched", "ssim, colour matched", each with one value a pair;
 - "runs": degrader -> seed -> the same, and "seconds", "processor_seconds", "device", "commit", "torch", "nflib".
 
 What is in the file already is kept.
@@ -43,7 +47,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from compare_restorers import CROP, STEPS, WhitePerChannel, test, train, unrestored
+from compare_restorers import CROP, STEPS, WhitePerChannel, scored, train
 from train_deflow_small import RUNS, SEED, noise, thirds
 
 from nflib import __version__, checkpoints, data, degraders, images, metrics
@@ -59,9 +63,13 @@ SIDE = 320
 # Ends of the names of a pair, clean and noisy.
 ENDS = {"renoir": ("_reference", "_noisy"), "polyu": ("_mean", "_real")}
 SCALES = (4, 8)
-DEFLOWS = {f"deflow scale {scale}": (partial(train_deflow, scale=scale), "best.safetensors") for scale in SCALES}
-LEARNED = {**DEFLOWS, "ludvae": (train_ludvae, "model.safetensors")}
-SOURCES = ("white", "oracle", "patches", "deflow", "ludvae", "two folds")
+# Run, how it is learned, and which of its models.
+DEFLOWS = {f"deflow scale {scale}": (f"deflow_{scale}", partial(train_deflow, scale=scale), "best.safetensors") for scale in SCALES}
+LEARNED = {
+    **DEFLOWS, "ludvae": ("ludvae", train_ludvae, "best.safetensors"), "ludvae last": ("ludvae", train_ludvae, "model.safetensors"),
+}
+MATCHED = ", colour matched"
+SOURCES = ("white", "oracle", "patches", "deflow", "ludvae", "ludvae last", "two folds")
 NOTES = ("seconds", "steps", "validation", "commit", "device", "torch")
 
 
@@ -86,8 +94,8 @@ def white_unpaired(folder: Path) -> torch.Tensor:
 
 def learned(name: str, which: str, folder: Path) -> Path:
     """The model's file; what was learned once stays."""
-    learn, file = LEARNED[which]
-    run = RUNS / f"cameras_{name}_{which.replace(' ', '_')}"
+    run, learn, file = LEARNED[which]
+    run = RUNS / f"cameras_{name}_{run}"
     if not (run / "model.safetensors").is_file():  # written at the end
         learn(folder / "train_clean", folder / "train_noisy", run, seed=SEED, device="cpu", resume=True)
     return run / file
@@ -123,6 +131,13 @@ def made_noise(degrade: Degrader, pairs: list) -> dict[str, float]:
     }
 
 
+@torch.no_grad()
+def test(restore, pairs: list) -> dict[str, list[float]]:
+    results = [(clean, restore(noisy[None])[0].clamp(0, 1)) for clean, noisy in pairs]
+    matched = scored([(clean, result + (clean - result).mean((1, 2), keepdim=True)) for clean, result in results])
+    return scored(results) | {metric + MATCHED: values for metric, values in matched.items()}
+
+
 def two_folds(files: dict, pairs: list, seed: int) -> tuple[dict, torch.nn.Module]:
     """Scores of all pairs, each half by a denoiser trained on the other; and one of the denoisers."""
     half, found = len(pairs) // 2, []
@@ -133,7 +148,7 @@ def two_folds(files: dict, pairs: list, seed: int) -> tuple[dict, torch.nn.Modul
     return {metric: found[0][metric] + found[1][metric] for metric in found[0]}, model
 
 
-def compare(name: str, folder: Path, record: dict, save, seeds: list[int], only: list[str], published: list[Path]) -> None:
+def compare(name: str, folder: Path, record: dict, save, seeds: list[int], published: list[Path]) -> None:
     files = pair_files(folder / "val", ENDS[name])
     pairs = [tuple(centre(images.read(file)) for file in two) for two in files.values()]
     clean = [x for x, _ in pairs]
@@ -147,7 +162,7 @@ def compare(name: str, folder: Path, record: dict, save, seeds: list[int], only:
         "pairs": list(files), "side": SIDE,
         "patches": len(sources["patches"].patches), "folds": [list(files)[:half], list(files)[half:]],
         **{f"{source}, grey levels": [round(255 * s, 2) for s in sigma.tolist()] for source, sigma in sigmas.items()},
-        "input": unrestored(pairs, 1),
+        "input": test(lambda noisy: noisy, pairs),
     }
     for part in ("models", "noise", "published", "runs"):
         record.setdefault(part, {})
@@ -157,18 +172,18 @@ def compare(name: str, folder: Path, record: dict, save, seeds: list[int], only:
             record["published"][file.stem] = test(checkpoints.load_official(file, "dncnn").float(), pairs)
             save()
     for which in LEARNED:
-        if which.partition(" ")[0] in only:
-            file = learned(name, which, folder)
-            record["models"][which] = described(file)
-            sources[which] = degraders.load(file)
+        file = learned(name, which, folder)
+        record["models"][which] = described(file)
+        if which == "ludvae last" and record["models"][which]["steps"] == record["models"]["ludvae"]["steps"]:
+            continue  # the same model
+        sources[which] = degraders.load(file)
     for source, degrade in sources.items():
         record["noise"][source] = made_noise(degrade, pairs)
-    if "deflow" in only:
-        record["deflow"] = min(DEFLOWS, key=lambda which: record["models"][which]["validation"])
-        sources["deflow"] = sources[record["deflow"]]
+    record["deflow"] = min(DEFLOWS, key=lambda which: record["models"][which]["validation"])
+    sources["deflow"] = sources[record["deflow"]]
     save()
     for seed in seeds:
-        for source in only:
+        for source in (source for source in SOURCES if source in (*sources, "two folds")):
             if str(seed) in record["runs"].get(source, {}):
                 continue
             began, used = time.perf_counter(), time.process_time()
@@ -181,8 +196,8 @@ def compare(name: str, folder: Path, record: dict, save, seeds: list[int], only:
             run |= {key: model.notes[key] for key in ("device", "commit", "torch")} | {"nflib": __version__}
             record["runs"].setdefault(source, {})[str(seed)] = {**scores, **run}
             save()
-            psnr, ssim = (statistics.fmean(scores[metric]) for metric in ("psnr", "ssim"))
-            print(f"{name}, seed {seed}, {source}: {psnr:.3f} dB, {ssim:.4f}, {run['processor_seconds']} s", flush=True)
+            psnr, ssim, matched = (statistics.fmean(scores[metric]) for metric in ("psnr", "ssim", "psnr" + MATCHED))
+            print(f"{name}, seed {seed}, {source}: {psnr:.3f} dB, {ssim:.4f}, matched {matched:.3f} dB, {run['processor_seconds']} s", flush=True)
 
 
 def show(name: str, record: dict) -> None:
@@ -191,8 +206,13 @@ def show(name: str, record: dict) -> None:
     print(f"\n{name}, noise\n\n| | {' | '.join(keys)} |\n|{' --- |' * (len(keys) + 1)}")
     for source, found in record["noise"].items():
         print(f"| {source} | " + " | ".join(f"{found[key]:.2f}" if key in found else "-" for key in keys) + " |")
-    untrained = {"nothing (the input)": record["input"], **record["published"]}
-    print(f"\n{name}, {len(record['pairs'])} pairs\n\n" + markdown(table({k: {"": v} for k, v in untrained.items()} | record["runs"])))
+    untrained = {source: {"": scores} for source, scores in {"nothing (the input)": record["input"], **record["published"]}.items()}
+    for suffix in ("", MATCHED):
+        kept = {
+            source: {seed: {m: run[m + suffix] for m in ("psnr", "ssim")} for seed, run in runs.items()}
+            for source, runs in (untrained | record["runs"]).items()
+        }
+        print(f"\n{name}{suffix}, {len(record['pairs'])} pairs\n\n" + markdown(table(kept)))
 
 
 def main() -> None:
@@ -200,7 +220,6 @@ def main() -> None:
     for name in ENDS:
         parser.add_argument(f"--{name}", type=Path, help="folder with train_clean, train_noisy and val")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--only", nargs="+", choices=SOURCES, default=SOURCES, help="these denoisers, all by default")
     parser.add_argument("--published", type=Path, nargs="*", default=[], help="official DnCNN checkpoints")
     parser.add_argument("--json", type=Path, required=True, help="write the result here; runs that are there already are kept")
     arguments = parser.parse_args()
@@ -213,7 +232,7 @@ def main() -> None:
 
     for name in ENDS:
         if folder := getattr(arguments, name):
-            compare(name, folder, record.setdefault(name, {}), save, arguments.seeds, arguments.only, arguments.published)
+            compare(name, folder, record.setdefault(name, {}), save, arguments.seeds, arguments.published)
             show(name, record[name])
 
 
