@@ -18,6 +18,8 @@ from .noise_gain import fit_noise_gain
 
 BATCH = 32
 FLATTEST = 0.05
+# Flat blocks for each channel, or a covariance says little.
+ENOUGH = 2
 # What the closed form finds no noise in still gets this much, or its entries of the factor could never grow.
 LEAST = 0.02
 
@@ -42,7 +44,8 @@ def linear_start(
             level should be many times the number of channels there.
         degraded: the same of the other domain.
         closed_form: else the noise starts at mean 0 and ``A = 0.5 I``, to be learned.
-        flattest: share of the blocks that the noise is looked for in (:func:`~nflib.models.flat_blocks.flat_blocks`); 1 for all.
+        flattest: share of the blocks that the noise is looked for in (:func:`~nflib.models.flat_blocks.flat_blocks`); 1 for all. Of few
+            crops it is more: two blocks for each channel.
         generator: of the noise on the conditions.
 
     Raises:
@@ -64,9 +67,10 @@ def linear_start(
     leaving = [i for i, level in enumerate(flow.levels) if level.split is not None or i == len(flow.levels) - 1]
     latents = [_latents(model, crops, known) for crops, known in zip((clean, degraded), conditions)]
     for level, shift, factor, *both in zip(leaving, base.mean, base.factor, *latents):
-        masks = [flat_blocks(crops, 2 ** (level + 1), flattest) for crops in (clean, degraded)]
+        shares = [min(max(flattest, ENOUGH * z.shape[1] / (z.numel() // z.shape[1])), 1.0) for z in both]
+        masks = [flat_blocks(crops, 2 ** (level + 1), share) for crops, share in zip((clean, degraded), shares)]
         flat = [z.permute(0, 2, 3, 1)[mask].double() for z, mask in zip(both, masks)]
-        if min(map(len, flat)) < 2 * len(shift):
+        if min(map(len, flat)) <= len(shift):
             raise ValueError(f"{min(map(len, flat))} flat blocks cannot show the noise of {len(shift)} channels: give more or larger crops")
         (mean_x, cov_x), (mean_y, cov_y) = map(_moments, flat)
         values, vectors = torch.linalg.eigh(cov_y - cov_x)
