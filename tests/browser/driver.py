@@ -63,11 +63,15 @@ def exercise(page, element) -> None:
     assert_right(element)
     for name in sliders(element):
         before, drawn = assert_right(element), element.locator("svg[role=img]").inner_html()
+        places = [state(element)[name]]
         for share in (0.15, 0.8):
             set_value(page, element, name, share)
             after = assert_right(element)
-            assert after != before, f"moving {name} changed no number"
+            places.append(state(element)[name])
+            # a slider with steps may have been there already
+            assert (after != before) == (places[-1] != places[-2]), f"moving {name} from {places[-2]} to {places[-1]}: a number changed, or none did"
             before = after
+        assert places[2] > places[1]
         position = state(element)[name]
         press(page, element, name, "ArrowLeft")
         assert state(element)[name] < position
