@@ -31,12 +31,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from compare_restorers import WhitePerChannel, scored, show, table
+from compare_restorers import WhitePerChannel, scored
 from train_deflow_small import PLANS, RUNS, SEED, noise, photos
 
 from nflib import __version__, checkpoints, data, degraders
 from nflib.images.files import write_bytes
 from nflib.models import LowLightFlow, LowLightFlowConfig
+from nflib.restoration_tables import markdown, table
 from nflib.training import LowLightTask, fit, train_deflow, train_ludvae
 
 CROP, VERSIONS = 64, 3
@@ -128,7 +129,7 @@ def main() -> None:
         psnr, ssim = (statistics.fmean(record["input"][metric + suffix]) for metric in ("psnr", "ssim"))
         print(f"\nlow light{suffix}: input {psnr:.2f} dB, {ssim:.4f}\n")
         kept = {name: {seed: {m: run[m + suffix] for m in ("psnr", "ssim")} for seed, run in runs.items()} for name, runs in record["runs"].items()}
-        show(table(kept))
+        print(markdown(table(kept)))
 
 
 if __name__ == "__main__":

@@ -120,10 +120,6 @@ def unrestored(pairs: list, scale: int) -> dict:
     return scored([(clean, degraded if scale == 1 else images.resize(degraded, scale)) for clean, degraded in pairs])
 
 
-def show(rows: list[dict]) -> None:
-    print(markdown(rows))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("degradation", choices=PLANS)
@@ -178,7 +174,7 @@ def main() -> None:
             if arguments.json is not None:
                 write_bytes(arguments.json, (json.dumps(record) + "\n").encode())
     print(f"\n{name}: input {statistics.fmean(record['input']['psnr']):.2f} dB, {statistics.fmean(record['input']['ssim']):.4f}\n")
-    show(table(record["runs"]))
+    print(markdown(table(record["runs"])))
 
 
 if __name__ == "__main__":

@@ -149,7 +149,8 @@ class Judged(DeFlowTask):
         return self.candidates[-1]["distance"]
 
 
-def train(name: str, plan: Plan, kodak: Path | None) -> None:
+def train(name: str, kodak: Path | None) -> None:
+    plan = PLANS[name]
     clean, degraded, pairs = photos(plan, kodak)
     crops = data.UnpairedImages(clean, degraded, CROP, SEED, align=2**plan.config.levels)
     torch.manual_seed(SEED)
@@ -173,15 +174,16 @@ def train(name: str, plan: Plan, kodak: Path | None) -> None:
     print(json.dumps(found, indent=1), flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", choices=[*PLANS, []], help="degradations, all by default")
+def train_all(description: str, plans: dict, train_one) -> None:
+    """The command line of the training scripts: ``train_one(name, kodak)`` for the names that are asked for, all by default."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("names", nargs="*", choices=[*plans, []], help="which, all by default")
     parser.add_argument("--kodak", type=Path, help="folder of Kodak's kodim01.png to kodim24.png")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    for name in arguments.names or PLANS:
-        train(name, PLANS[name], arguments.kodak)
+    for name in arguments.names or plans:
+        train_one(name, arguments.kodak)
 
 
 if __name__ == "__main__":
-    main()
+    train_all(__doc__.splitlines()[0], PLANS, train)

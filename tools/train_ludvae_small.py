@@ -7,12 +7,10 @@ nflib/weights/; NAME.json beside a model has its notes, with the noise of the mo
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
-import torch
-from train_deflow_small import PLANS, RUNS, SEED, WEIGHTS, judge, noise_notes, photo_notes, photos
+from train_deflow_small import PLANS, RUNS, SEED, WEIGHTS, judge, noise_notes, photo_notes, photos, train_all
 
 from nflib import checkpoints
 from nflib.images.files import write_bytes
@@ -35,15 +33,5 @@ def train(name: str, kodak: Path | None) -> None:
     print(json.dumps(found, indent=1), flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", choices=[*PLANS, []], help="degradations, all by default")
-    parser.add_argument("--kodak", type=Path, help="folder of Kodak's kodim01.png to kodim24.png")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    for name in arguments.names or PLANS:
-        train(name, arguments.kodak)
-
-
 if __name__ == "__main__":
-    main()
+    train_all(__doc__.splitlines()[0], PLANS, train)

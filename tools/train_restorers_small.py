@@ -6,14 +6,13 @@ The notes say how it does on true pairs of the validation photos, beside the inp
 
 from __future__ import annotations
 
-import argparse
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from compare_restorers import CROP, SMALL_CROP, smaller, test, train, unrestored
-from train_deflow_small import PLANS, SEED, WEIGHTS, photo_notes, photos
+from train_deflow_small import PLANS, SEED, WEIGHTS, photo_notes, photos, train_all
 
 from nflib import checkpoints, degraders
 from nflib.training.restorer import restoration_pairs
@@ -59,15 +58,5 @@ def make(name: str, kodak: Path | None) -> None:
     print(name, notes["metrics"], flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", choices=[*RESTORERS, []], help="restorers, all by default")
-    parser.add_argument("--kodak", type=Path, help="folder of Kodak's kodim01.png to kodim24.png")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    for name in arguments.names or RESTORERS:
-        make(name, arguments.kodak)
-
-
 if __name__ == "__main__":
-    main()
+    train_all(__doc__.splitlines()[0], RESTORERS, make)

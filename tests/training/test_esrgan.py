@@ -19,6 +19,7 @@ from nflib.models.esrgan import discriminator_loss, generator_loss, perceptual_l
 from nflib.training import ESRGANTask, Recipe, fit, train_restorer
 
 RECIPE = Recipe(steps=8, batch=2, lr=1e-3, every=4)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def small_task(features=None, kind=ESRGANTask):
@@ -38,21 +39,10 @@ def train(out, task=None, **more):
     return task, lambda **how: fit(task, crops(), out, RECIPE, crops(seed=1), seed=5, device="cpu", **more, **how)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def uninterrupted(one_thread, tmp_path_factory):
     task, run = train(tmp_path_factory.mktemp("whole") / "run")
     run()
-    torch.set_num_threads(threads)
     return task
 
 

@@ -15,21 +15,12 @@ from safetensors.torch import load_file
 from nflib.training.state import random_states
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    file = tiny.train(tmp_path_factory.mktemp("whole") / "run")
-    torch.set_num_threads(threads)
-    return file
+def uninterrupted(one_thread, tmp_path_factory):
+    return tiny.train(tmp_path_factory.mktemp("whole") / "run")
 
 
 def rows(folder):
