@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import shutil
@@ -158,3 +159,14 @@ def test_nothing_committed_names_a_machine():
     pattern = re.compile(r"/(?:home|Users|root|work)/\w+|[A-Z]:\\\\Users")
     found = [n for n in text if (ROOT / n).is_file() and pattern.search((ROOT / n).read_text(encoding="utf-8", errors="replace"))]
     assert not found
+
+
+def test_what_is_pinned_runs_on_every_python_that_is_promised():
+    """Also on the first release of the oldest one: systems stay there for years."""
+    (oldest,) = (spec.version for spec in SpecifierSet(PROJECT["project"]["requires-python"]))
+    pinned = {line.partition("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    assert pinned
+    for distribution in importlib.metadata.distributions():
+        needed = distribution.metadata.get("Requires-Python") or ""
+        if distribution.metadata["Name"].lower() in pinned:
+            assert SpecifierSet(needed).contains(f"{oldest}.0"), f"{distribution.metadata['Name']} {distribution.version} needs Python {needed}"
