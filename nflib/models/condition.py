@@ -38,20 +38,25 @@ def level_features(features: Features, scale: int, levels: int) -> list[LevelFea
     return found
 
 
-class Upsampled:
+class Upsampled(NamedTuple):
     """A map (B, C, h, w) that stands for its nearest-neighbour upsampling by a whole number f > 1: convolutions without upsampling.
 
     In one dimension a kernel (a, b, c) gives ``s x[i]`` inside a block of f equal values, ``s x[i] - a (x[i] - x[i-1])`` at its
     first position and ``s x[i] + c (x[i+1] - x[i])`` at its last one, with ``s = a + b + c``. So the values of x and their
     differences, each times a matrix, are all that is needed: in two dimensions 9 products per value of x and output channel
     instead of ``9 f^2``. The differences are taken once for all kernels. Exact, borders included.
+
+    ``maps``: x and its differences across, down and both.
     """
 
-    def __init__(self, x: Tensor, factor: int):
-        self.factor = factor
+    maps: tuple[Tensor, ...]
+    factor: int
+
+    @classmethod
+    def of(cls, x: Tensor, factor: int) -> Upsampled:
         values = fast_layout(x)
         across = F.pad(values, (1, 1)).diff(dim=3)
-        self.maps = values, across, F.pad(values, (0, 0, 1, 1)).diff(dim=2), F.pad(across, (0, 0, 1, 1)).diff(dim=2)
+        return cls((values, across, F.pad(values, (0, 0, 1, 1)).diff(dim=2), F.pad(across, (0, 0, 1, 1)).diff(dim=2)), factor)
 
     def conv(self, weight: Tensor) -> Tensor:
         """``conv2d(upsampled, weight, padding=1)`` for a weight (O, C, 3, 3): (B, O, f*h, f*w)."""
@@ -69,6 +74,18 @@ class Upsampled:
         last = middle + row(bottom_left, bottom, bottom_right)[:, 1:]
         blocks = torch.stack((first, *[middle] * (self.factor - 2), last), 2)
         return blocks.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+
+
+class LevelMaps(NamedTuple):
+    """The condition of one level as its networks convolve it: ``local`` (B, C, H, W), and the taps if they are at lower resolution."""
+
+    local: Tensor
+    taps: Upsampled | None
+
+    @classmethod
+    def of(cls, features: LevelFeatures) -> LevelMaps:
+        local, taps = fast_layout(features.local), features.taps
+        return cls(local, Upsampled.of(taps, local.shape[-1] // taps.shape[-1]) if taps.shape[1] else None)
 
 
 def _products(x: Tensor, kernels: Tensor) -> tuple[Tensor, ...]:

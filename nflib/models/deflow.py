@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ class DeFlowConfig:
             which it never moves; zero is for loading them.
         condition_noise: deviation of the Gaussian noise that is added to the condition, in units of the image range.
         condition_blur: deviation in pixels of the condition of a Gaussian blur before that noise: hides more of the degradation.
+        reversible: training keeps of each level what leaves it, and recomputes what is inside: memory does not grow with the steps.
     """
 
     encoder: RRDBConfig = field(default_factory=lambda: RRDBConfig(scale=4))
@@ -61,6 +63,7 @@ class DeFlowConfig:
     noise: float = 0.05
     condition_noise: float = 0.03
     condition_blur: float = 0.0
+    reversible: bool = False
 
     def __post_init__(self):
         check_config(self, ("bounded", "divide"))
@@ -113,7 +116,7 @@ class DeFlow(nn.Module):
         width = config.encoder.channels
         transform = ConditionalFlow(
             config.levels, config.steps, config.transitions, config.hidden, width * (1 + len(config.taps)), config.affine, config.eps, lu=True,
-            splits=config.splits,
+            splits=config.splits, reversible=config.reversible,
         )
         side = 2**config.levels
         channels = [shape[1] for shape in transform.latent_shape((1, 3, side, side))]
@@ -153,11 +156,14 @@ class DeFlow(nn.Module):
 
     def prepare(self, condition: Tensor) -> Conditioning:
         """All that the flow needs to know of the condition, computed once."""
+        return self._told(condition, self.flow.transform.prepare)
+
+    def _told(self, condition: Tensor, tell: Callable[..., Conditioning]) -> Conditioning:
         features = self.encoder.features(condition, self.config.taps, ups=max(self.config.scale.bit_length() - 2, 0))
         centre = None
         if self.config.centred:
             centre = F.interpolate(condition, scale_factor=self.config.scale, mode="bilinear") if self.config.scale > 1 else condition
-        context = self.flow.transform.prepare(level_features(features, self.config.scale, self.config.levels), centre)
+        context = tell(level_features(features, self.config.scale, self.config.levels), centre)
         if self.gain is None:
             return context
         return context._replace(gain=BoundedScale().log_scale(self.gain(self.surroundings(condition))).exp())
@@ -174,7 +180,7 @@ class DeFlow(nn.Module):
     def nll(self, image: Tensor, condition: Tensor | Conditioning, domain: Domain) -> Tensor:
         """Negative log-likelihood in nats, shape (B,) (eq. 28). Dequantise before; ``domain``: "clean", "degraded", or one per image."""
         check_sizes(self.config, image=image, condition=condition)
-        context = self._conditioning(condition)
+        context = self._told(condition, self.flow.transform.tell) if isinstance(condition, Tensor) else condition
         latents, log_det = self.flow.transform(image, context)
         return -self.base(context).log_prob(latents, domain) - log_det
 

@@ -22,12 +22,15 @@ class GlowConfig:
         steps: flow steps per level, K.
         hidden: width of the coupling networks.
         channels: of the images.
+        reversible: training keeps of each level what leaves it, and recomputes what is inside (:class:`~nflib.transforms.reversible.Recomputation`):
+            memory does not grow with the steps.
     """
 
     levels: int = 3
     steps: int = 8
     hidden: int = 64
     channels: int = 3
+    reversible: bool = False
 
     def __post_init__(self):
         if self.levels < 2 or min(self.steps, self.hidden, self.channels) < 1:
@@ -52,7 +55,7 @@ class Glow(nn.Module):
             if level < config.levels - 1:
                 steps.append(Split(channels, net=net))
                 channels -= channels // 2
-            levels.append(Sequential(Squeeze(), *steps))
+            levels.append(Sequential(Squeeze(), *steps, reversible=config.reversible))
         self.flow = Flow(Multiscale(levels))
 
     def nll(self, image: Tensor) -> Tensor:

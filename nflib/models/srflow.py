@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..flow import Dequantize, Flow
 from ..transforms.base import Latent
-from .condition import level_features
+from .condition import LevelFeatures, level_features
 from .conditional import ConditionalFlow, Conditioning, StepContext, check_config, check_sizes
 from .rrdb import RRDBConfig, RRDBNet
 
@@ -33,6 +33,7 @@ class SRFlowConfig:
         eps: smallest scale of the published form.
         lu: 1x1 convolutions by LU factors, or by the matrix itself as published.
         dequantised: trained on the values of :class:`~nflib.flow.Dequantize`; the published models were on the images as they are.
+        reversible: training keeps of each level what leaves it, and recomputes what is inside: memory does not grow with the steps.
     """
 
     encoder: RRDBConfig = field(default_factory=RRDBConfig)
@@ -45,6 +46,7 @@ class SRFlowConfig:
     eps: float = 1e-4
     lu: bool = True
     dequantised: bool = True
+    reversible: bool = False
 
     def __post_init__(self):
         check_config(self, ("bounded", "multiply"))
@@ -84,19 +86,22 @@ class SRFlow(nn.Module):
         width = config.encoder.channels
         self.flow = Flow(ConditionalFlow(
             config.levels, config.steps, config.transitions, config.hidden, width * (1 + len(config.taps)), config.affine, config.eps,
-            config.lu,
+            config.lu, reversible=config.reversible,
         ))
 
     def prepare(self, lr: Tensor) -> Conditioning:
         """All that the flow needs to know of the low-resolution images (B, 3, h, w), computed once."""
+        return self.flow.transform.prepare(self._features(lr))
+
+    def _features(self, lr: Tensor) -> list[LevelFeatures]:
         # the topmost map has the full resolution, at which no step works
         features = self.encoder.features(lr, self.config.taps, ups=max(self.config.scale.bit_length() - 2, 0))
-        return self.flow.transform.prepare(level_features(features, self.config.scale, self.config.levels))
+        return level_features(features, self.config.scale, self.config.levels)
 
     def nll(self, hr: Tensor, lr: Tensor | Conditioning) -> Tensor:
         """Negative log-likelihood in nats, shape (B,), of the values as they are: dequantise before (``nflib.flow.Dequantize``)."""
         check_sizes(self.config, hr=hr, lr=lr)
-        return -self.flow.log_prob(hr, self._conditioning(lr))
+        return -self.flow.log_prob(hr, self.flow.transform.tell(self._features(lr)) if isinstance(lr, Tensor) else lr)
 
     def encode(self, hr: Tensor, lr: Tensor | Conditioning) -> Latent:
         """Latents of the high-resolution images: a tuple, the finest first."""

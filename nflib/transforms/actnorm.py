@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .base import Transform, check_channels, per_channel, positions
+from .base import Transform, check_channels, per_channel, positions, sum_per_channel
+from .reversible import Pulled
 
 
 class ActNorm(Transform):
@@ -55,6 +56,11 @@ class ActNorm(Transform):
         check_channels(z, len(self.bias), "ActNorm")
         x = z * per_channel(-self.log_scale, z).exp() - per_channel(self.bias, z)
         return x, -self._log_det(z)
+
+    def pull_back(self, z, of_z, of_log_det, context, wanted):
+        of_x = of_z * per_channel(self.log_scale, z).exp()
+        of_log_scale = sum_per_channel(of_z * z) + positions(z) * of_log_det.sum()
+        return Pulled(self.inverse(z)[0], of_x, {self.bias: sum_per_channel(of_x), self.log_scale: of_log_scale})
 
     def _log_det(self, x: Tensor) -> Tensor:
         return (positions(x) * self.log_scale.sum()).expand(len(x))

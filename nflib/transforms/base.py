@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from .context import Context
+from .reversible import Pulled, Recomputation, gradients_of
 
 Latent = Tensor | tuple[Tensor, ...]
 Shape = tuple[int, ...]
+
+
+class Retraced(NamedTuple):
+    """What :meth:`Transform.retrace` finds.
+
+    Attributes:
+        parts: the input, as leaves that ask for a gradient. Several parts follow one another in dimension 1.
+        z: the output again, this time with a graph back to the parts, the context and the parameters.
+        log_det: with the same graph, shape (B,).
+    """
+
+    parts: tuple[Tensor, ...]
+    z: Latent
+    log_det: Tensor
 
 
 class Transform(nn.Module):
@@ -32,19 +49,54 @@ class Transform(nn.Module):
         """Shape of ``z`` for ``x`` of the given shape, the batch included. A tuple of shapes for several latents."""
         return tuple(shape)
 
+    def stages(self) -> tuple[Transform, ...]:
+        """The transforms that this one is made of, one after the other and with the same context; itself if it is one piece."""
+        return (self,)
+
+    def retrace(self, z: Latent, context: Context = None) -> Retraced:
+        """From an output without graph back to the input, and from there once more to the output, with a graph.
+
+        Reversible training calls this with gradients enabled. Transforms with a network override it, so that one evaluation of the
+        network serves both ways.
+        """
+        with torch.no_grad():
+            x = self.inverse(z, context)[0]
+        x.requires_grad_()
+        return Retraced((x,), *self(x, context))
+
+    def pull_back(self, z: Latent, of_z: Latent, of_log_det: Tensor, context: Context, wanted: Sequence[Tensor]) -> Pulled:
+        """From an output and its gradients to the input and the gradients of everything: one step of reversible training.
+
+        By :meth:`retrace` and autograd. Transforms whose gradients are short formulas override it with these.
+
+        Args:
+            z, of_z: the output, and the gradient of the loss with respect to it; without graph.
+            of_log_det: the gradient of the loss with respect to log_det, shape (B,).
+            context: as for the transform; what needs a gradient is a leaf.
+            wanted: tensors of the context and parameters that need one.
+        """
+        with torch.enable_grad():
+            retraced = self.retrace(z, context)
+        return gradients_of(retraced, of_z, of_log_det, wanted)
+
 
 class Sequential(Transform):
     """Transforms one after the other; the log-determinants add up.
 
     Args:
         transforms: applied first to last data -> latent. All but the last give a single tensor.
+        reversible: in training keep what comes out of the last one alone, and recompute everything before it from that, see
+            :class:`~nflib.transforms.reversible.Recomputation`: memory does not grow with the number of transforms.
     """
 
-    def __init__(self, *transforms: Transform):
+    def __init__(self, *transforms: Transform, reversible: bool = False):
         super().__init__()
         self.transforms = nn.ModuleList(transforms)
+        self.recomputation = Recomputation() if reversible else None
 
     def forward(self, x, context=None):
+        if self.recomputation is not None and self.training and torch.is_grad_enabled():
+            return self.recomputation(self.stages(), x, context)
         log_det = zeros(x)
         for transform in self.transforms:
             x, term = transform(x, context)
@@ -62,6 +114,9 @@ class Sequential(Transform):
         for transform in self.transforms:
             shape = transform.latent_shape(shape)
         return shape
+
+    def stages(self):
+        return tuple(stage for transform in self.transforms for stage in transform.stages())
 
     def __len__(self) -> int:
         return len(self.transforms)
@@ -95,6 +150,11 @@ def zeros(x: Latent) -> Tensor:
 def sum_per_sample(x: Tensor) -> Tensor:
     """Sum over everything but the batch: (B, ...) -> (B,)."""
     return x.flatten(1).sum(1)
+
+
+def sum_per_channel(x: Tensor) -> Tensor:
+    """Sum over everything but dimension 1: (B, C, ...) -> (C,)."""
+    return x.sum([d for d in range(x.dim()) if d != 1])
 
 
 def positions(x: Tensor) -> int:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 Context = Tensor | Sequence[Tensor] | None
+
+
+def map_tensors(value, function: Callable[[Tensor], Tensor]):
+    """The same tensor or (nested, perhaps named) tuple, each tensor replaced by what the function makes of it; all else is left as it is."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if not isinstance(value, (tuple, list)):
+        return value
+    parts = [map_tensors(part, function) for part in value]
+    return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+
+
+def tensors(value) -> list[Tensor]:
+    """All tensors in what :func:`map_tensors` takes, in its order."""
+    found: list[Tensor] = []
+    map_tensors(value, lambda tensor: found.append(tensor))
+    return found
 
 
 def matching_context(context: Context, context_channels: int, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .base import Transform, check_channels, sum_per_sample
+from .base import Retraced, Transform, check_channels, sum_per_sample
 from .conditioners import convnet
 from .context import with_context
 from .scales import BoundedScale, Scale
@@ -51,19 +51,29 @@ class AffineCoupling(Transform):
         return (last, first) if self.swap else (first, last)
 
     def _join(self, decides: Tensor, changed: Tensor) -> Tensor:
-        return torch.cat((changed, decides) if self.swap else (decides, changed), 1)
+        return torch.cat(self._order(decides, changed), 1)
+
+    def _order(self, decides: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
+        return (changed, decides) if self.swap else (decides, changed)
+
+    def _raw_and_shift(self, decides: Tensor, context) -> tuple[Tensor, Tensor]:
+        return self.net(with_context(decides, context, self.context_channels)).chunk(2, 1)
 
     def forward(self, x, context=None):
         decides, changed = self._parts(x)
-        raw, shift = self.net(with_context(decides, context, self.context_channels)).chunk(2, 1)
-        changed, log_scale = self.scale.apply(changed, raw, shift)
+        changed, log_scale = self.scale.apply(changed, *self._raw_and_shift(decides, context))
         return self._join(decides, changed), sum_per_sample(log_scale)
 
     def inverse(self, z, context=None):
         decides, changed = self._parts(z)
-        raw, shift = self.net(with_context(decides, context, self.context_channels)).chunk(2, 1)
-        changed, log_scale = self.scale.invert(changed, raw, shift)
+        changed, log_scale = self.scale.invert(changed, *self._raw_and_shift(decides, context))
         return self._join(decides, changed), -sum_per_sample(log_scale)
+
+    def retrace(self, z, context=None):
+        decides, changed = self._parts(z)
+        decides = decides.detach().requires_grad_()
+        before, changed, log_scale = self.scale.retrace(changed, *self._raw_and_shift(decides, context))
+        return Retraced(self._order(decides, before), self._join(decides, changed), sum_per_sample(log_scale))
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}, context_channels={self.context_channels}, swap={self.swap}"

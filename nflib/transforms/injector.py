@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from .base import Transform, check_channels, sum_per_sample
+from .base import Retraced, Transform, check_channels, sum_per_sample
 from .conditioners import convnet
 from .context import matching_context
 from .scales import BoundedScale, Scale
@@ -45,6 +45,10 @@ class AffineInjector(Transform):
     def inverse(self, z, context=None):
         x, log_scale = self.scale.invert(z, *self._raw_and_shift(z, context))
         return x, -sum_per_sample(log_scale)
+
+    def retrace(self, z, context=None):
+        x, z, log_scale = self.scale.retrace(z, *self._raw_and_shift(z, context))
+        return Retraced((x,), z, sum_per_sample(log_scale))
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}, context_channels={self.context_channels}"

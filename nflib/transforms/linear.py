@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .base import Transform, check_channels, positions
+from .reversible import Pulled
 
 
 class InvertibleConv1x1(Transform):
@@ -64,9 +65,21 @@ class InvertibleConv1x1(Transform):
 
     def inverse(self, z, context=None):
         check_channels(z, len(self.sign), "InvertibleConv1x1")
-        lower, upper = self._factors()
+        return _mix(self._inverse_weight(*self._factors()), z), -self._log_det(z)
+
+    def _inverse_weight(self, lower: Tensor, upper: Tensor) -> Tensor:
         half = torch.linalg.solve_triangular(lower, self.permutation.T, upper=False, unitriangular=True)
-        return _mix(torch.linalg.solve_triangular(upper, half, upper=True), z), -self._log_det(z)
+        return torch.linalg.solve_triangular(upper, half, upper=True)
+
+    def pull_back(self, z, of_z, of_log_det, context, wanted):
+        lower, upper = self._factors()
+        x = _mix(self._inverse_weight(lower, upper), z)
+        rows = self.permutation @ lower
+        of_weight = _outer(of_z, x)
+        of_upper, of_lower = rows.T @ of_weight, self.permutation.T @ of_weight @ upper.T
+        of_log_diagonal = of_upper.diagonal() * upper.diagonal() + positions(z) * of_log_det.sum()
+        found = {self.lower: of_lower.tril(-1), self.upper: of_upper.triu(1), self.log_diagonal: of_log_diagonal}
+        return Pulled(x, _mix((rows @ upper).T, of_z), found)
 
     def _log_det(self, x: Tensor) -> Tensor:
         return (positions(x) * self.log_diagonal.sum()).expand(len(x))
@@ -96,7 +109,15 @@ class FullConv1x1(Transform):
 
     def inverse(self, z, context=None):
         check_channels(z, len(self.weight), "FullConv1x1")
-        return _mix(torch.linalg.inv(self.weight.double()).to(z.dtype), z), -self._log_det(z)
+        return _mix(self._inverse_weight(), z), -self._log_det(z)
+
+    def _inverse_weight(self) -> Tensor:
+        return torch.linalg.inv(self.weight.double()).to(self.weight.dtype)
+
+    def pull_back(self, z, of_z, of_log_det, context, wanted):
+        inverse = self._inverse_weight()
+        x = _mix(inverse, z)
+        return Pulled(x, _mix(self.weight.T, of_z), {self.weight: _outer(of_z, x) + positions(z) * of_log_det.sum() * inverse.T})
 
     def _log_det(self, x: Tensor) -> Tensor:
         return (positions(x) * torch.linalg.slogdet(self.weight).logabsdet).expand(len(x))
@@ -108,6 +129,11 @@ class FullConv1x1(Transform):
 def _rotation(channels: int, generator: torch.Generator | None) -> Tensor:
     """A random orthogonal matrix, float64."""
     return torch.linalg.qr(torch.randn(channels, channels, dtype=torch.float64, generator=generator))[0]
+
+
+def _outer(of_z: Tensor, x: Tensor) -> Tensor:
+    """The gradient of the matrix of :func:`_mix`: outer products summed over batch and positions, (C, C)."""
+    return of_z.transpose(0, 1).flatten(1) @ x.transpose(0, 1).flatten(1).T
 
 
 def _mix(weight: Tensor, x: Tensor) -> Tensor:

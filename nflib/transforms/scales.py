@@ -23,6 +23,13 @@ class Scale(nn.Module):
         log_scale = self.log_scale(raw)
         return (z - shift) * (-log_scale).exp(), log_scale
 
+    def retrace(self, z: Tensor, raw: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From an output without graph: x, a leaf that asks for a gradient, and from it z and log_scale with a graph (reversible training)."""
+        with torch.no_grad():
+            x = self.invert(z, raw, shift)[0]
+        x.requires_grad_()
+        return x, *self.apply(x, raw, shift)
+
 
 class BoundedScale(Scale):
     """``log_scale = limit * tanh(raw / limit)``: the identity at raw = 0 and never outside ``exp(+-limit)``.

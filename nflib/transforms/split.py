@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from .base import Transform, check_channels, sum_per_sample
+from .base import Retraced, Transform, check_channels, sum_per_sample
 from .conditioners import convnet
 from .context import with_context
 from .scales import BoundedScale, Scale
@@ -44,15 +44,22 @@ class Split(Transform):
     def forward(self, x, context=None):
         check_channels(x, self.channels, "Split")
         stays, leaves = x[:, : self.keep], x[:, self.keep :]
-        raw, shift = self.net(with_context(stays, context, self.context_channels)).chunk(2, 1)
-        latent, log_scale = self.scale.apply(leaves, raw, shift)
+        latent, log_scale = self.scale.apply(leaves, *self._raw_and_shift(stays, context))
         return (stays, latent), sum_per_sample(log_scale)
 
     def inverse(self, z, context=None):
         stays, latent = z
-        raw, shift = self.net(with_context(stays, context, self.context_channels)).chunk(2, 1)
-        leaves, log_scale = self.scale.invert(latent, raw, shift)
+        leaves, log_scale = self.scale.invert(latent, *self._raw_and_shift(stays, context))
         return torch.cat((stays, leaves), 1), -sum_per_sample(log_scale)
+
+    def retrace(self, z, context=None):
+        stays, latent = z
+        stays = stays.detach().requires_grad_()
+        leaves, latent, log_scale = self.scale.retrace(latent, *self._raw_and_shift(stays, context))
+        return Retraced((stays, leaves), (stays, latent), sum_per_sample(log_scale))
+
+    def _raw_and_shift(self, stays: Tensor, context) -> tuple[Tensor, Tensor]:
+        return self.net(with_context(stays, context, self.context_channels)).chunk(2, 1)
 
     def latent_shape(self, shape):
         batch, _, *rest = shape

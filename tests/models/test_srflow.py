@@ -40,7 +40,7 @@ def tiny(seed=0, **changes):
 def test_conv_of_upsampled(factor):
     x, weight = draw(2, 3, 4, 5).double(), draw(6, 3, 3, 3, seed=1).double()
     expected = F.conv2d(x.repeat_interleave(factor, 2).repeat_interleave(factor, 3), weight, padding=1)
-    torch.testing.assert_close(Upsampled(x, factor).conv(weight), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(Upsampled.of(x, factor).conv(weight), expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("affine, lu", [("bounded", True), ("multiply", False)])

@@ -1,0 +1,146 @@
+"""The steps of a conditional flow, and the networks in them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..transforms import ActNorm, AffineCoupling, AffineInjector, BoundedScale, Scale, SigmoidScale, Transform
+from ..transforms.base import zeros
+from ..transforms.scales import InverseScale
+from .condition import LevelMaps, pointwise
+from .rrdb import fast_layout
+
+
+class StepContext(NamedTuple):
+    """What one step needs to know of the condition: the injector's answer, and the condition's part of the coupling's first
+    convolution."""
+
+    injector_raw: Tensor
+    injector_shift: Tensor
+    coupling: Tensor
+
+
+class Step(Transform):
+    """ActNorm, 1x1 convolution, then injector and coupling ("divide" has the coupling first, as the published DeFlow).
+
+    The context is what :meth:`prepare` returns; or the maps of the level, of which injector and coupling then compute their parts at each call.
+    """
+
+    def __init__(self, channels, hidden, condition, affine, eps, mixing):
+        super().__init__()
+        self.actnorm, self.mixing = ActNorm(channels), mixing(channels)
+        self.injector = StepNet(0, condition, hidden, 2 * channels)
+        self.coupling = StepNet(channels // 2, condition, hidden, 2 * (channels - channels // 2))
+        self.scale: Scale = {
+            "bounded": BoundedScale, "multiply": lambda: SigmoidScale(eps), "divide": lambda: InverseScale(SigmoidScale(eps)),
+        }[affine]()
+        self.coupling_first = affine == "divide"
+        self.half = channels // 2
+        told = (_Injector(channels, condition, self.injector, self.scale), _Coupling(channels, condition, self.coupling, self.scale))
+        # in a tuple, since the networks are in the state dict already
+        self.told = told[::-1] if self.coupling_first else told
+
+    def prepare(self, maps: LevelMaps) -> StepContext:
+        return StepContext(*self.injector(self.injector.part(maps)), self.coupling.part(maps))
+
+    def stages(self):
+        return self.actnorm, self.mixing, *self.told
+
+    def forward(self, x, context=None):
+        log_det = zeros(x)
+        for stage in self.stages():
+            x, term = stage(x, context)
+            log_det = log_det + term
+        return x, log_det
+
+    def inverse(self, z, context=None):
+        log_det = zeros(z)
+        for stage in reversed(self.stages()):
+            z, term = stage.inverse(z, context)
+            log_det = log_det + term
+        return z, log_det
+
+
+class _Injector(AffineInjector):
+    def __init__(self, channels: int, condition: int, net: StepNet, scale: Scale):
+        super().__init__(channels, condition, lambda inputs, outputs: net, scale)
+
+    def _raw_and_shift(self, x, context):
+        if isinstance(context, StepContext):
+            return context.injector_raw, context.injector_shift
+        return self.net(self.net.part(context))
+
+
+class _Coupling(AffineCoupling):
+    def __init__(self, channels: int, condition: int, net: StepNet, scale: Scale):
+        super().__init__(channels, condition, lambda inputs, outputs: net, scale=scale)
+
+    def _raw_and_shift(self, decides, context):
+        part = context.coupling if isinstance(context, StepContext) else self.net.part(context)
+        return self.net(part, decides)
+
+
+class StepNet(nn.Module):
+    """3x3, 1x1, 3x3 convolutions with ActNorm between (Glow, as published in SRFlow's code).
+
+    ``net(part, x)``: ``part`` (B, hidden, H, W) is the condition's share of the first convolution, ``x`` (B, inputs, H, W) the
+    rest of its input. Returns raw scale and shift, which are interleaved in the last convolution's output: shift, raw, ...
+    """
+
+    def __init__(self, inputs: int, condition: int, hidden: int, outputs: int):
+        super().__init__()
+        self.inputs = inputs
+        self.first = nn.Parameter(0.05 * torch.randn(hidden, inputs + condition, 3, 3))
+        self.norm_first = ActNorm(hidden)
+        self.second = nn.Parameter(0.05 * torch.randn(hidden, hidden, 1, 1))
+        self.norm_second = ActNorm(hidden)
+        self.last = ScaledConv2d(hidden, outputs)
+
+    def part(self, maps: LevelMaps) -> Tensor:
+        """The condition's share of the first convolution, (B, hidden, H, W)."""
+        local, taps = maps
+        width = local.shape[1]
+        _, weight, weight_taps = self.first.split((self.inputs, width, self.first.shape[1] - self.inputs - width), 1)
+        part = F.conv2d(local, weight, padding=1)
+        return part if taps is None else part + taps.conv(weight_taps)
+
+    def forward(self, part: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        hidden = part if x is None else part + F.conv2d(fast_layout(x), self.first[:, : self.inputs], padding=1)
+        hidden = F.relu_(self.norm_first(hidden)[0])
+        if self.training and not self.norm_second.initialised:
+            self.norm_second.initialise(pointwise(hidden, self.second))
+        # the convolution and norm_second after it, as one
+        scale = self.norm_second.log_scale.exp()
+        hidden = F.relu_(pointwise(hidden, self.second * scale.view(-1, 1, 1, 1), self.norm_second.bias * scale))
+        out = self.last(hidden)
+        return out[:, 1::2], out[:, 0::2]
+
+
+class Prior(nn.Module):
+    """The network of a split: one convolution gives log-deviation and mean of what leaves, interleaved as mean, log-deviation."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.conv = ScaledConv2d(inputs, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.conv(x)
+        return torch.cat((out[:, 1::2], out[:, 0::2]), 1)
+
+
+class ScaledConv2d(nn.Conv2d):
+    """A 3x3 convolution that starts at zero, its output times ``exp(3 * log_scale)`` per channel (Glow's code)."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__(inputs, outputs, 3, padding=1)
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+        self.log_scale = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = (3 * self.log_scale).exp()
+        return F.conv2d(x, self.weight * scale.view(-1, 1, 1, 1), self.bias * scale, padding=1)
