@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from .bases import Domain, StandardNormal
 from .transforms.base import Latent, Transform
 from .transforms.context import Context
+from .units import rand
 
 
 class Flow(nn.Module):
@@ -77,10 +80,9 @@ class Dequantize(nn.Module):
     def bins(self) -> int:
         return self.levels
 
-    def forward(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """image in [0, 1], any shape -> values in [0, 1) of the same shape."""
-        source = image.device if generator is None else generator.device
-        noise = torch.rand(image.shape, dtype=image.dtype, device=source, generator=generator).to(image.device)
+    def forward(self, image: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None = None) -> Tensor:
+        """image in [0, 1], any shape -> values in [0, 1) of the same shape. A sequence of generators has one for each image."""
+        noise = rand(image.shape, image, generator)
         # U closer to 0 or 1 than rounding can tell would be taken for the next level, and 255 + U for the value 1
         margin = 2 * self.levels * torch.finfo(image.dtype).eps
         return ((image * (self.levels - 1)).round() + noise.clamp(margin, 1 - margin)) / self.levels

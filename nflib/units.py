@@ -56,6 +56,11 @@ def device(name: torch.device | str | None = None) -> torch.device:
     return torch.device("cpu")
 
 
+def device_name(device: torch.device) -> str:
+    """What to call a device in a record of what was computed on it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type}, {torch.get_num_threads()} threads"
+
+
 def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     """A seeded ``torch.Generator`` for the ``generator=`` argument of every stochastic function of nflib."""
     return torch.Generator(device).manual_seed(seed)
@@ -66,10 +71,20 @@ def randn(shape, like: Tensor, generator: torch.Generator | Sequence[torch.Gener
 
     With one generator for each image of a batch, an image gets the numbers that it would get alone.
     """
+    return _draw(torch.randn, shape, like, generator)
+
+
+def rand(shape, like: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None = None) -> Tensor:
+    """Uniform draws from [0, 1), otherwise as :func:`randn`."""
+    return _draw(torch.rand, shape, like, generator)
+
+
+def _draw(law, shape, like, generator) -> Tensor:
     if isinstance(generator, Sequence):
-        return torch.stack([randn(shape[1:], like, one) for one in generator])
+        draws = [law(tuple(shape[1:]), dtype=like.dtype, device=one.device, generator=one) for one in generator]
+        return torch.stack(draws).to(like.device) if draws else like.new_empty(tuple(shape))
     source = like.device if generator is None else generator.device
-    return torch.randn(tuple(shape), dtype=like.dtype, device=source, generator=generator).to(like.device)
+    return law(tuple(shape), dtype=like.dtype, device=source, generator=generator).to(like.device)
 
 
 def progress(iterable, description: str = "", total: int | None = None):

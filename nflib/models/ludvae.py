@@ -170,13 +170,16 @@ class LUDVAE(nn.Module):
         """The terms of the published loss for unpaired images of one size; one of the two batches may be empty.
 
         Args:
+            generator: one for all, or one for each image, the clean ones first.
             prenoised: what the content encoder sees of the two batches, by default :meth:`prenoise` of them.
         """
+        each = isinstance(generator, Sequence)
+        of_clean, of_degraded = (generator[: len(clean)], generator[len(clean) :]) if each else (generator, generator)
         for name, images in (("clean", clean), ("degraded", degraded)):
             _check(name, images)
         if prenoised is None:
-            prenoised = self.prenoise(clean, "clean", generator=generator), self.prenoise(degraded, "degraded", generator=generator)
-        output, kl = self._reconstruct(torch.cat(prenoised), degraded, generator)
+            prenoised = self.prenoise(clean, "clean", generator=of_clean), self.prenoise(degraded, "degraded", generator=of_degraded)
+        output, kl = self._reconstruct(torch.cat(prenoised), degraded, of_degraded)
         error = F.mse_loss(output, torch.cat((clean, degraded)))
         return Terms(error, kl.sum() / max(degraded.numel(), 1))
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
 from ..bases import DOMAINS
-from ..units import bits_per_dim
+from ..units import bits_per_dim, rand
 from .tasks import Recipe
 from .unpaired import UnpairedTask
 
@@ -42,5 +40,4 @@ class DeFlowTask(UnpairedTask):
 
 def dequantised(image, generator):
     """Uniform noise of width 1/LEVELS and mean zero added: values stay on the image's own scale."""
-    uniform = torch.rand(image.shape, dtype=image.dtype, device="cpu" if generator is None else generator.device, generator=generator)
-    return image + (uniform.to(image.device) - 0.5) / LEVELS
+    return image + (rand(image.shape, image, generator) - 0.5) / LEVELS

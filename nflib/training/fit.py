@@ -21,13 +21,16 @@ from .. import __version__, checkpoints, units
 from .._compat import import_lightning
 from ..images.files import write_bytes
 from .logs import Log
+from .ranks import wait
+from .rehearsal import Rehearsal, rehearse
+from .running import check_running
 from .state import random_states, read_state, restore_random_states, write_state
 from .tasks import Recipe, Task
 
 lightning = import_lightning()
 LOG_EVERY = 10
 # What a resumed training may not change without becoming another one.
-FIXED = ("task", "model", "recipe", "seed", "crops")
+FIXED = ("task", "model", "recipe", "seed", "crops", "precision")
 
 
 def fit(
@@ -40,12 +43,23 @@ def fit(
     device: torch.device | str | None = None,
     workers: int = 0,
     resume: bool = False,
-) -> Path:
+    devices: int = 1,
+    nodes: int = 1,
+    strategy: str = "ddp",
+    precision: str = "float32",
+    channels_last: bool = False,
+    compile: bool = False,
+    dry_run: bool = False,
+) -> Path | Rehearsal:
     """Train, and write the model with averaged weights.
 
     In ``out``: ``model.safetensors`` (at the end, with notes), ``best.safetensors`` (smallest loss on the validation data so
     far), ``last.state`` (to resume from), ``metrics.csv`` and ``tensorboard/``. Each file is whole or not there. A run that was
     killed and is resumed on the same kind of device ends with the weights, bit for bit, that it would have had.
+
+    Several devices, each with a process of its own, share every batch: with as many crops a step in all, the losses are those of one
+    device, up to rounding. Of several machines all must see ``out`` and the photos. When one process dies, the others end too, and the
+    run can be resumed, also on another number of devices.
 
     Args:
         task: what to train.
@@ -55,24 +69,29 @@ def fit(
         recipe: how to train, ``task.recipe`` by default.
         validation: as ``data``; its items 0 to ``len(validation) - 1`` are the validation set.
         seed: of all noise in training.
-        device: ``nflib.device()`` by default.
-        workers: processes that prepare crops; the result does not depend on it.
-        resume: go on from ``last.state`` if it is there.
+        device, devices, nodes, strategy, precision, channels_last, compile, workers, resume, dry_run: see
+            :class:`~nflib.training.Running`.
 
     Returns:
-        The path of ``model.safetensors``.
+        The path of ``model.safetensors``; of a dry run, what it found.
 
     Raises:
-        ValueError: ``out`` holds another run, or the loss is not finite again and again.
+        ValueError: ``out`` holds another run, the batch cannot be shared, a process died, or the loss is not finite again and again.
     """
     recipe = recipe or task.recipe
     device = units.device(device)
+    check_running(devices, nodes, strategy, device)
+    if recipe.batch % (devices * nodes * task.together):
+        crops = "pairs of crops" if task.together == 2 else "crops"
+        raise ValueError(f"batch must share equally many {crops} among {devices * nodes} devices, got {recipe.batch}")
+    if dry_run:
+        return rehearse(task, data, recipe, seed, device, devices * nodes, precision, channels_last, compile)
     out = Path(out)
     state_file, model_file = out / "last.state", out / "model.safetensors"
     settings = {
         "task": type(task).__name__, "model": json.dumps(dataclasses.asdict(task.model.config)), "seed": seed,
         "recipe": json.dumps(dataclasses.asdict(recipe)), "crops": f"{type(data).__name__}, {len(data)} photos, {getattr(data, 'crop', '')}",
-        **task.notes,
+        "precision": precision, **task.notes,
     }
     if state_file.exists() and not resume:
         raise ValueError(f"{out}: holds a run already; resume it or choose another folder")
@@ -81,104 +100,140 @@ def fit(
         if saved["settings"].get(name) != settings[name]:
             raise ValueError(f"{out}: {name} was {saved['settings'].get(name)}, now {settings[name]}; choose another folder")
     out.mkdir(parents=True, exist_ok=True)
-    for rest in out.glob(".*.part"):  # of a run that was killed while it wrote
-        rest.unlink()
 
     before = random_states()
     try:
         torch.manual_seed(seed)
         np.random.seed(seed)
         random.seed(seed)
-        task.begin(recipe, seed, default_collate([data[i] for i in range(recipe.batch)]))
-        if saved:
-            task.restore(saved)
-        else:
-            task.keep()
-        recorder = _Recorder(out, state_file, settings, _batches(validation, recipe.batch), saved)
-        if task.step < recipe.steps:
-            _train(task, data, recipe, device, workers, recorder)
+        with _quiet():
+            recorder = _Recorder(out, state_file, settings, validation, saved)
+            trainer = _trainer(device, devices, nodes, strategy, recorder)
+            task.to(trainer.strategy.root_device)
+            first = default_collate([data[i] for i in range(recipe.batch)])
+            task.begin(recipe, seed, task.transfer_batch_to_device(first, task.device, 0), precision, channels_last, compile)
+            if saved:
+                task.restore(saved)
+            else:
+                task.keep()
+            if task.step < recipe.steps:
+                loader = DataLoader(
+                    data, batch_sampler=_Steps(task.step, recipe, trainer), num_workers=workers, pin_memory=device.type == "cuda",
+                    generator=torch.Generator(),  # its own: making workers must not use up random numbers of the training
+                )
+                _run(trainer, task, loader)
+            else:
+                recorder.finish(task, trainer)
     finally:
         restore_random_states(before)
-    notes = {
-        **settings, "model": json.loads(settings["model"]), "recipe": dataclasses.asdict(recipe), "steps": task.step,
-        "seconds": round(recorder.seconds), "device": _device_name(device), "unit": task.unit, "validation": recorder.score, "validation_unit": task.validation_unit or task.unit,
-        "nflib": __version__, "torch": torch.__version__, "lightning": lightning.__version__, "commit": _commit(),
-    }
-    checkpoints.save(task.averaged.cpu(), model_file, notes)
-    write_bytes(out / "model.json", (json.dumps(notes, indent=1) + "\n").encode())
     return model_file
 
 
-def _train(task, data, recipe, device, workers, recorder) -> None:
-    loader = DataLoader(
-        data, batch_sampler=_Steps(task.step, recipe), num_workers=workers, pin_memory=device.type == "cuda",
-        generator=torch.Generator(),  # its own: making workers must not use up random numbers of the training
+def _trainer(device: torch.device, devices: int, nodes: int, strategy: str, recorder: _Recorder) -> lightning.Trainer:
+    together = devices * nodes > 1
+    if together:
+        start = {"ddp": "popen", "ddp_fork": "fork"}[strategy]
+        # some parameters have no gradient, such as the last layers of an encoder of which only the features are used
+        how = lightning.strategies.DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, start_method=start)
+    one = [device.index or 0] if device.type == "cuda" else 1
+    return lightning.Trainer(
+        accelerator={"cuda": "gpu"}.get(device.type, device.type), devices=devices if together else one, num_nodes=nodes,
+        strategy=how if together else "auto", max_epochs=1, logger=False, callbacks=[recorder], deterministic="warn", benchmark=False,
+        use_distributed_sampler=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
     )
-    with _quiet():
-        trainer = lightning.Trainer(
-            accelerator={"cuda": "gpu"}.get(device.type, device.type),
-            devices=[device.index or 0] if device.type == "cuda" else 1,
-            max_epochs=1, logger=False, callbacks=[recorder], deterministic="warn", benchmark=False, use_distributed_sampler=False,
-            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-        )
-        recorder.open(task)
-        try:
-            trainer.fit(task, loader)
-        finally:
-            recorder.close()
+
+
+def _run(trainer: lightning.Trainer, task: Task, loader: DataLoader) -> None:
+    try:
+        trainer.fit(task, loader)
+    except torch.multiprocessing.ProcessRaisedException as error:  # a forked process; its own message ends the report
+        raise ValueError(str(error).strip().splitlines()[-1]) from error
+    except torch.multiprocessing.ProcessExitedException as error:
+        raise ValueError(f"the training was stopped since one of its processes died ({error}); it can be resumed") from None
+    wait()  # until the model is written
 
 
 class _Steps(torch.utils.data.Sampler):
-    """The crops of each step: step k has numbers k*batch to (k+1)*batch - 1."""
+    """This process's share of the crops of each step: step k has numbers k*batch to (k+1)*batch - 1."""
 
-    def __init__(self, start: int, recipe: Recipe):
-        self.start, self.recipe = start, recipe
+    def __init__(self, start: int, recipe: Recipe, trainer: lightning.Trainer):
+        self.start, self.recipe, self.trainer = start, recipe, trainer
 
     def __len__(self):
         return self.recipe.steps - self.start
 
     def __iter__(self):
+        share = self.recipe.batch // self.trainer.world_size
         for step in range(self.start, self.recipe.steps):
-            yield list(range(step * self.recipe.batch, (step + 1) * self.recipe.batch))
+            first = step * self.recipe.batch + self.trainer.global_rank * share
+            yield list(range(first, first + share))
 
 
 class _Recorder(lightning.Callback):
-    """Logs, shows progress, validates and keeps the state."""
+    """Logs, shows progress, validates and keeps the state; of several processes only the first does."""
 
-    def __init__(self, out: Path, state_file: Path, settings: dict, validation: list, saved: dict | None):
+    def __init__(self, out: Path, state_file: Path, settings: dict, validation: Dataset | None, saved: dict | None):
         self.out, self.state_file, self.settings, self.validation = out, state_file, settings, validation
         self.random_states = saved and saved["random"]
         self.seconds, self.score = (saved["seconds"], saved["score"]) if saved else (0.0, None)
-        self.losses, self.images = [], 0
-
-    def open(self, task) -> None:
-        self.logs = Log(self.out, task.step, task.figures())
-        self.bar = units.progress(None, type(task).__name__.removesuffix("Task"), total=task.recipe.steps)
-        self.bar.update(task.step)
+        self.losses, self.images, self.logs = [], 0, None
 
     def on_train_start(self, trainer, task):
-        if self.validation and task.step == 0:
-            # a good start may be the best there is
-            self.score = task.score(self.validation)
-            self.logs.write(0, validation=self.score, **task.figures())
-            self._best(task)
+        if trainer.is_global_zero:
+            for rest in self.out.glob(".*.part"):  # of a run that was killed while it wrote
+                rest.unlink()
+            self.batches = _batches(self.validation, task.recipe.batch)
+            self.logs = Log(self.out, task.step, task.figures())
+            self.bar = units.progress(None, type(task).__name__.removesuffix("Task"), total=task.recipe.steps)
+            self.bar.update(task.step)
+            if self.batches and task.step == 0:
+                # a good start may be the best there is
+                self.score = task.score(self.batches)
+                self.logs.write(0, validation=self.score, **task.figures())
+                self._best(task)
         self.clock = time.perf_counter()
         if self.random_states:
             restore_random_states(self.random_states)
 
     def on_train_batch_end(self, trainer, task, outputs, batch, batch_idx):
-        self.losses.append(task.last["loss"])
-        self.images += task.recipe.batch
-        self.bar.update()
         due = task.step % task.recipe.every == 0 or task.step == task.recipe.steps
-        if task.step % LOG_EVERY == 0 or due:
-            self._report(task)
-        if due:
-            self._keep(task)
+        if trainer.is_global_zero:
+            self.losses.append(task.last["loss"])
+            self.images += task.recipe.batch
+            self.bar.update()
+            if task.step % LOG_EVERY == 0 or due:
+                self._report(task)
+            if due:
+                self._keep(task)
+        elif due:
+            task.keep()  # to roll back to what the others roll back to
 
-    def close(self) -> None:
-        self.bar.close()
-        self.logs.close()
+    def on_train_end(self, trainer, task):
+        if trainer.is_global_zero:
+            self._close()
+            self.finish(task, trainer)
+
+    def on_exception(self, trainer, task, exception):
+        self._close()
+
+    def finish(self, task, trainer) -> None:
+        """Write the model."""
+        device, settings = trainer.strategy.root_device, self.settings
+        processes = {"processes": trainer.world_size} if trainer.world_size > 1 else {}
+        notes = {
+            **settings, "model": json.loads(settings["model"]), "recipe": dataclasses.asdict(task.recipe), "steps": task.step,
+            "seconds": round(self.seconds), "device": units.device_name(device), **processes, "unit": task.unit, "validation": self.score,
+            "validation_unit": task.validation_unit or task.unit, "nflib": __version__, "torch": torch.__version__,
+            "lightning": lightning.__version__, "commit": _commit(),
+        }
+        checkpoints.save(task.averaged.cpu(), self.out / "model.safetensors", notes)
+        write_bytes(self.out / "model.json", (json.dumps(notes, indent=1) + "\n").encode())
+
+    def _close(self) -> None:
+        if self.logs is not None:
+            self.bar.close()
+            self.logs.close()
+            self.logs = None
 
     def _report(self, task) -> None:
         passed = time.perf_counter() - self.clock
@@ -187,8 +242,8 @@ class _Recorder(lightning.Callback):
             "lr": task.recipe.lr_at(task.step - 1), "images_per_second": self.images / passed, "rollbacks": task.rollbacks,
             **task.figures(),
         }
-        if self.validation and (task.step % task.recipe.every == 0 or task.step == task.recipe.steps):
-            self.score = values["validation"] = task.score(self.validation)
+        if self.batches and (task.step % task.recipe.every == 0 or task.step == task.recipe.steps):
+            self.score = values["validation"] = task.score(self.batches)
         self.logs.write(task.step, **values)
         self.bar.set_postfix_str(f"{values['loss']:.4g} {task.unit}, {values['images_per_second']:.1f} images/s")
         self.seconds += time.perf_counter() - self.clock
@@ -229,10 +284,6 @@ def _quiet():
         logger.setLevel(level)
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type}, {torch.get_num_threads()} threads"
 
 
 def _commit() -> str | None:

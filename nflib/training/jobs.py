@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 import torch
 from torch.utils.data import Dataset, Subset
@@ -18,7 +19,9 @@ from ..models.esrgan import vgg19_features
 from .deflow import DeFlowTask, dequantised
 from .esrgan import ESRGANTask
 from .fit import fit
+from .rehearsal import Rehearsal
 from .restorer import LowLightTask, RestorerTask, held_out_pairs, restoration_pairs
+from .running import Running
 from .sizes import DEFAULTS, deflow_config, discriminator_config, dncnn_config, glow_config, known_size, low_light_config, rrdb_config, srflow_config
 from .tasks import GlowTask, RRDBTask, SRFlowTask, Task
 from .unpaired import Folder, first_crops, unpaired_folders
@@ -44,8 +47,8 @@ START_CROPS = 1024
 def train_srflow(
     hr: Folder, out: Folder, scale: int = 4, size: str = "small", encoder: Folder | None = None, validation: Folder | None = None,
     steps: int | None = None, batch: int | None = None, crop: int | None = None, lr: float | None = None, seed: int = 0,
-    device: str | None = None, workers: int = 0, resume: bool = False,
-) -> Path:
+    reversible: bool = False, **running: Unpack[Running],
+) -> Path | Rehearsal:
     """Train an SRFlow on a folder of high-resolution photos; the low-resolution ones are made from them.
 
     Args:
@@ -56,12 +59,14 @@ def train_srflow(
         encoder: a trained RRDBNet of the same size to start from, a file or the name of a bundled model.
         validation: other photos, by which the best model is chosen.
         steps, batch, crop, lr: what the size suggests, by default.
-        seed, device, workers, resume: see :func:`nflib.training.fit`.
+        seed: of weights, crops and noise.
+        reversible: see :class:`~nflib.models.SRFlowConfig`.
+        running: see :class:`nflib.training.Running`.
 
     Returns:
         The path of the model.
     """
-    config = srflow_config(size, scale)
+    config = replace(srflow_config(size, scale), reversible=reversible)
     _check_crop(crop, 2**config.levels)
     torch.manual_seed(seed)
     model = SRFlow(config)
@@ -72,14 +77,15 @@ def train_srflow(
         model.encoder.load_state_dict(start.state_dict())
     crop = crop or DEFAULTS[size]["crop"]
     data, held_out = _folders(SuperResolutionImages, hr, validation, seed, scale=scale, crop=crop)
-    return _train(SRFlowTask(model), data, held_out, out, size, steps, batch, lr, seed, device, workers, resume)
+    return _train(SRFlowTask(model), data, held_out, out, size, steps, batch, lr, seed, **running)
 
 
 def train_deflow(
     clean: Folder, degraded: Folder, out: Folder, scale: int = 4, size: str = "small", validation_clean: Folder | None = None,
     validation_degraded: Folder | None = None, match_colours: bool = False, steps: int | None = None, batch: int | None = None,
-    crop: int | None = None, lr: float | None = None, seed: int = 0, device: str | None = None, workers: int = 0, resume: bool = False,
-) -> Path:
+    crop: int | None = None, lr: float | None = None, seed: int = 0,
+    reversible: bool = False, **running: Unpack[Running],
+) -> Path | Rehearsal:
     """Learn a degradation from two folders without pairs. It starts at the linear solution (:func:`nflib.models.linear_start`),
     which is good already, and goes on from there.
 
@@ -96,7 +102,7 @@ def train_deflow(
     Returns:
         The path of ``best.safetensors``: the best by noise spectrum, which is not the last and not the most likely.
     """
-    config = replace(deflow_config(size, scale), matched=match_colours)
+    config = replace(deflow_config(size, scale), matched=match_colours, reversible=reversible)
     _check_crop(crop, 2**config.levels)
     default = DEFLOW_DEFAULTS[size]
     crop = crop or default["crop"]
@@ -113,8 +119,7 @@ def train_deflow(
     start_linear(model, data, seed)
     chosen = {"steps": steps or default["steps"], "batch": batch, **({} if lr is None else {"lr": lr})}
     recipe = replace(DeFlowTask.recipe, **chosen)
-    fit(DeFlowTask(model), data, out, recipe, held_out, seed, device, workers, resume)
-    return Path(out) / "best.safetensors"
+    return _best(fit(DeFlowTask(model), data, out, recipe, held_out, seed, **running))
 
 
 def start_linear(model: DeFlow, data: UnpairedImages, seed: int, closed_form: bool = True) -> None:
@@ -126,9 +131,8 @@ def start_linear(model: DeFlow, data: UnpairedImages, seed: int, closed_form: bo
 
 def train_rrdb(
     hr: Folder, out: Folder, scale: int = 4, size: str = "small", validation: Folder | None = None, steps: int | None = None,
-    batch: int | None = None, crop: int | None = None, lr: float | None = None, seed: int = 0, device: str | None = None,
-    workers: int = 0, resume: bool = False,
-) -> Path:
+    batch: int | None = None, crop: int | None = None, lr: float | None = None, seed: int = 0, **running: Unpack[Running],
+) -> Path | Rehearsal:
     """Train an RRDBNet by mean absolute error: a super-resolver by itself, or the start of an SRFlow's encoder.
 
     Arguments as for :func:`train_srflow`.
@@ -136,15 +140,15 @@ def train_rrdb(
     torch.manual_seed(seed)
     model = RRDBNet(rrdb_config(size, scale))
     data, held_out = _folders(SuperResolutionImages, hr, validation, seed, scale=scale, crop=crop or DEFAULTS[size]["crop"])
-    return _train(RRDBTask(model), data, held_out, out, size, steps, batch, lr, seed, device, workers, resume)
+    return _train(RRDBTask(model), data, held_out, out, size, steps, batch, lr, seed, **running)
 
 
 def train_restorer(
     clean: Folder, degrader: str, out: Folder, task: str = "denoise", scale: int = 2, size: str = "small", loss: str = "pixel",
     start: Folder | None = None, vgg: Folder | None = None, validation_clean: Folder | None = None,
     validation_degraded: Folder | None = None, steps: int | None = None, batch: int | None = None, crop: int | None = None,
-    lr: float | None = None, seed: int = 0, device: str | None = None, workers: int = 0, resume: bool = False,
-) -> Path:
+    lr: float | None = None, seed: int = 0, **running: Unpack[Running],
+) -> Path | Rehearsal:
     """Train a restorer on synthetic pairs: crops of clean photos, and what a degrader makes of them, anew every time.
 
     Args:
@@ -194,16 +198,21 @@ def train_restorer(
     _report_skipped(data, held_out)
     training = _restorer_task(model, task, loss, size, crop, vgg)
     training.notes |= {"degrader": str(degrader)} | ({} if start is None else {"start": str(start)})
-    if loss == "gan" and start is None:
+    if loss == "gan" and start is None and not running.get("dry_run"):
         first = train_restorer(
             clean, degrader, Path(out) / "start", task, scale, size, validation_clean=validation_clean,
-            validation_degraded=validation_degraded, **asked, seed=seed, device=device, workers=workers, resume=resume,
+            validation_degraded=validation_degraded, **asked, seed=seed, **running,
         )
         model.load_state_dict(checkpoints.load(first).state_dict())
     recipe = replace((ESRGANTask if loss == "gan" else RestorerTask).recipe, steps=steps, batch=batch, lr=lr)
     subset = None if held_out is None else Subset(held_out, range(HELD_OUT_CROPS))
-    file = fit(training, data, out, recipe, subset, seed, device, workers, resume)
-    return file if held_out is None or loss == "gan" else Path(out) / "best.safetensors"
+    done = fit(training, data, out, recipe, subset, seed, **running)
+    return done if held_out is None or loss == "gan" else _best(done)
+
+
+def _best(done: Path | Rehearsal) -> Path | Rehearsal:
+    """The best model beside the last one that a training returned."""
+    return done if isinstance(done, Rehearsal) else done.with_name("best.safetensors")
 
 
 def _restorer(task: str, scale: int, size: str, start: Folder | None) -> DnCNN | RRDBNet | RefinementNet | LowLightFlow:
@@ -242,23 +251,23 @@ def _perceptual_features(file: Folder | None) -> torch.nn.Module | None:
 
 def train_glow(
     images: Folder, out: Folder, size: str = "small", validation: Folder | None = None, steps: int | None = None,
-    batch: int | None = None, crop: int | None = None, lr: float | None = None, seed: int = 0, device: str | None = None,
-    workers: int = 0, resume: bool = False,
-) -> Path:
+    batch: int | None = None, crop: int | None = None, lr: float | None = None, seed: int = 0,
+    reversible: bool = False, **running: Unpack[Running],
+) -> Path | Rehearsal:
     """Train a Glow on crops of a folder of photos. Arguments as for :func:`train_srflow`."""
-    config = glow_config(size)
+    config = replace(glow_config(size), reversible=reversible)
     _check_crop(crop, 2**config.levels)
     torch.manual_seed(seed)
     data, held_out = _folders(ImageCrops, images, validation, seed, crop=crop or 32)
-    return _train(GlowTask(Glow(config)), data, held_out, out, size, steps, batch, lr, seed, device, workers, resume)
+    return _train(GlowTask(Glow(config)), data, held_out, out, size, steps, batch, lr, seed, **running)
 
 
-def _train(task: Task, data, held_out, out, size, steps, batch, lr, seed, device, workers, resume) -> Path:
+def _train(task: Task, data, held_out, out, size, steps, batch, lr, seed, **running) -> Path | Rehearsal:
     default = DEFAULTS[size]
     chosen = {"steps": default["steps"] if steps is None else steps, "batch": default["batch"] if batch is None else batch}
     if lr is not None:
         chosen["lr"] = lr
-    return fit(task, data, out, replace(task.recipe, **chosen), held_out, seed, device, workers, resume)
+    return fit(task, data, out, replace(task.recipe, **chosen), held_out, seed, **running)
 
 
 def _folders(kind: type[Dataset], images: Folder, validation: Folder | None, seed: int, **how) -> tuple[Dataset, Dataset | None]:

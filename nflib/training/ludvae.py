@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 import torch
 
@@ -15,6 +17,8 @@ from ..models import LUDVAE, LUDVAEConfig, noise_filter, start_near_identity
 from ..models.ludvae_start import follow_colours
 from ..models.noise_filter import window_gain
 from .fit import fit
+from .rehearsal import Rehearsal
+from .running import Running
 from .tasks import Recipe
 from .unpaired import UnpairedTask, first_crops, unpaired_folders
 
@@ -57,6 +61,8 @@ class LUDVAETask(UnpairedTask):
         if self.step < self.content_first * self.recipe.steps:
             degraded = degraded[:0]
         share = min((self.step + 1) / max(RAMP * self.recipe.steps, 1), 1)
+        if isinstance(generator, Sequence):  # the clean images first, as the model takes them
+            generator = [generator[i] for i in domain.argsort(stable=True).tolist()][: int((domain == 0).sum()) + len(degraded)]
         total = model.loss(image[domain == 0], degraded, share * variance, generator)
         return total / (2 * variance) + math.log(2 * math.pi * variance) / 2
 
@@ -64,9 +70,8 @@ class LUDVAETask(UnpairedTask):
 def train_ludvae(
     clean: str | os.PathLike, degraded: str | os.PathLike, out: str | os.PathLike, size: str = "small",
     validation_clean: str | os.PathLike | None = None, validation_degraded: str | os.PathLike | None = None, steps: int | None = None,
-    batch: int | None = None, crop: int | None = None, lr: float | None = None, seed: int = 0, device: str | None = None,
-    workers: int = 0, resume: bool = False,
-) -> Path:
+    batch: int | None = None, crop: int | None = None, lr: float | None = None, seed: int = 0, **running: Unpack[Running],
+) -> Path | Rehearsal:
     """Learn a degradation from two folders without pairs.
 
     "small" first finds strength and spectrum of the noise (:func:`nflib.models.noise_filter`), starts there, learns the
@@ -80,7 +85,8 @@ def train_ludvae(
         validation_clean, validation_degraded: other photos of both kinds, whose noise spectra are compared during the
             training; by default the training photos themselves.
         steps, batch, crop, lr: what the size suggests, by default.
-        seed, device, workers, resume: see :func:`nflib.training.fit`.
+        seed: of weights, crops and noise.
+        running: see :class:`nflib.training.Running`.
 
     Returns:
         The path of ``model.safetensors``, the last weights: the noise is right at the start, and training is for what
@@ -97,7 +103,7 @@ def train_ludvae(
     )
     model = _started(size, UnpairedImages(clean, degraded, NOISE_SIDE, seed), seed)
     task = LUDVAETask(model, content_first=0.35 if size == "small" else 0.0)
-    return fit(task, data, out, recipe, held_out, seed, device, workers, resume)
+    return fit(task, data, out, recipe, held_out, seed, **running)
 
 
 def _started(size: str, data: UnpairedImages, seed: int) -> LUDVAE:

@@ -8,7 +8,7 @@ from torch import Tensor
 from ..data.domains import PairedImages
 from ..data.folders import ImageCrops, Source, SuperResolutionImages, numbered_generator, size_of
 from ..degraders import Degrader
-from ..units import bits_per_dim
+from ..units import bits_per_dim, rand
 from .deflow import LEVELS, dequantised
 from .tasks import Recipe, Task
 
@@ -43,7 +43,7 @@ class LowLightTask(Task):
 
     def loss(self, model, batch, generator):
         bright, dark = batch
-        told = torch.rand(len(bright), generator=generator) < TOLD if model.training else None
+        told = rand((len(bright),), bright, generator) < TOLD if model.training else None
         nll = model.nll(dequantised(bright, generator), dark, told)
         return bits_per_dim(nll, bright[0].numel(), LEVELS).mean()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +14,9 @@ from ..data.folders import numbered_generator
 from ..flow import Dequantize
 from ..units import bits_per_dim
 from .averaging import Average
-from .guard import blame
+from .guard import blame, tensors
+from .ranks import mean_over_processes
+from .running import autocast, channels_last, compile_blocks
 from .state import frozen, random_states, restore_random_states
 
 LightningModule = import_lightning().LightningModule
@@ -27,7 +30,7 @@ class Recipe:
 
     Attributes:
         steps: optimiser steps.
-        batch: crops per step.
+        batch: crops per step, of all devices together.
         lr: learning rate of Adam at the start.
         betas: of Adam.
         milestones: shares of the steps after which the learning rate is halved.
@@ -64,8 +67,10 @@ class Task(LightningModule):
 
     Attributes:
         notes: what else its runs are known by, name -> text: noted with the model, and not to be changed when a run is resumed.
+        together: crops with following numbers that belong together: a device gets all of them or none.
     """
 
+    together = 1
     recipe = Recipe()
     unit = ""
     validation_unit: str | None = None  # if the validation is not the loss
@@ -76,8 +81,8 @@ class Task(LightningModule):
         self.model = model
         self.notes: dict[str, str] = {}
 
-    def loss(self, model: nn.Module, batch, generator: torch.Generator) -> Tensor:
-        """Mean loss of a batch, a scalar. Whatever is random comes from the generator."""
+    def loss(self, model: nn.Module, batch, generator: torch.Generator | Sequence[torch.Generator]) -> Tensor:
+        """Mean loss of a batch, a scalar. Whatever is random comes from the generator, or from the one that an image has for itself."""
         raise NotImplementedError
 
     @property
@@ -95,16 +100,27 @@ class Task(LightningModule):
 
     # What follows is called by fit and by Lightning.
 
-    def begin(self, recipe: Recipe, seed: int, batch) -> None:
-        """Get ready to train: lets layers set themselves from the first batch (ActNorm), and starts the average."""
-        self.recipe, self.seed = recipe, seed
+    def begin(self, recipe: Recipe, seed: int, batch, precision: str = "float32", channels_last: bool = False, compile: bool = False) -> None:
+        """Get ready to train: lets layers set themselves from the first batch (ActNorm), and starts the average.
+
+        Args:
+            recipe: how to train.
+            seed: of all noise. What a crop gets depends on the seed and the number of the crop, not on its batch.
+            batch: the first of the training, whole.
+            precision, channels_last, compile: see :class:`~nflib.training.Running`.
+        """
+        self.recipe, self.seed, self.precision, self.channels_last = recipe, seed, precision, channels_last
         self.step, self.best, self.rollbacks, self.failed, self.last = 0, None, 0, False, {}
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
         self.model.train()
         with torch.no_grad():
-            self.loss(self.model, batch, numbered_generator(seed, 0))
+            self._loss(self._laid_out(batch), self._noise(recipe.batch))
         self._average = Average(self.model, recipe.average)
         groups = [{"params": parameters, "factor": factor} for parameters, factor in self.parameter_groups()]
         self._optimiser = torch.optim.Adam(groups, recipe.lr, recipe.betas)
+        if compile:
+            compile_blocks(self.trained)
 
     def configure_optimizers(self):
         return self._optimiser
@@ -113,26 +129,50 @@ class Task(LightningModule):
         self._average.model.to(self.device)
 
     def training_step(self, batch, _):
+        self.advance(batch, self.trainer.global_rank, self.manual_backward)
+
+    def advance(self, batch, rank: int = 0, backward: Callable[[Tensor], None] = Tensor.backward) -> None:
+        """One step of the training.
+
+        Args:
+            batch: this process's share of the step's crops.
+            rank: which share it is.
+            backward: computes the gradients, and their mean over all processes if there are several.
+        """
         self.model.train()
-        optimiser = self.optimizers()
-        for group in optimiser.param_groups:
+        for group in self._optimiser.param_groups:
             group["lr"] = group["factor"] * self.recipe.lr_at(self.step)
-        optimiser.zero_grad()
-        loss = self.loss(self.model, batch, numbered_generator(self.seed, self.step))
-        self.manual_backward(loss)
+        self._optimiser.zero_grad()
+        batch = self._laid_out(batch)
+        noise = self._noise(len(next(tensors(batch))), rank)
+        loss = self._loss(batch, noise)
+        backward(loss)
+        loss = mean_over_processes(loss.detach())  # all see the same loss and gradients, and decide the same
         norm = torch.stack([p.grad.norm() for p in self.trained.parameters() if p.grad is not None]).norm()
         self.last = {"loss": loss.item(), "gradient_norm": norm.item()}
         if torch.isfinite(loss) and torch.isfinite(norm):
             # only now: clipping by a norm that is not finite would spoil all gradients and hide where it came from
-            for group in optimiser.param_groups:
+            for group in self._optimiser.param_groups:
                 nn.utils.clip_grad_norm_(group["params"], self.recipe.clip)
-            optimiser.step()
+            self._optimiser.step()
             self._average.update(self.model)
             self.failed = False
         else:
             self.failed = True
-            self._roll_back(batch)
+            self._roll_back(batch, rank)
         self.step += 1
+
+    def _loss(self, batch, noise: list[torch.Generator]) -> Tensor:
+        with autocast(self.device, self.precision):
+            return self.loss(self.model, batch, noise)
+
+    def _noise(self, crops: int, rank: int = 0) -> list[torch.Generator]:
+        """A generator for each crop of a share of this step's batch."""
+        first = self.step * self.recipe.batch + rank * crops
+        return [numbered_generator(self.seed, 1, first + i) for i in range(crops)]
+
+    def _laid_out(self, batch):
+        return channels_last(batch) if self.channels_last else batch
 
     def score(self, batches) -> float:
         """Mean loss of the averaged weights over batches, always with the same noise."""
@@ -170,9 +210,10 @@ class Task(LightningModule):
         # a copy: the optimiser would go on in the tensors it is given
         self._optimiser.load_state_dict(frozen(self._good["optimiser"]))
 
-    def _roll_back(self, batch) -> None:
+    def _roll_back(self, batch, rank: int) -> None:
         states = random_states()
-        reason = blame(self.trained, batch, lambda: self.loss(self.model, batch, numbered_generator(self.seed, self.step)))
+        noise = self._noise(len(next(tensors(batch))), rank)
+        reason = blame(self.trained, batch, lambda: self._loss(batch, noise))
         restore_random_states(states)
         self.rollbacks += 1
         if self.rollbacks > MOST_ROLLBACKS:

@@ -28,6 +28,7 @@ class UnpairedTask(Task):
     spectra of degraded clean crops and of degraded ones, in their flattest windows.
     """
 
+    together = 2  # a clean crop and a degraded one
     validation_unit = "dB between noise spectra"
 
     def degraded(self, clean: Tensor, generator: torch.Generator) -> Tensor:

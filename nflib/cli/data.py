@@ -1,0 +1,66 @@
+"""Commands of the group data: published data sets, and photos at several sizes."""
+
+import functools
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from .app import data_command
+from .options import ManyScales
+
+
+@data_command
+def show(
+    name: Annotated[Optional[str], typer.Argument(help="aim19, ntire20, ...; without a name they are listed.")] = None,
+    root: Annotated[Path, typer.Option(help="Folder of the data set.")] = Path("."),
+):
+    """Show published data sets: which folders they have, what is missing under the root, and what to type to get it.
+
+    Nothing is downloaded.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..data import LAYOUTS, layout
+
+    console = Console(highlight=False, soft_wrap=True)
+    if name is None:
+        for key, one in LAYOUTS.items():
+            console.print(f"{key}: {one.title}")
+        return
+    chosen = layout(name)
+    table = Table("role", "folder", "images", "remark", title=chosen.title)
+    for found in chosen.check(root):
+        images = "-" if found.images is None else str(found.images)
+        table.add_row(found.role, str(found.folder.place(root)), images, found.remark)
+    console.print(table)
+    if chosen.notes:
+        console.print(chosen.notes)
+    commands = chosen.commands(root)
+    console.print(f"Described in {chosen.page}." + (" Addresses as in the authors' scripts; they may have moved:" if commands else ""))
+    for line in commands:
+        console.print(line)
+
+
+@functools.partial(data_command, cls=ManyScales)
+def prepare(
+    source: Annotated[Path, typer.Option(help="Folder of photos, any sizes and formats.")],
+    target: Annotated[Path, typer.Option(help="Folder of the domain: 1x, 2x, ... are made in it.")],
+    scales: Annotated[list[int], typer.Option(min=1, metavar="N...", help="One or more: 1 2 8 keeps the size, halves it and makes it 1/8.")],
+):
+    """Write photos at several sizes, as training needs them, with their channel statistics.
+
+    All sizes are cut to multiples of the largest scale and shrunk as MATLAB does it. Called again, it goes on where it was stopped.
+    """
+    from ..pipeline import prepare as run
+
+    done = run(source, target, scales)
+    for line in done.skipped:
+        typer.echo(f"skipped {line}", err=True)
+    if done.written:
+        typer.echo(f"{done.written} photos written to {target} at scales {' '.join(map(str, sorted(scales)))}")
+    else:
+        typer.echo(f"{target} is complete, nothing to do")
+    if done.skipped:
+        typer.echo(f"files skipped: {len(done.skipped)}", err=True)

@@ -1,0 +1,103 @@
+"""Options that several commands share."""
+
+import functools
+import inspect
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from typer.core import TyperCommand
+
+
+class Size(str, Enum):
+    small = "small"
+    full = "full"
+
+
+class Degradation(str, Enum):
+    ntire = "ntire"
+    aim = "aim"
+    camera = "camera"
+    lowlight = "lowlight"
+    dark = "dark"
+    none = "none"
+
+
+class Restoration(str, Enum):
+    denoise = "denoise"
+    sr = "sr"
+    lowlight = "lowlight"
+
+
+class Loss(str, Enum):
+    pixel = "pixel"
+    gan = "gan"
+
+
+class Precision(str, Enum):
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+class Strategy(str, Enum):
+    ddp = "ddp"
+    ddp_fork = "ddp_fork"
+
+
+class ManyScales(TyperCommand):
+    """A command that takes ``--scales 1 2 8`` for ``--scales 1 --scales 2 --scales 8``."""
+
+    def parse_args(self, ctx, args):
+        spread, option = [], None
+        for argument in args:
+            option = argument if argument.startswith("-") else option
+            if option != "--scales":
+                spread.append(argument)
+            elif argument != option:
+                spread += [word for value in argument.replace(",", " ").split() for word in (option, value)]
+        return super().parse_args(ctx, spread)
+
+
+Photos = Annotated[Path, typer.Option(help="Folder of photos, any sizes and formats.")]
+Run = Annotated[Path, typer.Option(help="Folder of the run: model, state to resume from, logs.")]
+Scale = Annotated[int, typer.Option(help="By how much the high resolution is higher: 2, 4, 8 or 16.")]
+ModelSize = Annotated[Size, typer.Option(help="small trains on a laptop; full is as large as the published models.")]
+HeldOut = Annotated[Optional[Path], typer.Option(help="Folder of other photos, by which the best model is chosen.")]
+Device = Annotated[Optional[str], typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
+Reversible = Annotated[
+    bool, typer.Option("--reversible", help="Keep no activations of the flow: memory does not grow with its depth, steps take longer.")
+]
+
+# What every training can be told besides its folders and its model: name -> option and default.
+TRAINING = {
+    "steps": (Annotated[Optional[int], typer.Option(min=1, help="Optimiser steps; by default what the size suggests.")], None),
+    "batch": (Annotated[Optional[int], typer.Option(min=1, help="Crops per step, of all devices together.")], None),
+    "crop": (Annotated[Optional[int], typer.Option(min=1, help="Side of the crops in pixels.")], None),
+    "lr": (Annotated[Optional[float], typer.Option(help="Learning rate at the start.")], None),
+    "seed": (Annotated[int, typer.Option(min=0, help="Seed of weights, crops and noise.")], 0),
+    "device": (Device, None),
+    "devices": (Annotated[int, typer.Option(min=1, help="Devices of each machine, a process for each; they share every batch.")], 1),
+    "nodes": (Annotated[int, typer.Option(min=1, help="Machines; the command is started on each, by torchrun or a batch system.")], 1),
+    "strategy": (Annotated[Strategy, typer.Option(help="How several devices work together.")], Strategy.ddp),
+    "precision": (Annotated[Precision, typer.Option(help="Of the networks; latents and log-determinants stay float32.")], Precision.float32),
+    "channels_last": (Annotated[bool, typer.Option("--channels-last", help="Keep images with their channels last in memory.")], False),
+    "compile": (Annotated[bool, typer.Option("--compile", help="Compile the blocks of the networks; the first steps take minutes.")], False),
+    "workers": (Annotated[int, typer.Option(min=0, help="Processes that prepare crops; the result does not depend on it.")], 0),
+    "resume": (Annotated[bool, typer.Option("--resume", help="Go on where the run in this folder was stopped.")], False),
+    "dry_run": (Annotated[bool, typer.Option("--dry-run", help="Train a few steps, write nothing, say what the whole would take.")], False),
+}
+
+
+def with_training_options(function):
+    """A command whose ``**training`` are the options above, each with its name and its plain value."""
+
+    @functools.wraps(function)
+    def run(**options):
+        plain = {name: options.pop(name) for name in TRAINING}
+        return function(**options, **{name: value.value if isinstance(value, Enum) else value for name, value in plain.items()})
+
+    own = [p for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    more = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=d, annotation=a) for name, (a, d) in TRAINING.items()]
+    run.__signature__ = inspect.Signature(own + more)
+    return run

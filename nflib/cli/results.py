@@ -1,0 +1,72 @@
+"""Commands that make images with a trained model: super-resolve, degrade, restore."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import command
+from .options import Device
+
+
+@command
+def super_resolve(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a folder of images.")],
+    model: Annotated[str, typer.Option(help="A file written by `train srflow`, or the name of a bundled model.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    tau: Annotated[float, typer.Option(min=0, help="Temperature: multiplies the standard deviation of the latents.")] = 0.8,
+    samples: Annotated[int, typer.Option(min=1, help="Results for each image.")] = 1,
+    tile: Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")] = 128,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the latents.")] = 0,
+    device: Device = None,
+):
+    """Sample high-resolution versions of images. Called again, it goes on where it was stopped."""
+    from ..pipeline import super_resolve as run
+
+    show_samples(run(source, model, out, tau, samples, tile, seed, device), out)
+
+
+@command
+def degrade(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a folder of clean images.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="A file written by `train deflow` or `train ludvae`, a bundled model, or ntire, aim, camera, lowlight, white:12 (grey levels), "
+            "patches:FOLDER, dark, dark+ANY OF THESE."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    tau: Annotated[float, typer.Option(min=0, help="Strength: 0 changes nothing, 1 is as learned.")] = 1.0,
+    samples: Annotated[int, typer.Option(min=1, help="Results for each image.")] = 1,
+    tile: Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")] = 512,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the degradation.")] = 0,
+    device: Device = None,
+):
+    """Degrade clean images as a model learned it. Called again, it goes on where it was stopped."""
+    from ..pipeline import degrade as run
+
+    show_samples(run(source, model, out, tau, samples, tile, seed, device), out)
+
+
+@command
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a folder of degraded images.")],
+    model: Annotated[str, typer.Option(help="A file written by `train restorer`, or the name of a bundled model.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    tile: Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")] = 512,
+    device: Device = None,
+):
+    """Restore degraded images with a trained restorer. Called again, it goes on where it was stopped."""
+    from ..pipeline import restore as run
+
+    show_samples(run(source, model, out, tile, device), out)
+
+
+def show_samples(done, out: Path) -> None:
+    """Print :class:`~nflib.pipeline.Samples`."""
+    for line in done.skipped:
+        typer.echo(f"skipped {line}", err=True)
+    typer.echo(f"{len(done.written)} images written to {out}" if done.written else f"{out} is complete, nothing to do")
+    if done.skipped:
+        typer.echo(f"files skipped: {len(done.skipped)}", err=True)

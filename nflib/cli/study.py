@@ -1,0 +1,24 @@
+"""Commands of the group study."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import study_command
+
+
+@study_command
+def results(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Choices, as the widget recorded or a page gave them: one or more files.")],
+):
+    """Print the Bradley-Terry scores of the methods with their intervals."""
+    from ..bradley_terry import fit
+    from ..study import read_choices, win_matrix
+
+    choices = [choice for file in files for choice in read_choices(file)]
+    if not choices:
+        raise ValueError(f"{', '.join(map(str, files))}: no choices in there")
+    typer.echo(fit(*win_matrix(choices)).table())
+    participants = len({choice.seed for choice in choices})
+    typer.echo(f"From {len(choices)} choices, {participants} seed{'s' if participants > 1 else ''}.")

@@ -1,0 +1,123 @@
+"""What a training will take, from a few of its steps: before hours are spent."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from dataclasses import dataclass
+
+import torch
+from torch.utils.data import Dataset, default_collate
+
+from .. import units
+from .guard import tensors
+from .tasks import Recipe, Task
+
+# Steps that are timed, after one that is not: it compiles, and finds the fastest algorithms.
+TIMED = 3
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a dry run found. As text it is a short report.
+
+    Attributes:
+        model: its name.
+        parameters: how many are trained.
+        device: name of the device.
+        devices: how many will share the work.
+        batch: crops of a step on one device.
+        crop: shape of a crop.
+        steps: of the whole training.
+        step_seconds: of a step on one device, the median.
+        crop_seconds: in which one process prepares the crops of such a step.
+        memory: bytes at the peak: of the device, or of the process if it is the CPU; None where the system does not tell.
+    """
+
+    model: str
+    parameters: int
+    device: str
+    devices: int
+    batch: int
+    crop: tuple[int, ...]
+    steps: int
+    step_seconds: float
+    crop_seconds: float
+    memory: int | None
+
+    @property
+    def hours(self) -> float:
+        """Of the whole training, if enough workers prepare the crops."""
+        return self.steps * self.step_seconds / 3600
+
+    @property
+    def workers(self) -> int:
+        """Processes that prepare crops as fast as a device uses them; 0 if the training itself can do it between its steps."""
+        return 0 if self.crop_seconds < 0.05 * self.step_seconds else math.ceil(self.crop_seconds / self.step_seconds)
+
+    def __str__(self) -> str:
+        shared = f", {self.devices} devices share each step" if self.devices > 1 else ""
+        size = "x".join(map(str, self.crop))
+        lines = [
+            f"{self.model}, {self.parameters / 1e6:.2f} million parameters, on {self.device}{shared}",
+            f"a step of {self.batch} crops ({size}) on a device: {self.step_seconds:.3g} s, {self.batch / self.step_seconds:.3g} crops/s",
+            "peak memory: " + ("not known on this system" if self.memory is None else f"{self.memory / 2**30:.2f} GiB"),
+            f"preparing these crops: {self.crop_seconds:.3g} s in one process; advised: --workers {self.workers}",
+            f"{self.steps} steps: about {duration(self.hours)}, validation and the first seconds not counted",
+        ]
+        return "\n".join(lines)
+
+
+def duration(hours: float) -> str:
+    """Hours as people say it: "40 minutes", "7.5 hours", "3.1 days"."""
+    if hours < 1.5:
+        return f"{60 * hours:.3g} minutes"
+    return f"{hours:.3g} hours" if hours < 48 else f"{hours / 24:.3g} days"
+
+
+def rehearse(
+    task: Task, data: Dataset, recipe: Recipe, seed: int = 0, device: torch.device | str | None = None, devices: int = 1,
+    precision: str = "float32", channels_last: bool = False, compile: bool = False,
+) -> Rehearsal:
+    """Train a few steps on the first crops, in this process only. The task is not fit for training afterwards.
+
+    Arguments as for :func:`nflib.training.fit`; ``devices`` are all that will share a batch. What they tell each other takes time
+    too, which is not measured.
+    """
+    device = units.device(device)
+    share = recipe.batch // devices
+    clock = time.perf_counter()
+    batch = default_collate([data[i] for i in range(share)])
+    crop_seconds = time.perf_counter() - clock
+    task.to(device)
+    batch = task.transfer_batch_to_device(batch, device, 0)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    task.begin(recipe, seed, batch, precision, channels_last, compile)
+    task.averaged.to(device)
+    task.keep()
+    seconds = []
+    for _ in range(1 + TIMED):
+        clock = time.perf_counter()
+        task.advance(batch)
+        seconds.append(time.perf_counter() - clock)  # advance reads the loss, and so waits for the device
+    parameters = sum(parameter.numel() for parameter in task.trained.parameters())
+    return Rehearsal(
+        type(task.model).__name__, parameters, units.device_name(device), devices, share, tuple(next(tensors(batch)).shape[1:]),
+        recipe.steps, sorted(seconds[1:])[TIMED // 2], crop_seconds, peak_memory(device),
+    )
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Bytes at the peak: of the device, or of the whole process if it is the CPU; None where the system does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory()
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else 1024 * peak

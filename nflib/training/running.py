@@ -1,0 +1,85 @@
+"""How a training is run: on which devices, how precisely, in which layout. Nothing of it changes what is learned, beyond rounding."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TypedDict
+
+import torch
+from torch import Tensor, nn
+
+from ..models import conditional_steps, ludvae_levels, rrdb
+from ..transforms import AffineCoupling
+
+PRECISIONS = ("float32", "bfloat16")
+STRATEGIES = ("ddp", "ddp_fork")
+# What models repeat: compiled once for each size, used many times.
+BLOCKS = (AffineCoupling, conditional_steps.Step, ludvae_levels.ConvBlock, rrdb._Dense)
+
+
+class Running(TypedDict, total=False):
+    """Arguments that :func:`nflib.training.fit` and all trainings on folders share.
+
+    Attributes:
+        device: "cpu", "cuda", "cuda:1", "mps"; :func:`nflib.device` by default.
+        devices: of each machine. There is a process for each; every batch is shared among them.
+        nodes: machines. The command is started on each of them, by torchrun or a batch system.
+        strategy: "ddp" starts this program again for each further device; "ddp_fork" copies the process, which notebooks need, and
+            works until CUDA is first used.
+        precision: "float32", or "bfloat16" for the networks, where latents and log-determinants stay float32.
+        channels_last: keep images and the weights of convolutions with the channels last in memory.
+        compile: compile the blocks of the networks. The first steps then take minutes.
+        workers: processes that prepare crops; the result does not depend on it.
+        resume: go on from ``last.state`` if it is there.
+        dry_run: train a few steps, write nothing, and return a :class:`~nflib.training.Rehearsal`.
+    """
+
+    device: torch.device | str | None
+    devices: int
+    nodes: int
+    strategy: str
+    precision: str
+    channels_last: bool
+    compile: bool
+    workers: int
+    resume: bool
+    dry_run: bool
+
+
+def check_running(devices: int, nodes: int, strategy: str, device: torch.device) -> None:
+    """Raise ValueError unless there are so many devices, and they can work together."""
+    if min(devices, nodes) < 1:
+        raise ValueError(f"devices and nodes must be at least 1, got {devices} and {nodes}")
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}")
+    if devices * nodes > 1 and device.type not in ("cpu", "cuda"):
+        raise ValueError(f"several devices can work together if they are cuda or cpu, got {device.type}")
+    if devices * nodes > 1 and device.index is not None:
+        raise ValueError(f"of several devices none can be chosen, got {device}; CUDA_VISIBLE_DEVICES says which there are")
+    if device.type == "cuda" and devices > torch.cuda.device_count():
+        raise ValueError(f"devices must be at most {torch.cuda.device_count()}, as many as there are here, got {devices}")
+
+
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
+    """The context in which a loss is computed.
+
+    Raises:
+        ValueError: the precision is not one of PRECISIONS.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def channels_last(batch):
+    """The images of a batch, (B, C, H, W) each, with their channels last in memory; all else as it is."""
+    if isinstance(batch, Tensor):
+        return batch.contiguous(memory_format=torch.channels_last) if batch.dim() == 4 else batch
+    return type(batch)(channels_last(part) for part in batch)
+
+
+def compile_blocks(model: nn.Module) -> None:
+    """Compile, at their first use, the blocks that a model repeats: much faster to compile than the whole, and as fast to run."""
+    for module in model.modules():
+        if isinstance(module, BLOCKS):
+            module.compile()
