@@ -6,8 +6,10 @@ import functools
 from typing import NamedTuple
 
 import torch
+from torch import Tensor, nn
 
-from ..models import DeFlow, DeFlowConfig
+from .counting import Counter
+from .workloads import Config, image_shape, nll, without_data
 
 FLOAT = 4  # bytes
 # weights, gradients, two averages of Adam, the moving average of the weights
@@ -29,40 +31,46 @@ class TrainingMemory(NamedTuple):
 
     @property
     def low(self) -> int:
-        """Cannot be less."""
-        return self.states + self.activations
+        """Cannot be less: when backward begins all activations are there, and no gradient yet."""
+        return self.states - FLOAT * self.parameters + self.activations
 
     @property
     def high(self) -> int:
         """Backward has gradients beside the activations. On a CPU the peak was 1.5 times them for the full model, 1.9 times
-        for the small one; workspaces of the convolutions come on top."""
+        for the small one; workspaces of the convolutions come on top. A reversible model also needs the activations of one step,
+        see the peak of :func:`training_cost`."""
         return self.states + 2 * self.activations
 
 
 @functools.lru_cache
-def training_memory(config: DeFlowConfig, batch: int, crop: int) -> TrainingMemory:
-    """Of a DeFlow, trained on batches of crops. Nothing is computed: the forward pass runs on tensors without data.
+def training_memory(config: Config, batch: int, crop: int) -> TrainingMemory:
+    """Of any flow or LUD-VAE, trained in float32. Nothing is computed: the forward pass runs on tensors without data.
 
     Args:
-        batch: crops of both domains together.
-        crop: side in pixels, a multiple of ``2**config.levels``.
+        config: of a DeFlow, SRFlow, Glow or LUDVAE.
+        batch: crops in a step, for LUD-VAE half of them degraded.
+        crop: side in pixels, a multiple of ``2**config.levels`` for a flow.
+
+    Raises:
+        ValueError: batch and crop do not fit the model.
     """
-    if batch < 1 or crop < 1 or crop % 2**config.levels:
-        raise ValueError(f"batch must be at least 1 and crop a multiple of {2**config.levels}, got {batch} and {crop}")
-    with torch.random.fork_rng(devices=[]):  # weights are drawn, and thrown away
-        model = DeFlow(config).eval().to("meta")  # eval: actnorm does not look at the data
-    own = {id(storage): storage for storage in (parameter.untyped_storage() for parameter in model.parameters())}
-    kept = {}
-
-    def keep(tensor):
-        storage = tensor.untyped_storage()
-        kept[id(storage)] = storage  # held: an id may be used again for what comes after a thing that is gone
-        return tensor
-
-    image = torch.empty(batch, 3, crop, crop, device="meta")
-    condition = torch.empty(batch, 3, crop // config.scale, crop // config.scale, device="meta")
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        model.encode(image, condition)
-    activations = sum(storage.nbytes() for name, storage in kept.items() if name not in own)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
+    parameters, counter, loss = forward_pass(config, batch, crop)
+    activations = counter.alive
+    del loss  # held till here: with it goes what waits for its backward pass
     return TrainingMemory(parameters, COPIES * FLOAT * parameters, activations)
+
+
+def forward_pass(config: Config, batch: int, crop: int) -> tuple[int, Counter, Tensor]:
+    """Of a training step on tensors without data: number of parameters, what the pass cost, and the loss."""
+    model, shape = without_data(config).train(), image_shape(config, batch, crop)
+    if getattr(config, "reversible", False):
+        with Counter():  # the first pass also tries whether each transform is invertible
+            nll(model, torch.empty(shape, device="meta"))
+    with Counter() as counter:
+        loss = nll(model, torch.empty(shape, device="meta"))
+    return parameters_of(model), counter, loss
+
+
+def parameters_of(model: nn.Module) -> int:
+    """How many numbers are trained."""
+    return sum(parameter.numel() for parameter in model.parameters())
