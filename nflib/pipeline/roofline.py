@@ -114,7 +114,7 @@ def measure(device: torch.device | str | None = None) -> Card:
 def processor_name(device: torch.device) -> str:
     """Name of the processor, as the system has it."""
     if device.type == "cuda":
-        return torch.cuda.get_processor_name(device)
+        return torch.cuda.get_device_name(device)
     if device.type == "cpu":
         try:
             with open("/proc/cpuinfo", encoding="utf-8") as lines:
