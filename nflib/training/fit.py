@@ -114,8 +114,7 @@ def fit(
             task.begin(recipe, seed, task.transfer_batch_to_device(first, task.device, 0), precision, channels_last, compile)
             if saved:
                 task.restore(saved)
-            else:
-                task.keep()
+            recorder.random_states = (saved or task.keep())["random"]
             if task.step < recipe.steps:
                 loader = DataLoader(
                     data, batch_sampler=_Steps(task.step, recipe, trainer), num_workers=workers, pin_memory=device.type == "cuda",
@@ -150,6 +149,10 @@ def _run(trainer: lightning.Trainer, task: Task, loader: DataLoader) -> None:
         raise ValueError(str(error).strip().splitlines()[-1]) from error
     except torch.multiprocessing.ProcessExitedException as error:
         raise ValueError(f"the training was stopped since one of its processes died ({error}); it can be resumed") from None
+    except RuntimeError as error:  # the others notice when they exchange gradients
+        if isinstance(error, torch.distributed.DistError) or "gloo" in str(error):
+            raise ValueError(f"the training was stopped since one of its processes died ({error}); it can be resumed") from error
+        raise
     wait()  # until the model is written
 
 
@@ -174,11 +177,11 @@ class _Recorder(lightning.Callback):
 
     def __init__(self, out: Path, state_file: Path, settings: dict, validation: Dataset | None, saved: dict | None):
         self.out, self.state_file, self.settings, self.validation = out, state_file, settings, validation
-        self.random_states = saved and saved["random"]
         self.seconds, self.score = (saved["seconds"], saved["score"]) if saved else (0.0, None)
         self.losses, self.images, self.logs = [], 0, None
 
     def on_train_start(self, trainer, task):
+        restore_random_states(self.random_states)  # the same in every process, whatever it took to start them
         if trainer.is_global_zero:
             for rest in self.out.glob(".*.part"):  # of a run that was killed while it wrote
                 rest.unlink()
@@ -188,12 +191,10 @@ class _Recorder(lightning.Callback):
             self.bar.update(task.step)
             if self.batches and task.step == 0:
                 # a good start may be the best there is
-                self.score = task.score(self.batches)
+                self._validate(task)
                 self.logs.write(0, validation=self.score, **task.figures())
                 self._best(task)
         self.clock = time.perf_counter()
-        if self.random_states:
-            restore_random_states(self.random_states)
 
     def on_train_batch_end(self, trainer, task, outputs, batch, batch_idx):
         due = task.step % task.recipe.every == 0 or task.step == task.recipe.steps
@@ -243,11 +244,17 @@ class _Recorder(lightning.Callback):
             **task.figures(),
         }
         if self.batches and (task.step % task.recipe.every == 0 or task.step == task.recipe.steps):
-            self.score = values["validation"] = task.score(self.batches)
+            values["validation"] = self._validate(task)
         self.logs.write(task.step, **values)
         self.bar.set_postfix_str(f"{values['loss']:.4g} {task.unit}, {values['images_per_second']:.1f} images/s")
         self.seconds += time.perf_counter() - self.clock
         self.losses, self.clock, self.images = [], time.perf_counter(), 0
+
+    def _validate(self, task) -> float:
+        states = random_states()
+        self.score = task.score(self.batches)
+        restore_random_states(states)  # the other processes did not validate
+        return self.score
 
     def _keep(self, task) -> None:
         self._best(task)
@@ -271,17 +278,21 @@ def _batches(validation: Dataset | None, size: int) -> list:
 @contextlib.contextmanager
 def _quiet():
     """Lightning without its hints on how else things could be done, and without its traces in torch's global settings."""
-    logger = logging.getLogger("pytorch_lightning")
-    level = logger.level
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
     deterministic, warn_only = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
-    logger.setLevel(logging.ERROR)
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="pytorch_lightning")
+            # of 1x1 convolutions, for which it makes no difference
+            warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark
 

@@ -30,7 +30,7 @@ def rows(folder):
 
 def train_until_killed(folder, is_time):
     """In a process of its own, ended by SIGKILL when is_time() first holds."""
-    child = subprocess.Popen([sys.executable, tiny.__file__, str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    child = subprocess.Popen([sys.executable, tiny.__file__, str(folder), "1"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         while not is_time():
             assert child.poll() is None, f"ended before it was killed: {child.stderr.read().decode()[-2000:]}"

@@ -1,8 +1,10 @@
-"""A training small enough to be killed and repeated. Run as a program it trains into the folder that it is given."""
+"""A training small enough to be killed and repeated. Run as a program it trains into the folder that it is given, on so many devices."""
 
+import os
 import random
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,14 +30,16 @@ def crops(seed=0, n=3):
     return SuperResolutionImages([torch.rand(3, 40, 48, generator=generator) for _ in range(n)], scale=4, crop=16, seed=seed)
 
 
-def train(out, resume=False, workers=0, task=NoisyTask, **changes):
+def train(out, resume=False, workers=0, task=NoisyTask, devices=1, strategy="ddp_fork", **changes):
     torch.manual_seed(3)
     return fit(
         task(SRFlow(CONFIG)), crops(), out, replace(RECIPE, **changes), validation=crops(seed=1), seed=5, device="cpu", workers=workers,
-        resume=resume,
+        resume=resume, devices=devices, strategy=strategy,
     )
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    train(sys.argv[1])
+    folder, devices = Path(sys.argv[1]), int(sys.argv[2])
+    Path(f"{folder}.process{os.environ.get('LOCAL_RANK', 0)}").write_text(str(os.getpid()))
+    train(folder, devices=devices, strategy="ddp")
