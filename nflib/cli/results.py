@@ -8,6 +8,8 @@ import typer
 from .app import command
 from .options import Device
 
+Devices = Annotated[int, typer.Option(min=1, help="Devices, a process for each; they share the images. More machines: start it by torchrun or srun.")]
+
 
 @command
 def super_resolve(
@@ -18,12 +20,12 @@ def super_resolve(
     samples: Annotated[int, typer.Option(min=1, help="Results for each image.")] = 1,
     tile: Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")] = 128,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the latents.")] = 0,
-    device: Device = None,
+    device: Device = None, devices: Devices = 1,
 ):
     """Sample high-resolution versions of images. Called again, it goes on where it was stopped."""
     from ..pipeline import super_resolve as run
 
-    show_samples(run(source, model, out, tau, samples, tile, seed, device), out)
+    show_samples(run(source, model, out, tau, samples, tile, seed, device, devices), out)
 
 
 @command
@@ -41,12 +43,12 @@ def degrade(
     samples: Annotated[int, typer.Option(min=1, help="Results for each image.")] = 1,
     tile: Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")] = 512,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the degradation.")] = 0,
-    device: Device = None,
+    device: Device = None, devices: Devices = 1,
 ):
     """Degrade clean images as a model learned it. Called again, it goes on where it was stopped."""
     from ..pipeline import degrade as run
 
-    show_samples(run(source, model, out, tau, samples, tile, seed, device), out)
+    show_samples(run(source, model, out, tau, samples, tile, seed, device, devices), out)
 
 
 @command
@@ -55,18 +57,24 @@ def restore(
     model: Annotated[str, typer.Option(help="A file written by `train restorer`, or the name of a bundled model.")],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     tile: Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")] = 512,
-    device: Device = None,
+    device: Device = None, devices: Devices = 1,
 ):
     """Restore degraded images with a trained restorer. Called again, it goes on where it was stopped."""
     from ..pipeline import restore as run
 
-    show_samples(run(source, model, out, tile, device), out)
+    show_samples(run(source, model, out, tile, device, devices), out)
 
 
 def show_samples(done, out: Path) -> None:
-    """Print :class:`~nflib.pipeline.Samples`."""
+    """Print :class:`~nflib.pipeline.Samples`, and of which share of the images they are if this process has only one."""
+    from ..processes import own_share
+
+    share = own_share()
     for line in done.skipped:
         typer.echo(f"skipped {line}", err=True)
-    typer.echo(f"{len(done.written)} images written to {out}" if done.written else f"{out} is complete, nothing to do")
+    if share.count > 1:
+        typer.echo(f"share {share.index + 1} of {share.count}: {len(done.written)} images written to {out}, {done.kept} were done already")
+    else:
+        typer.echo(f"{len(done.written)} images written to {out}" if done.written else f"{out} is complete, nothing to do")
     if done.skipped:
         typer.echo(f"files skipped: {len(done.skipped)}", err=True)

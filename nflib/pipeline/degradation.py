@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 
 import torch
 
-from .. import degraders, units
+from .. import degraders
+from ..processes import Share
 from .samples import Samples, write_samples
+from .sharing import shared
 
 
 def degrade(
@@ -20,12 +23,16 @@ def degrade(
     tile: int = 512,
     seed: int = 0,
     device: torch.device | str | None = None,
+    devices: int = 1,
 ) -> Samples:
     """Write degraded versions of clean images, and ``out/NAME.json`` on how they were made.
 
     One sample is ``out/NAME.png``, so that both folders together are pairs; several are ``out/NAME_1.png``, ``out/NAME_2.png``,
     ... An interrupted job goes on where it stopped: an image whose files are all there, made with the same settings, is kept.
     Each image has its own random numbers, which depend on the seed and its name only.
+
+    Processes that torchrun or Slurm's srun started, and ``devices``, share the images; the files do not depend on it. A job may be
+    started again with another number of them. In a program of your own ``devices`` above 1 needs ``if __name__ == "__main__":``.
 
     Args:
         source: an image or a folder of images. Files that cannot be read are skipped and listed in the answer.
@@ -37,13 +44,23 @@ def degrade(
         tile: a model computes larger images in tiles of this side, in pixels.
         seed: of the degradation.
         device: of a model; ``nflib.device()`` by default.
+        devices: how many of them, a process for each; more machines take part if torchrun or srun starts the command on them.
 
     Raises:
-        ValueError: nothing of this name degrades, the folder ``out`` has results of other settings, or no image could be used.
+        ValueError: nothing of this name degrades, the folder ``out`` has results of other settings, no image could
+            be used, or a process died: then start it again.
     """
     if samples < 1 or not (tau >= 0 and math.isfinite(tau)):
         raise ValueError(f"samples must be at least 1 and tau a number, 0 or more, got {samples} and {tau}")
-    degrader = degraders.load(model, tile, units.device(device))
+    return shared(source, functools.partial(_degrade, source, model, out, tau, samples, tile, seed), device, devices)
+
+
+def _degrade(source, model, out, tau: float, samples: int, tile: int, seed: int, *, device: torch.device, share: Share) -> Samples:
+    degrader = degraders.load(model, tile, device)
     settings = {"model": str(model), "tau": tau, "samples": samples, "seed": seed, "tile": tile}
     suffixes = [""] if samples == 1 else [f"_{i + 1}" for i in range(samples)]
-    return write_samples(source, out, suffixes, settings, lambda image, generator: degrader.samples(image, tau, samples, generator), "degrade")
+
+    def make(image, generator):
+        return degrader.samples(image, tau, samples, generator)
+
+    return write_samples(source, out, suffixes, settings, make, "degrade", share)

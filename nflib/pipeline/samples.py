@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .. import __version__, units
 from ..images import list_images, read, write
+from ..processes import Share
 from .records import read_json, write_json
 
 
@@ -31,11 +32,13 @@ def write_samples(
     settings: dict,
     make: Callable[[Tensor, torch.Generator], Iterable[Tensor]],
     description: str,
+    share: Share = Share(),
 ) -> Samples:
-    """Write what ``make`` makes of every image, and beside it ``out/NAME.json`` with the settings.
+    """Write what ``make`` makes of every image of a share, and beside it ``out/NAME.json`` with the settings.
 
     An image whose files are all there, made with the same settings, is kept. Each image has its own random numbers, which depend
-    on the seed and its name only. Files are whole or not there, and the JSON comes last: with it, an image is done.
+    on the seed and its name only: the files are the same however many processes share the work. Files are whole or not there, and the
+    JSON comes last: with it, an image is done.
 
     Args:
         source: an image or a folder of images. Files that cannot be read are skipped and listed in the answer.
@@ -44,9 +47,10 @@ def write_samples(
         settings: what determines the results besides the image, with its ``seed`` where it is random; anything JSON can hold.
         make: image (3, H, W) and generator -> as many images (3, H', W') as there are suffixes.
         description: for the progress bar.
+        share: of the images, sorted by name. Nothing is done about the files of others, which may be writing them now.
 
     Raises:
-        ValueError: nothing to read, two images of the same name, or ``out`` has results of other settings.
+        ValueError: no images, two images of the same name, or ``out`` has results of other settings.
     """
     source, out = Path(source), Path(out)
     if out.resolve() == (source if source.is_dir() else source.parent).resolve():
@@ -57,11 +61,14 @@ def write_samples(
         if file.stem in targets:
             raise ValueError(f"{source}: more than one image is called {file.stem}; the results would have the same name")
         targets[file.stem] = [out / f"{file.stem}{suffix}.png" for suffix in suffixes]
-    todo = [file for file in files if not _is_done(out / f"{file.stem}.json", targets[file.stem], settings)]
+    # those of others too: nobody may begin where anything was made with other settings
+    done = {file.stem for file in files if _is_done(out / f"{file.stem}.json", targets[file.stem], settings)}
+    files = share.of(files)
+    todo = [file for file in files if file.stem not in done]
     out.mkdir(parents=True, exist_ok=True)
-    _tidy(out, {f"{name}.json" for name in targets} | {target.name for group in targets.values() for target in group})
+    _tidy(out, {name for file in files for name in (f"{file.stem}.json", *(target.name for target in targets[file.stem]))})
     written, skipped = [], []
-    for file in units.progress(todo, description):
+    for file in units.progress(todo, description) if share.index == 0 else todo:
         results = targets[file.stem]
         generator = units.generator(zlib.crc32(f"{settings.get('seed')} {file.stem}".encode()))
         try:
@@ -75,8 +82,6 @@ def write_samples(
         record = {**settings, "source": file.name, "files": [result.name for result in results], "nflib": __version__}
         write_json(out / f"{file.stem}.json", record)
         written += results
-    if len(skipped) == len(files):
-        raise ValueError(f"{source}: none of {len(files)} images could be used; the first: {skipped[0]}")
     return Samples(tuple(written), len(files) - len(todo), tuple(skipped))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 import torch
 
-from .. import checkpoints, units
+from .. import checkpoints
 from ..models import SRFlow
 from ..models.tiled import super_resolve_tiled, usual_overlap
+from ..processes import Share
 from .samples import Samples, write_samples
+from .sharing import shared
 
 
 def super_resolve(
@@ -21,11 +24,15 @@ def super_resolve(
     tile: int = 128,
     seed: int = 0,
     device: torch.device | str | None = None,
+    devices: int = 1,
 ) -> Samples:
     """Write samples ``out/NAME_1.png``, ``out/NAME_2.png``, ... of super-resolved images, and ``out/NAME.json`` on how they were made.
 
     An interrupted job goes on where it stopped: an image whose files are all there, made with the same settings, is kept. Each
     image has its own random numbers, which depend on the seed and its name only.
+
+    Processes that torchrun or Slurm's srun started, and ``devices``, share the images; the files do not depend on it. A job may be
+    started again with another number of them. In a program of your own ``devices`` above 1 needs ``if __name__ == "__main__":``.
 
     Args:
         source: an image or a folder of images. Files that cannot be read are skipped and listed in the answer.
@@ -36,16 +43,21 @@ def super_resolve(
         tile: larger images are computed in tiles of this side, in pixels of the source.
         seed: of the latents.
         device: ``nflib.device()`` by default.
+        devices: how many of them, a process for each; more machines take part if torchrun or srun starts the command on them.
 
     Raises:
-        ValueError: the model is no SRFlow, the folder ``out`` has results of other settings, or no image could be read.
+        ValueError: the model is no SRFlow, the folder ``out`` has results of other settings, no image could be read,
+            or a process died: then start it again.
     """
     if samples < 1 or not tau >= 0:
         raise ValueError(f"samples must be at least 1 and tau not negative, got {samples} and {tau}")
+    return shared(source, functools.partial(_super_resolve, source, model, out, tau, samples, tile, seed), device, devices)
+
+
+def _super_resolve(source, model, out, tau: float, samples: int, tile: int, seed: int, *, device: torch.device, share: Share) -> Samples:
     net = checkpoints.load(model)
     if not isinstance(net, SRFlow):
         raise ValueError(f"{model}: is a {type(net).__name__}, expected an SRFlow")
-    device = units.device(device)
     net.to(device)
     overlap = usual_overlap(tile, 32, max(2**net.config.levels // net.config.scale, 1))
 
@@ -54,4 +66,4 @@ def super_resolve(
         return results[:, 0].cpu()
 
     settings = {"model": str(model), "tau": tau, "samples": samples, "seed": seed, "tile": tile, "scale": net.config.scale}
-    return write_samples(source, out, [f"_{i + 1}" for i in range(samples)], settings, make, "super-resolve")
+    return write_samples(source, out, [f"_{i + 1}" for i in range(samples)], settings, make, "super-resolve", share)

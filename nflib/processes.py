@@ -1,0 +1,82 @@
+"""Which part of a job is this process's, where several processes on one or many machines do it together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+# Who tells a process its number and how many there are: torchrun, and Slurm's srun. Both must be there: other programs that start
+# processes set one of them, and such a process may be alone with its job.
+LAUNCHERS = {("RANK", "WORLD_SIZE"): "LOCAL_RANK", ("SLURM_PROCID", "SLURM_NTASKS"): "SLURM_LOCALID"}
+
+
+class Share(NamedTuple):
+    """Part ``index`` of ``count`` equal parts of a job.
+
+    A part is the same whenever it is asked for: it is one of the whole list, not of what is left to do.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    def of(self, items: Sequence) -> Sequence:
+        """Every ``count``-th item, beginning with number ``index``; nothing if there are fewer items than parts."""
+        return items[self.index :: self.count]
+
+    def part(self, index: int, count: int) -> Share:
+        """Part ``index`` of ``count`` of this part."""
+        return Share(self.index * count + index, self.count * count)
+
+
+def own_share() -> Share:
+    """The part of this process by what torchrun or Slurm's srun told it; all of the job if nobody did.
+
+    Raises:
+        ValueError: what they told is not a number and how many there are.
+    """
+    names = _launcher()
+    return Share() if names is None else Share(*(int(os.environ[name]) for name in names))
+
+
+def devices(kind: torch.device, n: int = 1) -> list[torch.device]:
+    """The devices of n processes that this one starts, or its own.
+
+    Several processes that were started on a machine take its CUDA devices in turn.
+
+    Args:
+        kind: "cuda", or "cuda:1", which only one process can have; or any other.
+        n: how many.
+
+    Raises:
+        ValueError: there are not so many, or they cannot work together.
+    """
+    if n < 1:
+        raise ValueError(f"devices must be at least 1, got {n}")
+    if n > 1 and kind.type not in ("cpu", "cuda"):
+        raise ValueError(f"several devices can work together if they are cuda or cpu, got {kind.type}")
+    if n > 1 and kind.index is not None:
+        raise ValueError(f"of several devices none can be chosen, got {kind}; CUDA_VISIBLE_DEVICES says which there are")
+    names = _launcher()
+    if kind.type != "cuda" or kind.index is not None or (n == 1 and names is None):
+        return [kind] * n
+    there = torch.cuda.device_count()
+    if n > there:
+        raise ValueError(f"devices must be at most {there}, as many as there are here, got {n}")
+    local = 0 if names is None else int(os.environ.get(LAUNCHERS[names], 0))
+    return [torch.device("cuda", (local * n + i) % there) for i in range(n)]
+
+
+def _launcher() -> tuple[str, str] | None:
+    """The variables of who started this process as one of several; None if it is alone."""
+    for names in LAUNCHERS:
+        if any(name not in os.environ for name in names):
+            continue
+        found = [os.environ[name] for name in names]
+        if not all(value.isdecimal() for value in found) or not int(found[0]) < int(found[1]):
+            raise ValueError(f"{' and '.join(names)} are {' and '.join(found)}, expected the number of this process, from 0, and how many there are")
+        if int(found[1]) > 1:
+            return names
+    return None
