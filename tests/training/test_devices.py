@@ -87,7 +87,9 @@ def test_one_process_dies_and_the_training_is_resumed(tmp_path):
         time.sleep(0.002)
     os.kill(int(Path(f"{folder}.process1").read_text()), signal.SIGKILL)
     said = program.communicate(timeout=60)[1].decode()
-    assert program.returncode != 0 and "one of its processes died" in said and not (folder / "model.safetensors").exists()
+    # who notices first: the exchange of gradients, or who started the processes and looks after them
+    assert program.returncode != 0 and ("one of its processes died" in said or "Child process with PID" in said), said[-3000:]
+    assert not (folder / "model.safetensors").exists()
     resumed = tiny.train(folder, devices=2, resume=True)
     one, other = load_file(whole), load_file(resumed)
     assert all(torch.equal(one[name], other[name]) for name in one)
