@@ -1,5 +1,6 @@
 """Whole jobs on folders of images: plain functions, called by the command line and usable without it."""
 
+from .benchmark import Bench, Machine, Measurement, bench
 from .costs import Cost, result_cost, training_cost
 from .degradation import degrade
 from .evaluation import Evaluation, evaluate
@@ -16,6 +17,7 @@ from .super_resolution import super_resolve
 __all__ = [
     "CARDS",
     "DEGRADATIONS",
+    "Bench",
     "Card",
     "ChannelNoise",
     "Cost",
@@ -23,9 +25,12 @@ __all__ = [
     "Floor",
     "Inspection",
     "NoiseEstimate",
+    "Machine",
+    "Measurement",
     "Prepared",
     "Samples",
     "TrainingMemory",
+    "bench",
     "degrade",
     "estimate_noise",
     "evaluate",

@@ -1,0 +1,41 @@
+"""What ``nflib bench`` prints."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+NAMES = {"deflow": "DeFlow", "srflow": "SRFlow", "ludvae": "LUD-VAE"}
+BOUNDS = {"operations": "op", "bytes": "B"}
+TITLES = {"training": "Training", "result": "Degrading one image (SRFlow: super-resolving)"}
+
+
+def show_bench(bench) -> None:
+    """Print a :class:`~nflib.pipeline.Bench`: the machine, then a table for training and one for results."""
+    console = Console(highlight=False, soft_wrap=True)
+    machine, card = bench.machine, bench.machine.card
+    memory = "" if machine.memory is None else f", {machine.memory / 2**30:.1f} GiB"
+    console.print(f"{card.name} ({machine.device}), {machine.threads} threads{memory}; torch {machine.torch}, nflib {machine.nflib}", markup=False)
+    tf32 = "" if card.tf32 is None else f", {card.tf32:.3g} in TF32"
+    console.print(f"measured: {card.float32:.3g} TFLOP/s in float32{tf32}, {card.bfloat16:.3g} in bfloat16; {card.bandwidth:.4g} GB/s")
+    job = bench.measurements[0].job
+    ways = [name for name, used in (("channels last", job.channels_last), ("compiled", job.compile), ("reversible", job.reversible)) if used]
+    console.print(f"models: {job.size}; {', '.join([job.precision, *ways])}; median of {job.repeat}")
+    for title in TITLES:
+        console.print(_table(title, [one for one in bench.measurements if one.job.job == title]))
+    console.print("roofline: share of the speed that this machine allows, limited by operations (op) or by bytes that move (B)")
+
+
+def _table(job: str, rows) -> Table:
+    table = Table(title=TITLES[job])
+    for heading in ("model", "parameters", "images", "ms", "images/s", "roofline", "memory"):
+        table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
+    for one in rows:
+        start = (NAMES[one.job.model], f"{one.parameters / 1e6:.2f} M", f"{one.job.batch} x {one.job.side}²")
+        if one.timing.failed is not None:
+            table.add_row(*start, one.timing.failed)
+            continue
+        memory = "-" if one.timing.memory is None else f"{one.timing.memory / 2**30:.2f} GiB"
+        share = f"{one.share:.0%} {BOUNDS[one.floor.bound]}"
+        table.add_row(*start, f"{1000 * one.timing.seconds:.5g}", f"{one.images_per_second:.3g}", share, memory)
+    return table
