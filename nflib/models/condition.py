@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..transforms.precision import full_precision
 from .rrdb import Features, fast_layout
 
 
@@ -63,7 +64,8 @@ class Upsampled(NamedTuple):
         # in each dimension: the sum, minus the first, the last
         change = weight.new_tensor([[1, 1, 1], [-1, 0, 0], [0, 0, 1]])
         change = torch.kron(change, change)[[0, 1, 2, 3, 6, 4, 5, 7, 8]]
-        kernels = (change @ weight.reshape(-1, 9).T).view(9, *weight.shape[:2]).split((1, 2, 2, 4))
+        with full_precision(weight):
+            kernels = (change @ weight.reshape(-1, 9).T).view(9, *weight.shape[:2]).split((1, 2, 2, 4))
         (centre,), (left, right), (top, bottom), (top_left, top_right, bottom_left, bottom_right) = map(_products, self.maps, kernels)
 
         def row(before, here, after):

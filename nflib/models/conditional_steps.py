@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..transforms import ActNorm, AffineCoupling, AffineInjector, BoundedScale, Scale, SigmoidScale, Transform
 from ..transforms.base import zeros
+from ..transforms.precision import as_precise_as
 from ..transforms.scales import InverseScale
 from .condition import LevelMaps, pointwise
 from .rrdb import fast_layout
@@ -71,8 +72,8 @@ class _Injector(AffineInjector):
 
     def _raw_and_shift(self, x, context):
         if isinstance(context, StepContext):
-            return context.injector_raw, context.injector_shift
-        return self.net(self.net.part(context))
+            return as_precise_as(x, context.injector_raw, context.injector_shift)
+        return as_precise_as(x, *self.net(self.net.part(context)))
 
 
 class _Coupling(AffineCoupling):
@@ -81,7 +82,7 @@ class _Coupling(AffineCoupling):
 
     def _raw_and_shift(self, decides, context):
         part = context.coupling if isinstance(context, StepContext) else self.net.part(context)
-        return self.net(part, decides)
+        return as_precise_as(decides, *self.net(part, decides))
 
 
 class StepNet(nn.Module):

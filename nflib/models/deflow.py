@@ -16,6 +16,7 @@ from ..flow import Flow
 from ..images import pad_to_multiple, resize
 from ..transforms import BoundedScale
 from ..transforms.base import Latent
+from ..transforms.precision import full_precision, raised
 from ..units import randn
 from .condition import level_features
 from .conditional import ConditionalFlow, Conditioning, check_config, check_sizes
@@ -149,9 +150,10 @@ class DeFlow(nn.Module):
 
     def condition(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """The default h of an image: downscaled by s, blurred, with Gaussian noise. (B, 3, H/s, W/s)"""
-        small = resize(image, 1 / self.config.scale) if self.config.scale > 1 else image
-        if self.config.condition_blur:
-            small = GaussianBlur(self.config.condition_blur)(small)
+        with full_precision(image):
+            small = resize(image, 1 / self.config.scale) if self.config.scale > 1 else image
+            if self.config.condition_blur:
+                small = GaussianBlur(self.config.condition_blur)(small)
         return small + self.config.condition_noise * randn(small.shape, small, generator)
 
     def prepare(self, condition: Tensor) -> Conditioning:
@@ -166,7 +168,8 @@ class DeFlow(nn.Module):
         context = tell(level_features(features, self.config.scale, self.config.levels), centre)
         if self.gain is None:
             return context
-        return context._replace(gain=BoundedScale().log_scale(self.gain(self.surroundings(condition))).exp())
+        with full_precision(condition):
+            return context._replace(gain=BoundedScale().log_scale(self.gain(self.surroundings(condition))).exp())
 
     def surroundings(self, condition: Tensor) -> Tensor:
         """What the gain of the noise depends on: the mean colours of h in the 3x3 blocks around each position of the deepest latent."""
@@ -182,7 +185,8 @@ class DeFlow(nn.Module):
         check_sizes(self.config, image=image, condition=condition)
         context = self._told(condition, self.flow.transform.tell) if isinstance(condition, Tensor) else condition
         latents, log_det = self.flow.transform(image, context)
-        return -self.base(context).log_prob(latents, domain) - log_det
+        with full_precision(image):
+            return -self.base(context).log_prob(latents, domain) - log_det
 
     def encode(self, image: Tensor, condition: Tensor | Conditioning) -> Latent:
         """Latents of images, a tuple, the finest first."""
@@ -225,8 +229,10 @@ class DeFlow(nn.Module):
         context = self._conditioning(condition)
         finest = context.levels[0][0].coupling
         shape = (len(finest), 3, 2 * finest.shape[2], 2 * finest.shape[3])
-        like = tuple(finest.new_empty(s) for s in self.flow.transform.latent_shape(shape))
-        return self.flow.decode(self.base(context).sample(like, generator=generator, domain=domain), context)
+        like = tuple(raised(finest.new_empty(s)) for s in self.flow.transform.latent_shape(shape))
+        with full_precision(finest):
+            latents = self.base(context).sample(like, generator=generator, domain=domain)
+        return self.flow.decode(latents, context)
 
     def _translate(self, image, condition, generator, change) -> Tensor:
         multiple = 2**self.config.levels
@@ -237,7 +243,10 @@ class DeFlow(nn.Module):
             condition, _ = pad_to_multiple(condition, multiple // self.config.scale)
         check_sizes(self.config, image=padded, condition=condition)
         context = self.prepare(condition)
-        return crop(self.flow.decode(change(self.encode(padded, context), self.base(context)), context))
+        latents = self.encode(padded, context)
+        with full_precision(image):
+            changed = change(latents, self.base(context))
+        return crop(self.flow.decode(changed, context))
 
     def _conditioning(self, condition: Tensor | Conditioning) -> Conditioning:
         return self.prepare(condition) if isinstance(condition, Tensor) else condition

@@ -14,6 +14,7 @@ from ..bases import StandardNormal
 from ..images import pad_to_multiple
 from ..transforms import Sequential, Squeeze
 from ..transforms.base import Latent
+from ..transforms.precision import raised
 from .condition import LevelFeatures
 from .conditional import ConditionalFlow, Conditioning, check_sizes
 from .rrdb import fast_layout
@@ -170,7 +171,7 @@ class _Encoder(nn.Module):
             maps.append(x)
         for i in reversed(range(len(self.up))):
             maps[i] = self.up[i](maps[i] + F.interpolate(maps[i + 1], scale_factor=2, mode="nearest"))
-        return maps, 1 + F.pixel_shuffle(self.colours(maps[0]), 2)
+        return maps, 1 + raised(F.pixel_shuffle(self.colours(maps[0]), 2))
 
 
 class _Residual(nn.Module):

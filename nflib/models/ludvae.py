@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..transforms.precision import full_precision, raised
 from ..units import randn
 from .ludvae_levels import ConvBlock, Level
 from .noise_filter import SIDE
@@ -219,7 +220,8 @@ class LUDVAE(nn.Module):
             return images + sigma * randn(images.shape, images, generator)
         # a margin of white noise: at the border it is like everywhere
         white = randn((len(images), 3, images.shape[2] + SIDE - 1, images.shape[3] + SIDE - 1), images, generator)
-        return images + sigma * F.conv2d(white, self.levels[-1].shape.colour.to(images))
+        with full_precision(images):
+            return images + sigma * F.conv2d(white, self.levels[-1].shape.colour.to(images))
 
     @torch.no_grad()
     def degrade(
@@ -303,7 +305,9 @@ class LUDVAE(nn.Module):
             if z is not None and level.shape is not None:
                 z = level.shape.coloured(z)
             state = level.decoder(level.merge(state, z))
-        return self.out(state)
+        # images: bfloat16 has no 256 grey levels
+        with full_precision(state):
+            return self.out(raised(state))
 
 
 def _chain(first: nn.Module, blocks: nn.ModuleList, images: Tensor) -> list[Tensor]:

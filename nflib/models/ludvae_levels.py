@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..divergences import kl_normal
+from ..transforms.precision import full_precision, raised
 from ..units import randn
 from .noise_filter import SIDE, log_volume, posterior_filters
 
@@ -59,14 +60,14 @@ class Merge(nn.Module):
 
 
 class Law(nn.Module):
-    """Mean and log standard deviation by a 1x1 convolution each."""
+    """Mean and log standard deviation by a 1x1 convolution each; of single precision at least."""
 
     def __init__(self, width: int):
         super().__init__()
         self.mean, self.log_sd = nn.Conv2d(width, width, 1), nn.Conv2d(width, width, 1)
 
     def forward(self, x: Tensor) -> Gaussian:
-        return Gaussian(self.mean(x), self.log_sd(x))
+        return Gaussian(raised(self.mean(x)), raised(self.log_sd(x)))
 
 
 class Shape(nn.Module):
@@ -121,7 +122,8 @@ def _filtered(x: Tensor, taps: Tensor) -> Tensor:
         n = x.shape[dim]
         index = torch.arange(-(SIDE // 2), n + SIDE // 2, device=x.device) % max(2 * n - 2, 1)
         first = first.index_select(dim, torch.minimum(index, 2 * n - 2 - index).clamp(min=0))
-    return torch.cat((F.conv2d(first, taps), x[:, 3:]), 1)
+    with full_precision(x):
+        return torch.cat((F.conv2d(first, taps), x[:, 3:]), 1)
 
 
 class Level(nn.Module):

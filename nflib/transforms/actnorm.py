@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import torch
+import torch.distributed as distributed
 from torch import Tensor, nn
 
 from .base import Transform, check_channels, per_channel, positions, sum_per_channel
+from .precision import raised
 from .reversible import Pulled
 
 
@@ -15,6 +17,9 @@ class ActNorm(Transform):
     The first batch seen in training mode, data -> latent, sets bias and scale so that every channel of ``z`` has mean 0
     and variance 1 over batch and positions. Before that, and in evaluation mode, the layer uses its parameters as they
     are (the identity when new). Whether it was initialised is a saved buffer. ``log_det = H*W*sum(log_scale)``.
+
+    In distributed training the first batch is that of all processes together, so that all of them start alike. ``z`` has the
+    precision of ``x``.
 
     Args:
         channels: size C of dimension 1; ``x`` has shape (B, C) or (B, C, H, W).
@@ -31,11 +36,10 @@ class ActNorm(Transform):
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:
-        """Set bias and scale from this batch (population variance, no epsilon)."""
-        values = x.transpose(0, 1).flatten(1)
-        deviation, mean = torch.std_mean(values, dim=1, correction=0)
+        """Set bias and scale from this batch (population variance, no epsilon). In distributed training all processes call it at once."""
+        deviation, mean = _statistics(raised(x).transpose(0, 1).flatten(1))
         # A constant channel has a deviation of rounding size, not of exactly zero.
-        constant = ~(deviation > 16 * torch.finfo(x.dtype).eps * mean.abs())
+        constant = ~(deviation > 16 * torch.finfo(mean.dtype).eps * mean.abs())
         if constant.any():
             raise ValueError(
                 f"ActNorm cannot initialise: channel {int(constant.nonzero()[0])} is constant or not finite in the first batch "
@@ -49,21 +53,37 @@ class ActNorm(Transform):
         check_channels(x, len(self.bias), "ActNorm")
         if self.training and not self.initialised:
             self.initialise(x)
-        z = (x + per_channel(self.bias, x)) * per_channel(self.log_scale, x).exp()
+        z = (x + self._per_channel(self.bias, x)) * self._per_channel(self.log_scale.exp(), x)
         return z, self._log_det(x)
 
     def inverse(self, z, context=None):
         check_channels(z, len(self.bias), "ActNorm")
-        x = z * per_channel(-self.log_scale, z).exp() - per_channel(self.bias, z)
+        x = z * self._per_channel((-self.log_scale).exp(), z) - self._per_channel(self.bias, z)
         return x, -self._log_det(z)
 
     def pull_back(self, z, of_z, of_log_det, context, wanted):
-        of_x = of_z * per_channel(self.log_scale, z).exp()
+        of_x = of_z * self._per_channel(self.log_scale.exp(), z)
         of_log_scale = sum_per_channel(of_z * z) + positions(z) * of_log_det.sum()
         return Pulled(self.inverse(z)[0], of_x, {self.bias: sum_per_channel(of_x), self.log_scale: of_log_scale})
+
+    def _per_channel(self, parameter: Tensor, x: Tensor) -> Tensor:
+        return per_channel(parameter, x).to(x.dtype)
 
     def _log_det(self, x: Tensor) -> Tensor:
         return (positions(x) * self.log_scale.sum()).expand(len(x))
 
     def extra_repr(self) -> str:
         return f"channels={len(self.bias)}"
+
+
+def _statistics(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Deviation and mean of each row of (C, N), over the rows of all processes where there are several."""
+    if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):
+        return torch.std_mean(values, dim=1, correction=0)
+    mine = values.double()
+    sums = torch.cat((mine.sum(1), mine.new_tensor([mine.shape[1]])))
+    distributed.all_reduce(sums)
+    mean, count = sums[:-1] / sums[-1], sums[-1]
+    squares = (mine - mean[:, None]).square().sum(1)
+    distributed.all_reduce(squares)
+    return (squares / count).sqrt().to(values.dtype), mean.to(values.dtype)

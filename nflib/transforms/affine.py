@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from .base import Transform, check_channels
+from .precision import full_precision
 
 
 class Affine(Transform):
@@ -25,7 +26,8 @@ class Affine(Transform):
     def forward(self, x, context=None):
         check_channels(x, len(self.bias), "Affine")
         log_det = torch.linalg.slogdet(self.weight).logabsdet
-        return x @ self.weight.T + self.bias, log_det.expand(len(x))
+        with full_precision(x):
+            return x @ self.weight.T + self.bias, log_det.expand(len(x))
 
     def inverse(self, z, context=None):
         check_channels(z, len(self.bias), "Affine")

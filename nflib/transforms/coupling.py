@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .base import Retraced, Transform, check_channels, sum_per_sample
 from .conditioners import convnet
 from .context import with_context
+from .precision import as_precise_as
 from .scales import BoundedScale, Scale
 
 
@@ -57,7 +58,7 @@ class AffineCoupling(Transform):
         return (changed, decides) if self.swap else (decides, changed)
 
     def _raw_and_shift(self, decides: Tensor, context) -> tuple[Tensor, Tensor]:
-        return self.net(with_context(decides, context, self.context_channels)).chunk(2, 1)
+        return as_precise_as(decides, *self.net(with_context(decides, context, self.context_channels)).chunk(2, 1))
 
     def forward(self, x, context=None):
         decides, changed = self._parts(x)

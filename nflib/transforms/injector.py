@@ -9,6 +9,7 @@ from torch import nn
 from .base import Retraced, Transform, check_channels, sum_per_sample
 from .conditioners import convnet
 from .context import matching_context
+from .precision import as_precise_as
 from .scales import BoundedScale, Scale
 
 
@@ -36,7 +37,7 @@ class AffineInjector(Transform):
 
     def _raw_and_shift(self, x, context):
         check_channels(x, self.channels, "AffineInjector")
-        return self.net(matching_context(context, self.context_channels, x)).chunk(2, 1)
+        return as_precise_as(x, *self.net(matching_context(context, self.context_channels, x)).chunk(2, 1))
 
     def forward(self, x, context=None):
         z, log_scale = self.scale.apply(x, *self._raw_and_shift(x, context))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .base import Transform, check_channels, positions
+from .precision import full_precision
 from .reversible import Pulled
 
 
@@ -57,7 +58,8 @@ class InvertibleConv1x1(Transform):
     def weight(self) -> Tensor:
         """The matrix W, shape (C, C)."""
         lower, upper = self._factors()
-        return self.permutation @ lower @ upper
+        with full_precision(lower):
+            return self.permutation @ lower @ upper
 
     def forward(self, x, context=None):
         check_channels(x, len(self.sign), "InvertibleConv1x1")
@@ -74,12 +76,13 @@ class InvertibleConv1x1(Transform):
     def pull_back(self, z, of_z, of_log_det, context, wanted):
         lower, upper = self._factors()
         x = _mix(self._inverse_weight(lower, upper), z)
-        rows = self.permutation @ lower
         of_weight = _outer(of_z, x)
-        of_upper, of_lower = rows.T @ of_weight, self.permutation.T @ of_weight @ upper.T
+        with full_precision(z):
+            rows = self.permutation @ lower
+            of_upper, of_lower, weight = rows.T @ of_weight, self.permutation.T @ of_weight @ upper.T, rows @ upper
         of_log_diagonal = of_upper.diagonal() * upper.diagonal() + positions(z) * of_log_det.sum()
         found = {self.lower: of_lower.tril(-1), self.upper: of_upper.triu(1), self.log_diagonal: of_log_diagonal}
-        return Pulled(x, _mix((rows @ upper).T, of_z), found)
+        return Pulled(x, _mix(weight.T, of_z), found)
 
     def _log_det(self, x: Tensor) -> Tensor:
         return (positions(x) * self.log_diagonal.sum()).expand(len(x))
@@ -133,8 +136,10 @@ def _rotation(channels: int, generator: torch.Generator | None) -> Tensor:
 
 def _outer(of_z: Tensor, x: Tensor) -> Tensor:
     """The gradient of the matrix of :func:`_mix`: outer products summed over batch and positions, (C, C)."""
-    return of_z.transpose(0, 1).flatten(1) @ x.transpose(0, 1).flatten(1).T
+    with full_precision(x):
+        return of_z.transpose(0, 1).flatten(1) @ x.transpose(0, 1).flatten(1).T
 
 
 def _mix(weight: Tensor, x: Tensor) -> Tensor:
-    return (weight @ x.flatten(2)).view_as(x) if x.dim() > 2 else x @ weight.T
+    with full_precision(x):
+        return (weight @ x.flatten(2)).view_as(x) if x.dim() > 2 else x @ weight.T

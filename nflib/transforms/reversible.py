@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .context import Context, map_tensors, tensors
+from .precision import full_precision
 
 if TYPE_CHECKING:
     from .base import Latent, Retraced, Transform
@@ -144,7 +145,8 @@ def gradients_of(retraced: Retraced, of_z: Latent, of_log_det: Tensor, wanted: S
     outputs = zip((*tensors(retraced.z), retraced.log_det), (*tensors(of_z), of_log_det), strict=True)
     reached = [(out, of_out) for out, of_out in outputs if out.requires_grad]
     inputs = (*retraced.parts, *wanted)
-    found = torch.autograd.grad([out for out, _ in reached], inputs, [of_out for _, of_out in reached], allow_unused=True)
+    with full_precision(of_log_det):  # autocast is for forward passes: every gradient has the precision of its tensor
+        found = torch.autograd.grad([out for out, _ in reached], inputs, [of_out for _, of_out in reached], allow_unused=True)
     count = len(retraced.parts)
     of_parts = [torch.zeros_like(part) if of_part is None else of_part for part, of_part in zip(retraced.parts, found)]
     of_wanted = {tensor: gradient for tensor, gradient in zip(wanted, found[count:]) if gradient is not None}

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .base import Retraced, Transform, check_channels, sum_per_sample
 from .conditioners import convnet
 from .context import with_context
+from .precision import as_precise_as
 from .scales import BoundedScale, Scale
 
 
@@ -59,7 +60,7 @@ class Split(Transform):
         return Retraced((stays, leaves), (stays, latent), sum_per_sample(log_scale))
 
     def _raw_and_shift(self, stays: Tensor, context) -> tuple[Tensor, Tensor]:
-        return self.net(with_context(stays, context, self.context_channels)).chunk(2, 1)
+        return as_precise_as(stays, *self.net(with_context(stays, context, self.context_channels)).chunk(2, 1))
 
     def latent_shape(self, shape):
         batch, _, *rest = shape
