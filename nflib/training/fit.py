@@ -23,7 +23,7 @@ from ..images.files import write_bytes
 from .logs import Log
 from .ranks import wait
 from .rehearsal import Rehearsal, rehearse
-from .running import check_running
+from .running import check_running, enough_memory
 from .state import random_states, read_state, restore_random_states, write_state
 from .tasks import Recipe, Task
 
@@ -111,7 +111,8 @@ def fit(
             trainer = _trainer(device, devices, nodes, strategy, recorder)
             task.to(trainer.strategy.root_device)
             first = default_collate([data[i] for i in range(recipe.batch)])
-            task.begin(recipe, seed, task.transfer_batch_to_device(first, task.device, 0), precision, channels_last, compile)
+            with enough_memory(recipe.batch):
+                task.begin(recipe, seed, task.transfer_batch_to_device(first, task.device, 0), precision, channels_last, compile)
             if saved:
                 task.restore(saved)
             recorder.random_states = (saved or task.keep())["random"]
@@ -144,7 +145,8 @@ def _trainer(device: torch.device, devices: int, nodes: int, strategy: str, reco
 
 def _run(trainer: lightning.Trainer, task: Task, loader: DataLoader) -> None:
     try:
-        trainer.fit(task, loader)
+        with enough_memory(task.recipe.batch // trainer.world_size):
+            trainer.fit(task, loader)
     except torch.multiprocessing.ProcessRaisedException as error:  # a forked process; its own message ends the report
         raise ValueError(str(error).strip().splitlines()[-1]) from error
     except torch.multiprocessing.ProcessExitedException as error:

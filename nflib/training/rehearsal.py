@@ -12,6 +12,7 @@ from torch.utils.data import Dataset, default_collate
 
 from .. import units
 from .guard import tensors
+from .running import enough_memory
 from .tasks import Recipe, Task
 
 # Steps that are timed, after one that is not: it compiles, and finds the fastest algorithms.
@@ -84,6 +85,9 @@ def rehearse(
 
     Arguments as for :func:`nflib.training.fit`; ``devices`` are all that will share a batch. What they tell each other takes time
     too, which is not measured.
+
+    Raises:
+        ValueError: a batch does not fit into the memory of the device.
     """
     device = units.device(device)
     share = recipe.batch // devices
@@ -94,14 +98,15 @@ def rehearse(
     batch = task.transfer_batch_to_device(batch, device, 0)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    task.begin(recipe, seed, batch, precision, channels_last, compile)
-    task.averaged.to(device)
-    task.keep()
     seconds = []
-    for _ in range(1 + TIMED):
-        clock = time.perf_counter()
-        task.advance(batch)
-        seconds.append(time.perf_counter() - clock)  # advance reads the loss, and so waits for the device
+    with enough_memory(share):
+        task.begin(recipe, seed, batch, precision, channels_last, compile)
+        task.averaged.to(device)
+        task.keep()
+        for _ in range(1 + TIMED):
+            clock = time.perf_counter()
+            task.advance(batch)
+            seconds.append(time.perf_counter() - clock)  # advance reads the loss, and so waits for the device
     parameters = sum(parameter.numel() for parameter in task.trained.parameters())
     return Rehearsal(
         type(task.model).__name__, parameters, units.device_name(device), devices, share, tuple(next(tensors(batch)).shape[1:]),

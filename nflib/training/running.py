@@ -83,3 +83,15 @@ def compile_blocks(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, BLOCKS):
             module.compile()
+
+
+@contextlib.contextmanager
+def enough_memory(crops: int):
+    """Raise ValueError, with what helps, where a GPU has too little memory for a step of so many crops."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ValueError(
+            f"{str(error).partition('. ')[0]}: a step of {crops} crops does not fit. What helps: a smaller batch or crop, --reversible (flows), "
+            "--precision bfloat16, more devices"
+        ) from None

@@ -115,7 +115,7 @@ class Task(LightningModule):
             self.to(memory_format=torch.channels_last)
         self.model.train()
         with torch.no_grad():
-            self._loss(self._laid_out(batch), self._noise(recipe.batch))
+            self._loss(self._laid_out(batch), self._noise(len(next(tensors(batch)))))
         self._average = Average(self.model, recipe.average)
         groups = [{"params": parameters, "factor": factor} for parameters, factor in self.parameter_groups()]
         self._optimiser = torch.optim.Adam(groups, recipe.lr, recipe.betas)
