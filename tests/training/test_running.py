@@ -63,7 +63,7 @@ def test_channels_last_reaches_images_and_weights():
     assert seen == {"batch": [True, True], "weight": True}
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of the compiler's own code
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")  # of the compiler's own code
 @pytest.mark.skipif(shutil.which("g++") is None, reason="compiling for the CPU needs a C++ compiler")
 def test_compiled_blocks_compute_the_same():
     """One small net: compiling takes its time."""
