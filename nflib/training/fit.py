@@ -108,7 +108,7 @@ def fit(
         random.seed(seed)
         with _quiet():
             recorder = _Recorder(out, state_file, settings, validation, saved)
-            trainer = _trainer(device, devices, nodes, strategy, recorder)
+            trainer = _trainer(device, devices, nodes, strategy, task.unused, recorder)
             task.to(trainer.strategy.root_device)
             first = default_collate([data[i] for i in range(recipe.batch)])
             with enough_memory(recipe.batch):
@@ -129,12 +129,11 @@ def fit(
     return model_file
 
 
-def _trainer(device: torch.device, devices: int, nodes: int, strategy: str, recorder: _Recorder) -> lightning.Trainer:
+def _trainer(device: torch.device, devices: int, nodes: int, strategy: str, unused: bool, recorder: _Recorder) -> lightning.Trainer:
     together = devices * nodes > 1
     if together:
         start = {"ddp": "popen", "ddp_fork": "fork"}[strategy]
-        # some parameters have no gradient, such as the last layers of an encoder of which only the features are used
-        how = lightning.strategies.DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, start_method=start)
+        how = lightning.strategies.DDPStrategy(find_unused_parameters=unused, broadcast_buffers=False, start_method=start)
     one = [device.index or 0] if device.type == "cuda" else 1
     return lightning.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type), devices=devices if together else one, num_nodes=nodes,

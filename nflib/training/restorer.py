@@ -26,6 +26,7 @@ class RestorerTask(Task):
 
     recipe = Recipe(steps=1500, batch=8, lr=1e-3, betas=(0.9, 0.999), average=0.99, every=100)
     unit = "mean squared error"
+    unused = False
 
     def loss(self, model, batch, generator):
         clean, degraded = batch

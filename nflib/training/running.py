@@ -24,8 +24,8 @@ class Running(TypedDict, total=False):
         device: "cpu", "cuda", "cuda:1", "mps"; :func:`nflib.device` by default.
         devices: of each machine. There is a process for each; every batch is shared among them.
         nodes: machines. The command is started on each of them, by torchrun or a batch system.
-        strategy: "ddp" starts this program again for each further device; "ddp_fork" copies the process, which notebooks need, and
-            works until CUDA is first used.
+        strategy: "ddp" starts this program again for each further device; "ddp_fork" copies the process, which notebooks need, and which
+            CUDA does not allow.
         precision: "float32", or "bfloat16" for the networks, where latents and log-determinants stay float32.
         channels_last: keep images and the weights of convolutions with the channels last in memory.
         compile: compile the blocks of the networks. The first steps then take minutes.
@@ -54,6 +54,8 @@ def check_running(devices: int, nodes: int, strategy: str, device: torch.device)
         raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}")
     if devices * nodes > 1 and device.type not in ("cpu", "cuda"):
         raise ValueError(f"several devices can work together if they are cuda or cpu, got {device.type}")
+    if devices * nodes > 1 and device.type == "cuda" and strategy == "ddp_fork":
+        raise ValueError("strategy ddp_fork is for the cpu: CUDA cannot be used in a copied process; train with ddp, from a command or a script")
     if devices * nodes > 1 and device.index is not None:
         raise ValueError(f"of several devices none can be chosen, got {device}; CUDA_VISIBLE_DEVICES says which there are")
     if device.type == "cuda" and devices > torch.cuda.device_count():

@@ -68,9 +68,11 @@ class Task(LightningModule):
     Attributes:
         notes: what else its runs are known by, name -> text: noted with the model, and not to be changed when a run is resumed.
         together: crops with following numbers that belong together: a device gets all of them or none.
+        unused: a step may leave parameters without a gradient, such as the last layers of an encoder of which only features are used.
     """
 
     together = 1
+    unused = True
     recipe = Recipe()
     unit = ""
     validation_unit: str | None = None  # if the validation is not the loss
@@ -245,6 +247,7 @@ class GlowTask(Task):
 
     recipe = Recipe(lr=5e-4, batch=16)
     unit = "bits/dim"
+    unused = False
 
     def __init__(self, model: nn.Module):
         super().__init__(model)
@@ -260,6 +263,7 @@ class RRDBTask(Task):
 
     recipe = Recipe(lr=2e-4, batch=16)
     unit = "mean absolute error"
+    unused = False
 
     def loss(self, model, batch, generator):
         hr, lr = batch

@@ -140,3 +140,13 @@ def test_commands_pass_it_on(tmp_path):
     assert found.exit_code == 0 and notes["precision"] == "bfloat16" and notes["model"]["reversible"] is True
     found = CliRunner().invoke(app, [str(a) for a in (*arguments, "--devices", 3)])
     assert found.exit_code == 2 and "batch must share equally many crops among 3 devices" in found.stderr
+
+
+@pytest.mark.parametrize("arguments, said", [
+    ((2, 1, "ddp_fork", "cuda"), "strategy ddp_fork is for the cpu"), ((2, 1, "ddp", "mps"), "if they are cuda or cpu, got mps"),
+    ((2, 1, "ddp", "cuda:1"), "none can be chosen, got cuda:1"), ((99, 1, "ddp", "cuda"), r"devices must be at most \d+, as many as there are here"),
+])
+def test_devices_that_cannot_work_together(arguments, said):
+    *how, device = arguments
+    with pytest.raises(ValueError, match=said):
+        running.check_running(*how, torch.device(device))
