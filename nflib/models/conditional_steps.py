@@ -112,7 +112,7 @@ class StepNet(nn.Module):
     def forward(self, part: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
         hidden = part if x is None else part + F.conv2d(fast_layout(x), self.first[:, : self.inputs], padding=1)
         hidden = F.relu_(self.norm_first(hidden)[0])
-        if self.training and not self.norm_second.initialised:
+        if self.norm_second.waits():
             self.norm_second.initialise(pointwise(hidden, self.second))
         # the convolution and norm_second after it, as one
         scale = self.norm_second.log_scale.exp()

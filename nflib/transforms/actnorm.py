@@ -33,6 +33,18 @@ class ActNorm(Transform):
         self.bias = nn.Parameter(torch.zeros(channels))
         self.log_scale = nn.Parameter(torch.zeros(channels))
         self.register_buffer("initialised", torch.tensor(False))
+        self._seen_initialised = False
+
+    def waits(self) -> bool:
+        """Whether it takes the next batch, data -> latent, to initialise itself."""
+        if not self.training or self._seen_initialised:
+            return False  # without asking the buffer: a GPU would have to finish all it does, and compiled code end here
+        self._seen_initialised = bool(self.initialised)
+        return not self._seen_initialised
+
+    def _load_from_state_dict(self, *arguments):
+        super()._load_from_state_dict(*arguments)
+        self._seen_initialised = False
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:
@@ -51,7 +63,7 @@ class ActNorm(Transform):
 
     def forward(self, x, context=None):
         check_channels(x, len(self.bias), "ActNorm")
-        if self.training and not self.initialised:
+        if self.waits():
             self.initialise(x)
         z = (x + self._per_channel(self.bias, x)) * self._per_channel(self.log_scale.exp(), x)
         return z, self._log_det(x)
