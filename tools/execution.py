@@ -127,23 +127,29 @@ def execute(root: Path, source: Path, profile: str, python: str) -> float:
         ExecutionError: a cell failed; what the notebook had shown by then is kept beside the result as ``NAME.failed.ipynb``.
     """
     target = executed_folder(root, profile) / source.relative_to(root / "book")
-    stamp, part = target.with_suffix(".stamp.json"), target.with_suffix(".failed.ipynb")
+    stamp, failed = target.with_suffix(".stamp.json"), target.with_suffix(".failed.ipynb")
     target.parent.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
+    failed.unlink(missing_ok=True)
     started, begun = time.monotonic(), time.time()
     with tempfile.TemporaryDirectory(prefix="nflib-kernel-") as scratch:
-        record, ipython = Path(scratch, "used.json"), Path(scratch, "ipython")
+        # its own place until it is whole: another build of this checkout may be at the same notebook
+        record, ipython, result = Path(scratch, "used.json"), Path(scratch, "ipython"), Path(scratch, target.name)
         shutil.copytree(_KERNEL, ipython)
         before = json.loads(source.read_text(encoding="utf-8"))
-        command = [python, "-m", "papermill", str(source), str(part), "-p", "profile", profile, "-k", "python3"]
+        command = [python, "-m", "papermill", str(source), str(result), "-p", "profile", profile, "-k", "python3"]
         command += ["--cwd", str(source.parent), "--no-progress-bar", "--execution-timeout", str(CELL_TIMEOUT)]
         run = subprocess.run(
             command, cwd=root, env=kernel_environment(root, record, ipython), text=True, errors="replace",
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
         if run.returncode:
-            raise ExecutionError(failure(source, part, run.stdout))
+            if result.is_file():
+                shutil.copy(result, failed)
+            raise ExecutionError(failure(source, failed, run.stdout))
         used = json.loads(record.read_text(encoding="utf-8"))
+        part = target.with_name(f"{target.name}.{os.getpid()}.part")
+        shutil.copy(result, part)
     seconds = time.monotonic() - started
     part.replace(target)
     if any((root / name).stat().st_mtime > begun for name in [*used, str(source)]):
