@@ -28,7 +28,7 @@ def show_bench(bench) -> None:
 
 def _table(job: str, rows) -> Table:
     table = Table(title=TITLES[job])
-    for heading in ("model", "parameters", "images", "ms", "images/s", "roofline", "memory"):
+    for heading in ("model", "weights", "images", "ms", "images/s", "roofline", "memory"):
         table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
     for one in rows:
         start = (NAMES[one.job.model], f"{one.parameters / 1e6:.2f} M", f"{one.job.batch} x {one.job.side}²")
@@ -37,5 +37,9 @@ def _table(job: str, rows) -> Table:
             continue
         memory = "-" if one.timing.memory is None else f"{one.timing.memory / 2**30:.2f} GiB"
         share = f"{one.share:.0%} {BOUNDS[one.floor.bound]}"
-        table.add_row(*start, f"{1000 * one.timing.seconds:.5g}", f"{one.images_per_second:.3g}", share, memory)
+        table.add_row(*start, _milliseconds(one.timing.seconds), f"{one.images_per_second:.3g}", share, memory)
     return table
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.1f}" if seconds < 1 else f"{1000 * seconds:.0f}"

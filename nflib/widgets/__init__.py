@@ -15,6 +15,7 @@ _CLASSES = {
     "DegradationExplorer": "degradation_explorer",
     "GaussianExplorer": "gaussian_explorer",
     "PrenoiseExplorer": "prenoise_explorer",
+    "RooflineExplorer": "roofline_explorer",
     "SigmaExplorer": "sigma_explorer",
     "SuperResolutionExplorer": "super_resolution_explorer",
     "TauExplorer": "tau_explorer",

@@ -1,7 +1,8 @@
 """One script from the front-end modules in ``static/``: for a page opened from disk, and for anywidget.
 
 A page on file:// may load neither ES modules nor other files, so each module becomes a function's scope and its imports
-become plain constants. The modules stay ordinary ES modules for Node and for the reader.
+become plain constants. Lines of comment and indentation are left out. The modules stay ordinary ES modules for Node and for the
+reader.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ _STATIC = Path(__file__).parent / "static"
 _IMPORT = re.compile(r'^import (\{[^}]*\}|\w+) from "\./(\w+)\.mjs";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:const|class|function) (\w+))", re.MULTILINE)
 _DEFAULT = re.compile(r"^export default ", re.MULTILINE)
+# What starts a line; no string of the modules has lines that look like it.
+_COMMENT = re.compile(r"^[ \t]*(?://.*|/\*.*\*/[ \t]*)\n", re.MULTILINE)
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 def static_bundle() -> str:
@@ -51,4 +55,5 @@ def _scope(name: str, source: str) -> str:
     body = _DEFAULT.sub("const widget = ", _EXPORT.sub("", body))
     if left := re.search(r"^(import|export)\b.*", body, re.MULTILINE):
         raise ValueError(f"{name}.mjs: the bundle understands only plain imports and exports, found {left[0]!r}")
+    body = _INDENT.sub("", _COMMENT.sub("", body))
     return f"const in_{name} = (() => {{\n{body}return {{ {', '.join(exported)} }};\n}})();\n"

@@ -31,6 +31,7 @@ def file(tmp_path_factory) -> str:
         widgets.TauExplorer(dimension=2),
         widgets.CouplingExplorer(),
         widgets.PrenoiseExplorer(),
+        widgets.RooflineExplorer(),
         explorer(),
         degradation_explorer(),
         study(choices=study_choices(8), enough=5),
@@ -45,7 +46,7 @@ def file(tmp_path_factory) -> str:
     return path.as_uri()
 
 
-NUMBER = 11
+NUMBER = 12
 
 
 @pytest.mark.parametrize("index", range(NUMBER))
@@ -77,6 +78,13 @@ def test_choice_buttons_and_reset(page, file):
     settle(page)
     assert assert_right(coupling)["excess"] == pytest.approx(1, abs=1e-12)
 
+    roofline = page.locator(".nf-widget[data-widget=RooflineExplorer]")
+    roofline.get_by_role("button", name="RTX 4090, bfloat16").click()
+    roofline.get_by_role("radio", name="recomputed").check()
+    settle(page)
+    assert [state(roofline)[key] for key in ("tflops", "bandwidth", "precision", "training")] == [165.2, 1008, "bfloat16", "reversible"]
+    assert_right(roofline)
+
 
 def test_sliders_are_labelled_native_and_tell_their_unit(page, file):
     page.goto(file)
@@ -106,7 +114,8 @@ def test_words_of_the_picture_follow_the_slider(page, file):
 def test_a_move_is_drawn_with_the_next_frame(page, file):
     page.goto(file)
     for widget in page.locator(".nf-widget:has(input[type=range])").all():
-        frames = slider(widget, "tau" if "tau" in sliders(widget) else "sigma").evaluate("""async (input) => {
+        name = next((name for name in ("tau", "sigma") if name in sliders(widget)), sliders(widget)[0])
+        frames = slider(widget, name).evaluate("""async (input) => {
             const counts = [];
             for (const share of [0.2, 0.4, 0.6, 0.8, 1]) {
                 const picture = input.closest(".nf-widget").querySelector(".nf-figure");

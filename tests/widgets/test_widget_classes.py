@@ -27,6 +27,7 @@ MAKERS = {
     "TauExplorer 2-D": lambda **state: widgets.TauExplorer(dimension=2, **state),
     "CouplingExplorer": widgets.CouplingExplorer,
     "PrenoiseExplorer": widgets.PrenoiseExplorer,
+    "RooflineExplorer": widgets.RooflineExplorer,
     "SuperResolutionExplorer": explorer,
     "DegradationExplorer": degradation_explorer,
     "UserStudy": study,
@@ -93,8 +94,13 @@ def test_static_bundle_is_one_classic_script():
     assert not re.search(r"^\s*(import|export)\b", script, re.MULTILINE)
     assert not re.search(r"</script|<!--|\bfetch\(|XMLHttpRequest|import\(", script)
     assert set(re.findall(r"https?://[^\"'` ]+", script)) <= {"http://www.w3.org/2000/svg"}
-    assert all(cls in script for cls in ("GaussianExplorer", "SigmaExplorer", "TauExplorer", "CouplingExplorer", "PrenoiseExplorer", "SuperResolutionExplorer", "DegradationExplorer", "UserStudy"))
+    assert all(cls in script for cls in ("GaussianExplorer", "SigmaExplorer", "TauExplorer", "CouplingExplorer", "PrenoiseExplorer", "RooflineExplorer", "SuperResolutionExplorer", "DegradationExplorer", "UserStudy"))
     assert len(script) < 100_000
+
+
+def test_comments_and_indentation_stay_out_of_the_bundle():
+    written = bundle._scope("new", '// why\nexport const a = 1; // kept\n  /** what */\n  // "x"\nconst b = "// no comment";\n    f(a);\n')
+    assert written == 'const in_new = (() => {\nconst a = 1; // kept\nconst b = "// no comment";\nf(a);\nreturn { a };\n})();\n'
 
 
 def test_bundler_refuses_what_it_cannot_translate():
@@ -120,6 +126,10 @@ def test_bundler_refuses_what_it_cannot_translate():
         (lambda: widgets.SigmaExplorer(dimension=2, cov_x=[1, 2]), "2 x 2"),
         (lambda: widgets.TauExplorer(dimension=2, mean_u=[1.0]), "2 numbers, got 1"),
         (lambda: widgets.CouplingExplorer(c=1.1), "'c'"),
+        (lambda: widgets.RooflineExplorer(tflops=0), "tflops"),
+        (lambda: widgets.RooflineExplorer(crop=100), "crop must be a multiple of 8, got 100"),
+        (lambda: widgets.RooflineExplorer(batch=1), "batch"),
+        (lambda: widgets.RooflineExplorer(precision="float16"), "precision"),
         (lambda: explorer(tau=-0.1), "tau"),
         (lambda: explorer(scene={"photo": 1}), "scene must hold dequantised, flow, low, photo, shrink, got photo"),
         (lambda: widgets.SuperResolutionExplorer.of(*parts()[:2], parts()[1]), "low must have shape"),

@@ -89,6 +89,13 @@ CASES = {
         for s in (0, 11.2, 40)
         for c in (1, 80)
     ],
+    "roofline_explorer": [
+        (widgets.RooflineExplorer, {"tflops": f, "bandwidth": b, "crop": s, "batch": n, "steps": k, "hidden": h, "precision": p, "training": t})
+        for f, b in ((0.07, 12.5), (989.4, 3350.0))
+        for s, n, k, h in ((160, 8, 16, 128), (32, 2, 1, 16), (512, 64, 40, 500))
+        for p in ("float32", "bfloat16")
+        for t in ("plain", "reversible")
+    ],
     "super_resolution_explorer": [
         (widgets.SuperResolutionExplorer, {"scene": scene(dequantised), "tau": t, "seed": s})
         for dequantised in (True, False)

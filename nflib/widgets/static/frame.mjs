@@ -12,11 +12,12 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** A native range input with its label and value. `log`: the track is logarithmic and the value a whole number; `marks`: values marked on it. */
+/** A native range input with its label and value. `log`: a logarithmic track of whole numbers ("digits": of three digits); `marks`: values marked on it. */
 function slider({ key, label, min, max, step, unit = "", log = false, digits = 2, marks = [] }, state, change) {
   const id = `nf-${key}-${Math.random().toString(36).slice(2)}`;
   const toTrack = log ? Math.log10 : (value) => value;
-  const fromTrack = log ? (position) => Math.round(10 ** position) : (position) => position;
+  const round = log === "digits" ? (number) => +number.toPrecision(3) : Math.round;
+  const fromTrack = log ? (position) => round(10 ** position) : (position) => position;
   const value = element("span", { class: "nf-value", "aria-hidden": "true" });
   const input = element("input", {
     type: "range", id, name: key, step,

@@ -5,6 +5,7 @@ import degradation_explorer from "./degradation_explorer.mjs";
 import { mount } from "./frame.mjs";
 import gaussian_explorer from "./gaussian_explorer.mjs";
 import prenoise_explorer from "./prenoise_explorer.mjs";
+import roofline_explorer from "./roofline_explorer.mjs";
 import sigma_line from "./sigma_line.mjs";
 import sigma_plane from "./sigma_plane.mjs";
 import super_resolution_explorer from "./super_resolution_explorer.mjs";
@@ -17,6 +18,7 @@ const WIDGETS = {
   DegradationExplorer: () => degradation_explorer,
   GaussianExplorer: () => gaussian_explorer,
   PrenoiseExplorer: () => prenoise_explorer,
+  RooflineExplorer: () => roofline_explorer,
   SigmaExplorer: (state) => (state.dimension === 2 ? sigma_plane : sigma_line),
   SuperResolutionExplorer: () => super_resolution_explorer,
   TauExplorer: (state) => (state.dimension === 2 ? tau_plane : tau_line),
