@@ -105,10 +105,13 @@ def measure(device: torch.device | str | None = None) -> Card:
     """
     device = usable(device)
     tf32 = device.type == "cuda" and torch.version.hip is None and torch.cuda.get_device_capability(device) >= (8, 0)
-    return Card(
+    found = Card(
         processor_name(device), _products(device, torch.float32), _products(device, torch.bfloat16), _copies(device),
         _products(device, torch.float32, "high") if tf32 else None,
     )
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # or other processes could not have the memory
+    return found
 
 
 def processor_name(device: torch.device) -> str:

@@ -17,7 +17,7 @@ from .roofline import seconds
 from .workloads import MODELS, Config, image_shape, result
 
 JOBS = ("training", "result")
-# The 4x model that the command `train srflow` trains, and a noise for LUD-VAE: times do not depend on which.
+# A noise for the small LUD-VAE: times do not depend on which.
 SMALL_DEVIATION = 0.03
 
 
@@ -102,7 +102,7 @@ def main() -> None:
     torch.set_num_threads(job.threads)
     try:
         timing = run(job)
-    except torch.OutOfMemoryError:
+    except torch.cuda.OutOfMemoryError:
         timing = Timing(None, None, "out of memory")
     print(json.dumps(asdict(timing)))
 

@@ -62,7 +62,7 @@ def test_a_process_that_is_killed_had_too_little_memory(monkeypatch):
 
 def test_lack_of_memory_is_a_result(monkeypatch, capsys):
     def full(_):
-        raise torch.OutOfMemoryError("no more")
+        raise torch.cuda.OutOfMemoryError("no more")
 
     monkeypatch.setattr(timing, "run", full)
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(job().__dict__)))
