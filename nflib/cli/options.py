@@ -80,7 +80,7 @@ TRAINING = {
     "devices": (Annotated[int, typer.Option(min=1, help="Devices of each machine, a process for each; they share every batch.")], 1),
     "nodes": (Annotated[int, typer.Option(min=1, help="Machines; the command is started on each, by torchrun or a batch system.")], 1),
     "strategy": (Annotated[Strategy, typer.Option(help="How several devices work together.")], Strategy.ddp),
-    "precision": (Annotated[Precision, typer.Option(help="Of the networks; latents and log-determinants stay float32.")], Precision.float32),
+    "precision": (Annotated[Precision, typer.Option(help="Of the networks; latents and log-determinants stay float32. bfloat16 is for GPUs.")], Precision.float32),
     "channels_last": (Annotated[bool, typer.Option("--channels-last", help="Keep images with their channels last in memory.")], False),
     "compile": (Annotated[bool, typer.Option("--compile", help="Compile the blocks of the networks; the first steps take minutes.")], False),
     "workers": (Annotated[int, typer.Option(min=0, help="Processes that prepare crops; the result does not depend on it.")], 0),

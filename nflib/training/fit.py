@@ -226,7 +226,7 @@ class _Recorder(lightning.Callback):
             **settings, "model": json.loads(settings["model"]), "recipe": dataclasses.asdict(task.recipe), "steps": task.step,
             "seconds": round(self.seconds), "device": units.device_name(device), **processes, "unit": task.unit, "validation": self.score,
             "validation_unit": task.validation_unit or task.unit, "nflib": __version__, "torch": torch.__version__,
-            "lightning": lightning.__version__, "commit": _commit(),
+            "lightning": lightning.__version__, "commit": commit(),
         }
         checkpoints.save(task.averaged.cpu(), self.out / "model.safetensors", notes)
         write_bytes(self.out / "model.json", (json.dumps(notes, indent=1) + "\n").encode())
@@ -298,7 +298,7 @@ def _quiet():
         torch.backends.cudnn.benchmark = benchmark
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The git commit of the source, if this is a checkout."""
     folder = Path(__file__).resolve().parents[2]
     if not (folder / ".git").exists():

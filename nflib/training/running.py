@@ -26,7 +26,8 @@ class Running(TypedDict, total=False):
         nodes: machines. The command is started on each of them, by torchrun or a batch system.
         strategy: "ddp" starts this program again for each further device; "ddp_fork" copies the process, which notebooks need, and which
             CUDA does not allow.
-        precision: "float32", or "bfloat16" for the networks, where latents and log-determinants stay float32.
+        precision: "float32", or "bfloat16" for the networks, where latents and log-determinants stay float32. For GPUs: a CPU without
+            arithmetic for it is many times slower (``benchmarks/options.py``).
         channels_last: keep images and the weights of convolutions with the channels last in memory.
         compile: compile the blocks of the networks. The first steps then take minutes.
         workers: processes that prepare crops; the result does not depend on it.
