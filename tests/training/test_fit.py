@@ -91,5 +91,5 @@ def test_recipes_that_cannot_be(changes):
 
 def test_nothing_is_printed_where_nobody_watches(tmp_path):
     """No advertising, no hints, no bar; and warnings are errors."""
-    run = subprocess.run([sys.executable, "-W", "error", tiny.__file__, str(tmp_path / "run")], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-W", "error", tiny.__file__, str(tmp_path / "run"), "1"], capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
