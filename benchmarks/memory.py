@@ -4,10 +4,10 @@
 
 Glow with L = 3, in plain and in reversible training, with its pairs of ActNorm and 1x1 convolution alone recomputed, and as normflows
 and nflows build it (skipped with a word where they are not installed); the conditional flow of DeFlow, with splits as published, behind an encoder of one block.
-"kept" is what autograd holds between the passes, storages counted once, parameters not. "peak" is the largest memory of one step above what
-there was before it, the gradients of the parameters not counted: resident memory of a fresh process, on CUDA allocated memory. Times are
-processor seconds of one thread (on CUDA wall time), forward and backward pass and Adam, both ways in turn; the ratio is the median over
-neighbouring runs.
+"kept" is what autograd holds between the passes, storages counted once, parameters not. "peak" is the largest memory of a forward and a
+backward pass above what there was before: resident memory of a fresh process, on CUDA allocated memory. The gradients of the parameters
+("gradients"), which any training needs and which grow with K, are part of it. Times are processor seconds of one thread, forward and
+backward pass and Adam, both ways in turn; the ratio is the median over neighbouring runs.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def kept(model: nn.Module, given: tuple) -> int:
 
 
 def peak(way: str, steps: int, arguments) -> int | None:
-    """Bytes that one step needs beyond model, data and gradients. None where the system does not say."""
+    """Bytes that one step needs beyond model and data. None where the system does not say."""
     cuda = arguments.device == "cuda"
     if not cuda and not Path("/proc/self/clear_refs").exists():
         return None
@@ -99,8 +99,7 @@ def peak(way: str, steps: int, arguments) -> int | None:
         before = _start(cuda)
         model.nll(*given).mean().backward()
         most = torch.cuda.max_memory_allocated() if cuda else _resident("VmHWM")
-        gradients = sum(p.grad.nbytes for p in model.parameters() if p.grad is not None)
-    return most - before - gradients
+    return most - before
 
 
 def _start(cuda: bool) -> int:
@@ -134,8 +133,8 @@ def compared(way: str, steps: int, arguments) -> dict[str, object]:
     much the plain one differs from that of float64."""
     (plain, given), (other, _) = build(PLAIN[way], steps, arguments), build(way, steps, arguments)
     found = measure.compare(_step(other, given), _step(plain, given), arguments.repeat)
-    exact = [part.double() if isinstance(part, Tensor) else part for part in given]
-    gradients = [_gradient(model, data) for model, data in ((plain, given), (other, given), (plain.double(), exact))]
+    gradients = [_gradient(plain, given), _gradient(other, given)]
+    gradients.append(_gradient(plain.double(), [part.double() if isinstance(part, Tensor) else part for part in given]))
     return {
         "seconds": found["plain"], "plain seconds": found["shared"], "ratio": found["ratio"], "lowest": found["lowest"], "highest": found["highest"],
         "gradient": float((gradients[1] - gradients[0]).norm() / gradients[0].norm()),
@@ -162,16 +161,19 @@ def _step(model: nn.Module, given: tuple) -> Callable[[], None]:
 
 def measured(way: str, steps: int, arguments) -> dict[str, object]:
     model, given = build(way, steps, arguments)
-    found = {"way": way, "steps": steps, "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad), "kept": kept(model, given)}
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    found = {
+        "way": way, "steps": steps, "parameters": sum(p.numel() for p in trained), "gradients": sum(p.nbytes for p in trained), "kept": kept(model, given),
+    }
     del model
     found["peak"] = peak(way, steps, arguments) if arguments.device == "cuda" else peak_of_a_fresh_process(way, steps, arguments)
     return found | (compared(way, steps, arguments) if way in PLAIN else {})
 
 
 def table(rows: list[dict], title: str) -> Table:
-    shown = Table("net", "K", "parameters", "kept, MB", "peak, MB", "time, plain = 1", "lowest to highest", "gradient differs by", "and from float64", title=title)
+    shown = Table("net", "K", "parameters", "kept, MB", "gradients, MB", "peak, MB", "time, plain = 1", "lowest to highest", "gradient differs by", "and from float64", title=title)
     for row in rows:
-        memory = _megabytes(row["kept"]), _megabytes(row["peak"])
+        memory = [_megabytes(row[name]) for name in ("kept", "gradients", "peak")]
         against_plain = (
             f"{row['ratio']:.2f}", f"{row['lowest']:.2f} to {row['highest']:.2f}", f"{row['gradient']:.0e}", f"{row['rounding']:.0e}",
         ) if "ratio" in row else ()
@@ -198,6 +200,7 @@ def plot(rows: list[dict], file: str) -> None:
             panel.loglog(steps, [row["kept"] / 1e6 for row in mine], f"C{i}o-", label=f"{way}, kept")
             if all(row["peak"] is not None for row in mine):
                 panel.loglog(steps, [row["peak"] / 1e6 for row in mine], f"C{i}.--", label=f"{way}, peak")
+        panel.loglog(steps, [row["gradients"] / 1e6 for row in rows if row["way"] == ways[0]], "k:", label="gradients of the parameters")
         panel.set(xlabel="flow steps per level, K", title=ways[0])
         panel.set_xticks(steps, steps)
         panel.minorticks_off()
