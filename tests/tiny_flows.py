@@ -1,4 +1,4 @@
-"""Small flows of every kind, initialised and moved off their start, and what they are asked: for tests that hold one way to compute against another."""
+"""Small flows of every kind, initialised and moved off their start, and what they are asked: for tests of one way to compute against another."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def transformed(model, inverse_of=None):
 @torch.no_grad()
 def test_flows(name):
     model = tiny_flows.flow(name).eval()
-    (latents, log_det), value = transformed(model), nll(model)
+    (_, log_det), value = transformed(model), nll(model)
     with bfloat16(), Products() as products:
         (low, low_log_det), low_value = transformed(model), nll(model)
         back, _ = transformed(model, low)
@@ -68,8 +68,8 @@ def test_flows(name):
     assert (back - arguments(model)[0]).abs().max() < 2e-3
 
 
-# measured: 6e-4, 3.4e-3 and, with networks that still are near the linear start, less than 1e-6 bits per dimension
-@pytest.mark.parametrize("name, bound", [("glow_patches", 2e-3), ("srflow_x4_small", 1e-2), ("deflow_ntire_small", 1e-5)])
+# measured: 6e-4 and 3.4e-3 bits per dimension; 0 for the DeFlow models that come with nflib, whose networks still answer zero
+@pytest.mark.parametrize("name, bound", [("glow_patches", 2e-3), ("srflow_x4_small", 1e-2)])
 @torch.no_grad()
 def test_trained_flows(name, bound):
     model = checkpoints.load(name)
@@ -87,7 +87,7 @@ def low_nll(model):
         return nll(model)
 
 
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("name", ["glow", "srflow", "deflow published"])
 def test_training_plain_and_reversible(name):
     plain = tiny_flows.flow(name)
     reversible = type(plain)(replace(plain.config, reversible=True))
@@ -106,7 +106,7 @@ def test_training_plain_and_reversible(name):
     assert difference(recomputed, low) < 0.2 * difference(exact, low) and difference(inside, recomputed) < difference(exact, low)
 
 
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("name", ["glow", "deflow"])
 def test_initialisation(name):
     model, low = tiny_flows.new(name), tiny_flows.new(name)
     with torch.no_grad():

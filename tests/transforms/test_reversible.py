@@ -214,7 +214,9 @@ class OneWay(Transform):
         return x * self.scale, (x[0].numel() * self.scale.log()).expand(len(x))
 
 
-@pytest.mark.parametrize("odd, message", [(partial(Rounded, 5), "Rounded gives back its input with an error of .*e-"), (OneWay, "OneWay has no inverse")])
+@pytest.mark.parametrize(
+    "odd, message", [(partial(Rounded, 5), "Rounded gives back its input with an error of .*e-"), (OneWay, "OneWay has no inverse")]
+)
 def test_what_is_not_invertible_runs_plainly(odd, message):
     def make(reversible):
         return Sequential(ActNorm(5), conv(5), odd(), AffineCoupling(5, net=small_mlp), reversible=reversible)
