@@ -3,7 +3,8 @@
     python benchmarks/memory.py [--steps 4 8 16 32 64] [--size 32] [--batch 4] [--hidden 64] [--device cuda] [--json FILE] [--plot FILE]
 
 Glow with L = 3, in plain and in reversible training, with its pairs of ActNorm and 1x1 convolution alone recomputed, and as normflows
-and nflows build it (skipped with a word where they are not installed); the conditional flow of DeFlow, with splits as published, behind an encoder of one block.
+and nflows build it (skipped with a word where they are not installed); the conditional flow of DeFlow, with splits as published, behind
+an encoder of one block.
 "kept" is what autograd holds between the passes, storages counted once, parameters not. "peak" is the largest memory of a forward and a
 backward pass above what there was before: resident memory of a fresh process, on CUDA allocated memory. The gradients of the parameters
 ("gradients"), which any training needs and which grow with K, are part of it. Times are processor seconds of one thread, forward and
@@ -163,7 +164,8 @@ def measured(way: str, steps: int, arguments) -> dict[str, object]:
     model, given = build(way, steps, arguments)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     found = {
-        "way": way, "steps": steps, "parameters": sum(p.numel() for p in trained), "gradients": sum(p.nbytes for p in trained), "kept": kept(model, given),
+        "way": way, "steps": steps, "parameters": sum(p.numel() for p in trained), "gradients": sum(p.nbytes for p in trained),
+        "kept": kept(model, given),
     }
     del model
     found["peak"] = peak(way, steps, arguments) if arguments.device == "cuda" else peak_of_a_fresh_process(way, steps, arguments)
@@ -171,7 +173,10 @@ def measured(way: str, steps: int, arguments) -> dict[str, object]:
 
 
 def table(rows: list[dict], title: str) -> Table:
-    shown = Table("net", "K", "parameters", "kept, MB", "gradients, MB", "peak, MB", "time, plain = 1", "lowest to highest", "gradient differs by", "and from float64", title=title)
+    shown = Table(
+        "net", "K", "parameters", "kept, MB", "gradients, MB", "peak, MB", "time, plain = 1", "lowest to highest", "gradient differs by",
+        "and from float64", title=title,
+    )
     for row in rows:
         memory = [_megabytes(row[name]) for name in ("kept", "gradients", "peak")]
         against_plain = (
@@ -240,7 +245,8 @@ def main() -> None:
     if arguments.json:
         settings = {name: getattr(arguments, name) for name in ("size", "batch", "hidden", "repeat")} | {"levels": LEVELS}
         provenance = {
-            "device": device, "seed": 0, "date": datetime.date.today().isoformat(), "seconds": round(time.perf_counter() - started), "commit": commit(),
+            "device": device, "seed": 0, "date": datetime.date.today().isoformat(), "seconds": round(time.perf_counter() - started),
+            "commit": commit(),
             "versions": {"nflib": nflib.__version__, "torch": torch.__version__, **released.versions()},
         }
         Path(arguments.json).write_text(json.dumps({**settings, **provenance, "rows": rows}, indent=1) + "\n")
