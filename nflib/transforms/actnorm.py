@@ -76,7 +76,7 @@ class ActNorm(Transform):
     def pull_back(self, z, of_z, of_log_det, context, wanted):
         of_x = of_z * self._per_channel(self.log_scale.exp(), z)
         of_log_scale = sum_per_channel(of_z * z) + positions(z) * of_log_det.sum()
-        return Pulled(self.inverse(z)[0], of_x, {self.bias: sum_per_channel(of_x), self.log_scale: of_log_scale})
+        return Pulled(self.inverse(z)[0], of_x, [(self.bias, sum_per_channel(of_x)), (self.log_scale, of_log_scale)])
 
     def _per_channel(self, parameter: Tensor, x: Tensor) -> Tensor:
         return per_channel(parameter, x).to(x.dtype)

@@ -20,7 +20,7 @@ class Retraced(NamedTuple):
 
     Attributes:
         parts: the input, as leaves that ask for a gradient. Several parts follow one another in dimension 1.
-        z: the output again, this time with a graph back to the parts, the context and the parameters.
+        z: the output again, this time with a graph back to the parts, the context and the parameters. A tensor may come in parts too.
         log_det: with the same graph, shape (B,).
     """
 

@@ -74,7 +74,7 @@ class AffineCoupling(Transform):
         decides, changed = self._parts(z)
         decides = decides.detach().requires_grad_()
         before, changed, log_scale = self.scale.retrace(changed, *self._raw_and_shift(decides, context))
-        return Retraced(self._order(decides, before), self._join(decides, changed), sum_per_sample(log_scale))
+        return Retraced(self._order(decides, before), self._order(decides, changed), sum_per_sample(log_scale))
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}, context_channels={self.context_channels}, swap={self.swap}"

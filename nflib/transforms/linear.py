@@ -81,7 +81,7 @@ class InvertibleConv1x1(Transform):
             rows = self.permutation @ lower
             of_upper, of_lower, weight = rows.T @ of_weight, self.permutation.T @ of_weight @ upper.T, rows @ upper
         of_log_diagonal = of_upper.diagonal() * upper.diagonal() + positions(z) * of_log_det.sum()
-        found = {self.lower: of_lower.tril(-1), self.upper: of_upper.triu(1), self.log_diagonal: of_log_diagonal}
+        found = [(self.lower, of_lower.tril(-1)), (self.upper, of_upper.triu(1)), (self.log_diagonal, of_log_diagonal)]
         return Pulled(x, _mix(weight.T, of_z), found)
 
     def _log_det(self, x: Tensor) -> Tensor:
@@ -120,7 +120,7 @@ class FullConv1x1(Transform):
     def pull_back(self, z, of_z, of_log_det, context, wanted):
         inverse = self._inverse_weight()
         x = _mix(inverse, z)
-        return Pulled(x, _mix(self.weight.T, of_z), {self.weight: _outer(of_z, x) + positions(z) * of_log_det.sum() * inverse.T})
+        return Pulled(x, _mix(self.weight.T, of_z), [(self.weight, _outer(of_z, x) + positions(z) * of_log_det.sum() * inverse.T)])
 
     def _log_det(self, x: Tensor) -> Tensor:
         return (positions(x) * torch.linalg.slogdet(self.weight).logabsdet).expand(len(x))

@@ -32,11 +32,11 @@ DRIFT = 1e-2
 
 
 class Pulled(NamedTuple):
-    """What :meth:`~nflib.transforms.Transform.pull_back` finds: the input, its gradient, and those of other tensors."""
+    """What :meth:`~nflib.transforms.Transform.pull_back` finds: the input, its gradient, and other tensors, each with its own."""
 
     x: Tensor
     of_x: Tensor
-    of_others: dict[Tensor, Tensor]
+    of_others: list[tuple[Tensor, Tensor]]
 
 
 class Recomputation:
@@ -120,16 +120,17 @@ class _Recompute(torch.autograd.Function):
         # leaves of their own: the gradients of each transform end here, not in what made the context
         told = [tensor.detach().requires_grad_(asks) for tensor, asks in zip(told, needed)]
         context, leaves = _filled(chain.context, told), [tensor for tensor in told if tensor.requires_grad]
-        total: dict[Tensor, Tensor] = {}
+        total: dict[int, Tensor] = {}
         *of_z, of_log_det = gradients
         of_z = _filled(chain.latent, of_z)
-        for transform, own in zip(reversed(chain.transforms), reversed(chain.parameters)):
-            with chain.autocast():
+        with chain.autocast():
+            for transform, own in zip(reversed(chain.transforms), reversed(chain.parameters)):
                 z, of_z, found = transform.pull_back(z, of_z, of_log_det, context, [*leaves, *own])
-            for tensor, gradient in found.items():
-                total[tensor] = total[tensor] + gradient if tensor in total else gradient
+                for tensor, gradient in found:
+                    key = id(tensor)
+                    total[key] = total[key] + gradient if key in total else gradient
         chain.watch.drift = _error(_some(z), truth)
-        return None, of_z, *(total.get(tensor) for tensor in (*told, *parameters))
+        return None, of_z, *(total.get(id(tensor)) for tensor in (*told, *parameters))
 
 
 def _forward(transforms: Sequence[Transform], x: Tensor, context: Context) -> tuple[Latent, Tensor]:
@@ -142,14 +143,17 @@ def _forward(transforms: Sequence[Transform], x: Tensor, context: Context) -> tu
 
 def gradients_of(retraced: Retraced, of_z: Latent, of_log_det: Tensor, wanted: Sequence[Tensor]) -> Pulled:
     """By autograd: the gradients of what :meth:`~nflib.transforms.Transform.retrace` found, with respect to the input and to ``wanted``."""
-    outputs = zip((*tensors(retraced.z), retraced.log_det), (*tensors(of_z), of_log_det), strict=True)
-    reached = [(out, of_out) for out, of_out in outputs if out.requires_grad]
+    outputs, of_outputs = tensors(retraced.z), tensors(of_z)
+    if len(of_outputs) < len(outputs):
+        of_outputs = of_z.split([part.shape[1] for part in outputs], 1)
+    pairs = zip((*outputs, retraced.log_det), (*of_outputs, of_log_det), strict=True)
+    reached = [(out, of_out) for out, of_out in pairs if out.requires_grad]
     inputs = (*retraced.parts, *wanted)
     with full_precision(of_log_det):  # autocast is for forward passes: every gradient has the precision of its tensor
         found = torch.autograd.grad([out for out, _ in reached], inputs, [of_out for _, of_out in reached], allow_unused=True)
     count = len(retraced.parts)
     of_parts = [torch.zeros_like(part) if of_part is None else of_part for part, of_part in zip(retraced.parts, found)]
-    of_wanted = {tensor: gradient for tensor, gradient in zip(wanted, found[count:]) if gradient is not None}
+    of_wanted = [(tensor, gradient) for tensor, gradient in zip(wanted, found[count:]) if gradient is not None]
     return Pulled(_joined([part.detach() for part in retraced.parts]), _joined(of_parts), of_wanted)
 
 
