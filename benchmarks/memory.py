@@ -197,7 +197,7 @@ def plot(rows: list[dict], file: str) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+    figure, panels = pyplot.subplots(1, 2, figsize=(10, 6), sharey=True, layout="constrained")
     for panel, ways in zip(panels, (WAYS[:5], WAYS[5:])):
         for i, way in enumerate(ways):
             mine = [row for row in rows if row["way"] == way]
@@ -209,7 +209,7 @@ def plot(rows: list[dict], file: str) -> None:
         panel.set(xlabel="flow steps per level, K", title=ways[0])
         panel.set_xticks(steps, steps)
         panel.minorticks_off()
-        panel.legend(fontsize="small")
+        panel.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
     panels[0].set_ylabel("memory of a training step, MB")
     figure.savefig(file, dpi=150)
 
