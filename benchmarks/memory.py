@@ -33,6 +33,7 @@ from torch import Tensor, nn
 
 import nflib
 from nflib.models import DeFlow, DeFlowConfig, Glow, GlowConfig, RRDBConfig
+from nflib.provenance import commit, resident
 from nflib.transforms import Sequential
 
 LEVELS = 3
@@ -99,7 +100,7 @@ def peak(way: str, steps: int, arguments) -> int | None:
         model, given = build(way, count, arguments)
         before = _start(cuda)
         model.nll(*given).mean().backward()
-        most = torch.cuda.max_memory_allocated() if cuda else _resident("VmHWM")
+        most = torch.cuda.max_memory_allocated() if cuda else resident("VmHWM")
     return most - before
 
 
@@ -109,12 +110,7 @@ def _start(cuda: bool) -> int:
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated()
     Path("/proc/self/clear_refs").write_text("5")  # the largest resident memory from here on
-    return _resident("VmRSS")
-
-
-def _resident(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))
+    return resident()
 
 
 def peak_of_a_fresh_process(way: str, steps: int, arguments) -> int | None:
@@ -252,12 +248,6 @@ def main() -> None:
         Path(arguments.json).write_text(json.dumps({**settings, **provenance, "rows": rows}, indent=1) + "\n")
     if arguments.plot:
         plot(rows, arguments.plot)
-
-
-def commit() -> str | None:
-    """The commit of this repository; None outside of git."""
-    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
-    return found.stdout.strip() or None
 
 
 if __name__ == "__main__":

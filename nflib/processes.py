@@ -41,6 +41,19 @@ def own_share() -> Share:
     return Share() if names is None else Share(*(int(os.environ[name]) for name in names))
 
 
+def check_devices(kind: torch.device, n: int, nodes: int = 1) -> None:
+    """Raise ValueError unless each of so many machines can have n processes with a device of this kind each, as far as this one knows."""
+    for name, value in (("devices", n), ("nodes", nodes)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+    if n * nodes > 1 and kind.type not in ("cpu", "cuda"):
+        raise ValueError(f"several devices can work together if they are cuda or cpu, got {kind.type}")
+    if n * nodes > 1 and kind.index is not None:
+        raise ValueError(f"of several devices none can be chosen, got {kind}; CUDA_VISIBLE_DEVICES says which there are")
+    if kind.type == "cuda" and n > torch.cuda.device_count():
+        raise ValueError(f"devices must be at most {torch.cuda.device_count()}, as many as there are here, got {n}")
+
+
 def devices(kind: torch.device, n: int = 1) -> list[torch.device]:
     """The devices of n processes that this one starts, or its own.
 
@@ -53,18 +66,11 @@ def devices(kind: torch.device, n: int = 1) -> list[torch.device]:
     Raises:
         ValueError: there are not so many, or they cannot work together.
     """
-    if n < 1:
-        raise ValueError(f"devices must be at least 1, got {n}")
-    if n > 1 and kind.type not in ("cpu", "cuda"):
-        raise ValueError(f"several devices can work together if they are cuda or cpu, got {kind.type}")
-    if n > 1 and kind.index is not None:
-        raise ValueError(f"of several devices none can be chosen, got {kind}; CUDA_VISIBLE_DEVICES says which there are")
+    check_devices(kind, n)
     names = _launcher()
     if kind.type != "cuda" or kind.index is not None or (n == 1 and names is None):
         return [kind] * n
     there = torch.cuda.device_count()
-    if n > there:
-        raise ValueError(f"devices must be at most {there}, as many as there are here, got {n}")
     local = 0 if names is None else int(os.environ.get(LAUNCHERS[names], 0))
     return [torch.device("cuda", (local * n + i) % there) for i in range(n)]
 

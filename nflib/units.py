@@ -56,11 +56,6 @@ def device(name: torch.device | str | None = None) -> torch.device:
     return torch.device("cpu")
 
 
-def device_name(device: torch.device) -> str:
-    """What to call a device in a record of what was computed on it."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type}, {torch.get_num_threads()} threads"
-
-
 def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     """A seeded ``torch.Generator`` for the ``generator=`` argument of every stochastic function of nflib."""
     return torch.Generator(device).manual_seed(seed)

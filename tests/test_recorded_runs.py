@@ -55,7 +55,7 @@ def test_throughput(run, monkeypatch):
     assert "aten::convolution_backward" in [operation["name"] for operation in profile["operations"]]
     shares = [operation["share"] for operation in profile["operations"]]
     assert len(shares) == 10 and shares == sorted(shares, reverse=True) and 0.3 < sum(shares) <= 1
-    for name in ("run", "seconds"):
+    for name in ("run", "training_step"):
         monkeypatch.setattr(record_throughput.timing, name, None)  # nothing is done again
     again, _ = run(record_throughput, "--models", "ludvae")
     assert again["parts"] == found["parts"]
@@ -68,7 +68,6 @@ def test_what_does_not_fit_is_recorded_and_larger_ones_are_not_tried(run, monkey
         raise ValueError("no compiler here")
 
     monkeypatch.setattr(record_throughput.timing, "run", full)
-    monkeypatch.setattr(record_throughput, "profiled", full)
     monkeypatch.setattr(record_throughput, "profiled", lambda job, device: full(job))
     found, said = run(record_throughput, "--models", "srflow")
     failed = {name: part["failed"] for name, part in found["parts"].items() if name != "card"}
@@ -80,7 +79,7 @@ def test_what_does_not_fit_is_recorded_and_larger_ones_are_not_tried(run, monkey
 
 
 def test_every_variant_is_a_job_of_its_own():
-    for model in record_throughput.TASKS:
+    for model in record_throughput.MODELS:
         single, growing = record_throughput.jobs_of(model, torch.device("cuda"), tiny=False)
         jobs = {record_throughput.name_of(job): job for job in (*single, *sum(growing, []))}
         assert all(jobs[record_throughput.name_of(job)] == job for job in (*single, *sum(growing, [])))  # equal names are equal jobs

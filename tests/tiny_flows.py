@@ -53,6 +53,23 @@ def nll(model, images=IMAGES):
     return model.nll(*arguments(model, images))
 
 
+def bytes_kept(model, forward):
+    """Bytes that autograd keeps for the backward pass of what ``forward()`` returns, parameters and buffers of the model not counted."""
+    own = {tensor.untyped_storage().data_ptr() for tensor in model.state_dict().values()}
+    kept = {}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        value = forward()
+    assert value.requires_grad
+    return sum(kept.values())
+
+
 def gradients(model, forward=nll):
     """Name -> gradient of the mean of what ``forward`` returns."""
     model.zero_grad()

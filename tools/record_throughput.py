@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import torch
 from recording import SEED, Record, parser, show
@@ -26,16 +26,11 @@ from torch.profiler import ProfilerActivity, profile
 
 from nflib import units
 from nflib.pipeline import measure, timing
+from nflib.pipeline.benchmark import BATCHES, MODELS
 from nflib.pipeline.timing import Job, Timing, measured
-from nflib.pipeline.workloads import MODELS as CLASSES
-from nflib.pipeline.workloads import image_shape
-from nflib.training import DeFlowTask, LUDVAETask, SRFlowTask
 
-TASKS = {"deflow": DeFlowTask, "srflow": SRFlowTask, "ludvae": LUDVAETask}
-# Crops of a training step and their side, as published.
-PUBLISHED = {"deflow": (8, 160), "srflow": (12, 160), "ludvae": (16, 64)}
 IMAGE, REPEAT, PROFILED, TOP = 256, 10, 1, 10
-BATCHES = (2, 4, 8, 16, 32, 64, 128, 256, 512)
+GROWTH = (2, 4, 8, 16, 32, 64, 128, 256, 512)
 PLAIN = {"precision": "float32", "channels_last": False, "compile": False, "reversible": False}
 VARIANTS = (
     {}, {"channels_last": True}, {"precision": "bfloat16"}, {"precision": "bfloat16", "channels_last": True}, {"compile": True},
@@ -56,7 +51,7 @@ def name_of(job: Job) -> str:
 
 def jobs_of(model: str, device: torch.device, tiny: bool) -> tuple[list[Job], list[list[Job]]]:
     """Single jobs, and series of jobs with growing batches, of which the rest is pointless once memory is out."""
-    batch, side = (2, 16) if tiny else PUBLISHED[model]
+    batch, side = (2, 16) if tiny else BATCHES["full"][model]
     common = {"size": "small" if tiny else "full", "device": str(device), "repeat": 1 if tiny else REPEAT, "threads": torch.get_num_threads()}
 
     def job(kind: str, variant: dict, count: int, pixels: int) -> Job:
@@ -67,7 +62,7 @@ def jobs_of(model: str, device: torch.device, tiny: bool) -> tuple[list[Job], li
 
     single = [job("training", variant, batch, side) for variant in able(VARIANTS[:3:2] if tiny else VARIANTS)]
     single += [job("result", variant, 1, 16 if tiny else IMAGE) for variant in able(RESULTS[:1] if tiny else RESULTS)]
-    counts, variants = ((2, 4), GROWING[:1]) if tiny else (BATCHES, GROWING)
+    counts, variants = ((2, 4), GROWING[:1]) if tiny else (GROWTH, GROWING)
     growing = [[job("training", variant, count, side) for count in counts] for variant in able(variants)]
     return single, growing
 
@@ -107,19 +102,13 @@ def profile_job(record: Record, job: Job) -> None:
 def profiled(job: Job, device: torch.device) -> tuple[list[dict], float]:
     """The operations that took longest in PROFILED steps, and the seconds that all took."""
     torch.manual_seed(SEED)
-    config = job.config
-    task = TASKS[job.model](CLASSES[type(config)](config)).to(device)
-    image = torch.rand(image_shape(config, job.batch, job.side), device=device)
-    other = image[:, :, :: config.scale, :: config.scale].contiguous() if job.model == "srflow" else torch.arange(job.batch, device=device) % 2
-    task.begin(replace(task.recipe, batch=job.batch), SEED, (image, other), job.precision, job.channels_last, job.compile)
-    task.averaged.to(device)
-    task.keep()
+    act = timing.training_step(job, device)
     for _ in range(1 if device.type == "cpu" else 3):
-        task.advance((image, other))
+        act()
     timing.seconds(lambda: None, device)  # waits
     cuda = device.type == "cuda"
     with profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]) as found:
-        timing.seconds(lambda: [task.advance((image, other)) for _ in range(PROFILED)], device)
+        timing.seconds(lambda: [act() for _ in range(PROFILED)], device)
     # kernels by the operation that started them
     rows = [(event.key, (event.self_device_time_total if cuda else event.self_cpu_time_total) / 1e6, event.count)
             for event in found.key_averages() if not cuda or event.device_type == torch.autograd.DeviceType.CPU]
@@ -130,7 +119,7 @@ def profiled(job: Job, device: torch.device) -> tuple[list[dict], float]:
 
 def main(words: list[str] | None = None) -> None:
     options = parser(__doc__, "gpu_throughput.json")
-    options.add_argument("--models", nargs="+", choices=TASKS, default=list(TASKS), help="which; all by default")
+    options.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which; all by default")
     arguments = options.parse_args(words)
     device = units.device(arguments.device)
     record = Record(arguments, "gpu_throughput.json", device, tf32=device.type == "cuda" and torch.backends.cudnn.allow_tf32)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import subprocess
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from rich.table import Table
 
 import nflib
 from nflib.images.files import write_bytes
-from nflib.units import device_name
+from nflib.provenance import commit, device_name
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS, RUNS = ROOT / "benchmarks" / "results", ROOT / "_build" / "runs"
@@ -31,20 +30,6 @@ def parser(description: str, result: str) -> argparse.ArgumentParser:
     options.add_argument("--commit", default=commit(), help="of the code; found by itself in a checkout")
     options.add_argument("--tiny", action="store_true", help="the smallest run there is, to see that it works: its numbers mean nothing")
     return options
-
-
-def commit() -> str | None:
-    """The commit of the checkout, with a + if a tracked file of the package or of the scripts was changed since; None without a checkout."""
-    if not (ROOT / ".git").exists():
-        return None
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "-uno", "--", "nflib", "tools") else "")
-    except (OSError, subprocess.CalledProcessError):  # no git, or a checkout that it does not trust
-        return None
 
 
 class Record:

@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 import typer
 
 from .app import command
-from .options import Device, Precision, Reversible, Size
+from .options import ChannelsLast, Compile, Device, Precise, Precision, Reversible, Size
 
 
 @command
@@ -16,10 +16,7 @@ def bench(
     batch: Annotated[Optional[int], typer.Option(min=1, help="Crops of a training step; as published, on a CPU 2.")] = None,
     crop: Annotated[Optional[int], typer.Option(min=1, help="Side of the crops in pixels; as published.")] = None,
     image: Annotated[int, typer.Option(min=1, help="Side of the resulting image in pixels.")] = 256,
-    precision: Annotated[Precision, typer.Option(help="Of the networks; latents and log-determinants stay float32.")] = Precision.float32,
-    channels_last: Annotated[bool, typer.Option("--channels-last", help="Keep images with their channels last in memory.")] = False,
-    compile: Annotated[bool, typer.Option("--compile", help="Compile the blocks of the networks, which takes minutes first.")] = False,
-    reversible: Reversible = False,
+    precision: Precise = Precision.float32, channels_last: ChannelsLast = False, compile: Compile = False, reversible: Reversible = False,
     repeat: Annotated[Optional[int], typer.Option(min=1, help="How often each is timed: 1 on a CPU, else 10.")] = None,
     device: Device = None,
     json: Annotated[Optional[Path], typer.Option(help="Also write the numbers to this file.")] = None,

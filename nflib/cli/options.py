@@ -61,10 +61,17 @@ class ManyScales(TyperCommand):
 
 Photos = Annotated[Path, typer.Option(help="Folder of photos, any sizes and formats.")]
 Run = Annotated[Path, typer.Option(help="Folder of the run: model, state to resume from, logs.")]
+Clean = Annotated[Path, typer.Option(help="Folder of clean photos, any sizes and formats.")]
+Degraded = Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")]
+OtherClean = Annotated[Optional[Path], typer.Option(help="Other clean photos, to choose the best model by, or to follow it.")]
+OtherDegraded = Annotated[Optional[Path], typer.Option(help="Other degraded photos, likewise.")]
 Scale = Annotated[int, typer.Option(help="By how much the high resolution is higher: 2, 4, 8 or 16.")]
 ModelSize = Annotated[Size, typer.Option(help="small trains on a laptop; full is as large as the published models.")]
 HeldOut = Annotated[Optional[Path], typer.Option(help="Folder of other photos, by which the best model is chosen.")]
 Device = Annotated[Optional[str], typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
+Precise = Annotated[Precision, typer.Option(help="Of the networks; latents and log-determinants stay float32. bfloat16 is for GPUs.")]
+ChannelsLast = Annotated[bool, typer.Option("--channels-last", help="Keep images with their channels last in memory.")]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile the blocks of the networks; the first steps take minutes.")]
 Reversible = Annotated[
     bool, typer.Option("--reversible", help="Keep no activations of the flow: memory does not grow with its depth, steps take longer.")
 ]
@@ -80,9 +87,9 @@ TRAINING = {
     "devices": (Annotated[int, typer.Option(min=1, help="Devices of each machine, a process for each; they share every batch.")], 1),
     "nodes": (Annotated[int, typer.Option(min=1, help="Machines; the command is started on each, by torchrun or a batch system.")], 1),
     "strategy": (Annotated[Strategy, typer.Option(help="How several devices work together.")], Strategy.ddp),
-    "precision": (Annotated[Precision, typer.Option(help="Of the networks; latents and log-determinants stay float32. bfloat16 is for GPUs.")], Precision.float32),
-    "channels_last": (Annotated[bool, typer.Option("--channels-last", help="Keep images with their channels last in memory.")], False),
-    "compile": (Annotated[bool, typer.Option("--compile", help="Compile the blocks of the networks; the first steps take minutes.")], False),
+    "precision": (Precise, Precision.float32),
+    "channels_last": (ChannelsLast, False),
+    "compile": (Compile, False),
     "workers": (Annotated[int, typer.Option(min=0, help="Processes that prepare crops; the result does not depend on it.")], 0),
     "resume": (Annotated[bool, typer.Option("--resume", help="Go on where the run in this folder was stopped.")], False),
     "dry_run": (Annotated[bool, typer.Option("--dry-run", help="Train a few steps, write nothing, say what the whole would take.")], False),

@@ -8,6 +8,9 @@ import typer
 from .app import command
 from .options import Device
 
+Results = Annotated[Path, typer.Option(help="Folder for the results.")]
+Count = Annotated[int, typer.Option(min=1, help="Results for each image.")]
+Tile = Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")]
 Devices = Annotated[int, typer.Option(min=1, help="Devices, a process for each; they share the images. More machines: start it by torchrun or srun.")]
 
 
@@ -15,10 +18,10 @@ Devices = Annotated[int, typer.Option(min=1, help="Devices, a process for each; 
 def super_resolve(
     source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a folder of images.")],
     model: Annotated[str, typer.Option(help="A file written by `train srflow`, or the name of a bundled model.")],
-    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    out: Results,
     tau: Annotated[float, typer.Option(min=0, help="Temperature: multiplies the standard deviation of the latents.")] = 0.8,
-    samples: Annotated[int, typer.Option(min=1, help="Results for each image.")] = 1,
-    tile: Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")] = 128,
+    samples: Count = 1,
+    tile: Tile = 128,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the latents.")] = 0,
     device: Device = None, devices: Devices = 1,
 ):
@@ -38,10 +41,10 @@ def degrade(
             "patches:FOLDER, dark, dark+ANY OF THESE."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    out: Results,
     tau: Annotated[float, typer.Option(min=0, help="Strength: 0 changes nothing, 1 is as learned.")] = 1.0,
-    samples: Annotated[int, typer.Option(min=1, help="Results for each image.")] = 1,
-    tile: Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")] = 512,
+    samples: Count = 1,
+    tile: Tile = 512,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the degradation.")] = 0,
     device: Device = None, devices: Devices = 1,
 ):
@@ -55,8 +58,8 @@ def degrade(
 def restore(
     source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a folder of degraded images.")],
     model: Annotated[str, typer.Option(help="A file written by `train restorer`, or the name of a bundled model.")],
-    out: Annotated[Path, typer.Option(help="Folder for the results.")],
-    tile: Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")] = 512,
+    out: Results,
+    tile: Tile = 512,
     device: Device = None, devices: Devices = 1,
 ):
     """Restore degraded images with a trained restorer. Called again, it goes on where it was stopped."""

@@ -6,7 +6,9 @@ from typing import Annotated, Optional
 import typer
 
 from .app import train_command
-from .options import HeldOut, Loss, ModelSize, Photos, Restoration, Reversible, Run, Scale, Size, with_training_options
+from .options import (
+    Clean, Degraded, HeldOut, Loss, ModelSize, OtherClean, OtherDegraded, Photos, Restoration, Reversible, Run, Scale, Size, with_training_options,
+)
 
 
 def report(done, use: str = "") -> None:
@@ -14,9 +16,11 @@ def report(done, use: str = "") -> None:
     from ..training import Rehearsal
     from ..training.ranks import is_first
 
+    if not is_first():
+        return
     if isinstance(done, Rehearsal):
         typer.echo(done)
-    elif is_first():
+    else:
         typer.echo(f"model written to {done}")
         if use:
             typer.echo(f"Try: {use} --model {done} --out RESULTS")
@@ -39,13 +43,10 @@ def srflow(
 @train_command
 @with_training_options
 def deflow(
-    clean: Annotated[Path, typer.Option(help="Folder of clean photos, any sizes and formats.")],
-    degraded: Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")],
-    out: Run,
+    clean: Clean, degraded: Degraded, out: Run,
     scale: Annotated[int, typer.Option(help="How much smaller the condition is: 4 for fine noise, 8 for coarse.")] = 4,
     size: ModelSize = Size.small,
-    validation_clean: Annotated[Optional[Path], typer.Option(help="Other clean photos, to choose the best model by.")] = None,
-    validation_degraded: Annotated[Optional[Path], typer.Option(help="Other degraded photos, likewise.")] = None,
+    validation_clean: OtherClean = None, validation_degraded: OtherDegraded = None,
     match_colours: Annotated[
         bool, typer.Option("--match-colours", help="Bring degraded photos to the colours of clean ones, and what is degraded later back.")
     ] = False,
@@ -63,12 +64,8 @@ def deflow(
 @train_command
 @with_training_options
 def ludvae(
-    clean: Annotated[Path, typer.Option(help="Folder of clean photos, any sizes and formats.")],
-    degraded: Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")],
-    out: Run,
-    size: ModelSize = Size.small,
-    validation_clean: Annotated[Optional[Path], typer.Option(help="Other clean photos, to compare noise spectra on.")] = None,
-    validation_degraded: Annotated[Optional[Path], typer.Option(help="Other degraded photos, likewise.")] = None, **training,
+    clean: Clean, degraded: Degraded, out: Run,
+    size: ModelSize = Size.small, validation_clean: OtherClean = None, validation_degraded: OtherDegraded = None, **training,
 ):
     """Learn a degradation from clean and degraded photos without pairs, by a variational autoencoder."""
     from ..training import train_ludvae
@@ -80,7 +77,7 @@ def ludvae(
 @train_command
 @with_training_options
 def restorer(
-    clean: Annotated[Path, typer.Option(help="Folder of clean photos, any sizes and formats.")],
+    clean: Clean,
     degrader: Annotated[str, typer.Option(help="What makes the pairs: all that `degrade --model` takes.")],
     task: Annotated[Restoration, typer.Option(help="denoise; sr: super-resolution of degraded photos; lowlight, with dark+MODEL or such.")],
     out: Run,

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from .. import __version__
+from ..provenance import commit
 from ..units import device as usable
 from ..units import progress
 from .costs import result_cost, training_cost
@@ -29,7 +30,7 @@ CPU_BATCH = 2
 
 @dataclass(frozen=True)
 class Machine:
-    """Where it was measured: what the processor reaches, threads of the CPU, bytes of memory, versions."""
+    """Where it was measured: what the processor reaches, threads of the CPU, bytes of memory, versions, commit (None without a checkout)."""
 
     card: Card
     device: str
@@ -37,6 +38,7 @@ class Machine:
     memory: int | None
     torch: str
     nflib: str
+    commit: str | None
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def bench(
                       (1 if slow else 10) if repeat is None else repeat, torch.get_num_threads())
             image_shape(one.config, *shape)
             jobs.append(one)
-    machine = Machine(measure(device), device.type, torch.get_num_threads(), _memory(device), torch.__version__, __version__)
+    machine = Machine(measure(device), device.type, torch.get_num_threads(), _memory(device), torch.__version__, __version__, commit())
     rows = tuple(_measurement(job, machine.card) for job in progress(jobs, "timing"))
     return Bench(machine, rows, datetime.date.today().isoformat(), time.perf_counter() - begin)
 

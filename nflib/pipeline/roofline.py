@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 
+from ..provenance import processor_name
 from ..units import device as usable
 from .costs import Cost
 
@@ -112,19 +112,6 @@ def measure(device: torch.device | str | None = None) -> Card:
     if device.type == "cuda":
         torch.cuda.empty_cache()  # or other processes could not have the memory
     return found
-
-
-def processor_name(device: torch.device) -> str:
-    """Name of the processor, as the system has it."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    if device.type == "cpu":
-        try:
-            with open("/proc/cpuinfo", encoding="utf-8") as lines:
-                return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-        except (OSError, StopIteration):  # not Linux, or a processor without a name
-            pass
-    return platform.processor() or platform.machine()
 
 
 def seconds(function: Callable[[], object], device: torch.device) -> float:

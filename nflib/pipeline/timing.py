@@ -6,6 +6,7 @@ import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import torch
 from torch import Tensor
 
 from ..models import DeFlowConfig, LUDVAEConfig, SRFlowConfig
+from ..provenance import peak_memory, resident
 from .roofline import seconds
-from .workloads import MODELS, Config, image_shape, result
+from .workloads import MODELS, Config, image_shape, result, smaller
 
 JOBS = ("training", "result")
 # A noise for the small LUD-VAE: times do not depend on which.
@@ -112,30 +114,17 @@ def run(job: Job) -> Timing:
     from .. import training  # noqa: F401  what is loaded is there before memory is looked at
 
     device = torch.device(job.device)
-    before = _resident("VmRSS") if device.type == "cpu" else 0
+    before = resident() if device.type == "cpu" else 0
     torch.manual_seed(0)
-    act = _training(job, device) if job.job == "training" else _result(job, device)
+    act = training_step(job, device) if job.job == "training" else _result(job, device)
     for _ in range(3 if device.type == "cuda" else 1):  # chooses algorithms, compiles
         act()
     found = statistics.median(seconds(act, device) for _ in range(job.repeat))
-    if device.type == "cpu":
-        after = _resident("VmHWM")
-    else:
-        after = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else torch.mps.driver_allocated_memory()
-    return Timing(found, None if after is None else after - before)
+    after = peak_memory(device)
+    return Timing(found, None if None in (before, after) else after - before)
 
 
-def _resident(key: str) -> int | None:
-    """Bytes of this process in memory, now ("VmRSS") or at the peak ("VmHWM"); None but on Linux. What getrusage calls the peak
-    may be that of the process that started this one."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(key))
-
-
-def _training(job: Job, device: torch.device):
+def training_step(job: Job, device: torch.device) -> Callable[[], None]:
     """A step of nflib's own training, on random images."""
     from ..training import DeFlowTask, LUDVAETask, SRFlowTask
 
@@ -143,14 +132,13 @@ def _training(job: Job, device: torch.device):
     task = {"deflow": DeFlowTask, "srflow": SRFlowTask, "ludvae": LUDVAETask}[job.model](MODELS[type(config)](config)).to(device)
     batch = task.transfer_batch_to_device(_batch(config, torch.rand(image_shape(config, job.batch, job.side))), device, 0)
     task.begin(replace(task.recipe, batch=job.batch), 0, batch, job.precision, job.channels_last, job.compile)
-    task.averaged.to(device)
     task.keep()
     return lambda: task.advance(batch)
 
 
 def _batch(config: Config, image: Tensor) -> tuple[Tensor, Tensor]:
     if isinstance(config, SRFlowConfig):
-        return image, image[:, :, :: config.scale, :: config.scale].contiguous()
+        return image, smaller(config, image).contiguous()
     return image, (torch.arange(len(image)) % 2 == 0).long()  # a single image is a degraded one
 
 

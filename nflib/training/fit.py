@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import random
-import subprocess
 import time
 import warnings
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from .. import __version__, checkpoints, units
+from .. import __version__, checkpoints, provenance, units
 from .._compat import import_lightning
 from ..images.files import write_bytes
 from .logs import Log
@@ -122,7 +121,7 @@ def fit(
                     generator=torch.Generator(),  # its own: making workers must not use up random numbers of the training
                 )
                 _run(trainer, task, loader)
-            else:
+            elif trainer.is_global_zero:
                 recorder.finish(task, trainer)
     finally:
         restore_random_states(before)
@@ -224,9 +223,9 @@ class _Recorder(lightning.Callback):
         processes = {"processes": trainer.world_size} if trainer.world_size > 1 else {}
         notes = {
             **settings, "model": json.loads(settings["model"]), "recipe": dataclasses.asdict(task.recipe), "steps": task.step,
-            "seconds": round(self.seconds), "device": units.device_name(device), **processes, "unit": task.unit, "validation": self.score,
+            "seconds": round(self.seconds), "device": provenance.device_name(device), **processes, "unit": task.unit, "validation": self.score,
             "validation_unit": task.validation_unit or task.unit, "nflib": __version__, "torch": torch.__version__,
-            "lightning": lightning.__version__, "commit": commit(),
+            "lightning": lightning.__version__, "commit": provenance.commit(),
         }
         checkpoints.save(task.averaged.cpu(), self.out / "model.safetensors", notes)
         write_bytes(self.out / "model.json", (json.dumps(notes, indent=1) + "\n").encode())
@@ -296,15 +295,3 @@ def _quiet():
             logger.setLevel(level)
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark
-
-
-def commit() -> str | None:
-    """The git commit of the source, if this is a checkout."""
-    folder = Path(__file__).resolve().parents[2]
-    if not (folder / ".git").exists():
-        return None
-    try:
-        run = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True)
-    except OSError:
-        return None
-    return run.stdout.strip() or None

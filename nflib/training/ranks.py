@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 from torch import Tensor
 
+from ..processes import own_share
+
 
 def rank() -> int:
-    """The number of this process among all that work together, 0 if it is alone.
-
-    Known also before and after they are connected: from torchrun, a batch system, or whoever started this process for one of several
-    devices.
-    """
+    """The number of this process among all that work together, 0 if it is alone; also before they are connected."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank()
-    return int(next((os.environ[name] for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK") if name in os.environ), 0))
+    return own_share().index
 
 
 def is_first() -> bool:

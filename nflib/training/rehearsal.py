@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import platform
 import time
 from dataclasses import dataclass
 
 import torch
 from torch.utils.data import Dataset, default_collate
 
-from .. import units
+from .. import provenance, units
 from .guard import tensors
 from .running import enough_memory
 from .tasks import Recipe, Task
@@ -101,7 +100,6 @@ def rehearse(
     seconds = []
     with enough_memory(share):
         task.begin(recipe, seed, batch, precision, channels_last, compile)
-        task.averaged.to(device)
         task.keep()
         for _ in range(1 + TIMED):
             clock = time.perf_counter()
@@ -109,20 +107,6 @@ def rehearse(
             seconds.append(time.perf_counter() - clock)  # advance reads the loss, and so waits for the device
     parameters = sum(parameter.numel() for parameter in task.trained.parameters())
     return Rehearsal(
-        type(task.model).__name__, parameters, units.device_name(device), devices, share, tuple(next(tensors(batch)).shape[1:]),
-        recipe.steps, sorted(seconds[1:])[TIMED // 2], crop_seconds, peak_memory(device),
+        type(task.model).__name__, parameters, provenance.device_name(device), devices, share, tuple(next(tensors(batch)).shape[1:]),
+        recipe.steps, sorted(seconds[1:])[TIMED // 2], crop_seconds, provenance.peak_memory(device),
     )
-
-
-def peak_memory(device: torch.device) -> int | None:
-    """Bytes at the peak: of the device, or of the whole process if it is the CPU; None where the system does not tell."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    if device.type == "mps":
-        return torch.mps.driver_allocated_memory()
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if platform.system() == "Darwin" else 1024 * peak

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models import conditional_steps, ludvae_levels, rrdb
+from ..processes import check_devices
 from ..transforms import AffineCoupling
 
 PRECISIONS = ("float32", "bfloat16")
@@ -49,18 +50,11 @@ class Running(TypedDict, total=False):
 
 def check_running(devices: int, nodes: int, strategy: str, device: torch.device) -> None:
     """Raise ValueError unless there are so many devices, and they can work together."""
-    if min(devices, nodes) < 1:
-        raise ValueError(f"devices and nodes must be at least 1, got {devices} and {nodes}")
+    check_devices(device, devices, nodes)
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}")
-    if devices * nodes > 1 and device.type not in ("cpu", "cuda"):
-        raise ValueError(f"several devices can work together if they are cuda or cpu, got {device.type}")
     if devices * nodes > 1 and device.type == "cuda" and strategy == "ddp_fork":
         raise ValueError("strategy ddp_fork is for the cpu: CUDA cannot be used in a copied process; train with ddp, from a command or a script")
-    if devices * nodes > 1 and device.index is not None:
-        raise ValueError(f"of several devices none can be chosen, got {device}; CUDA_VISIBLE_DEVICES says which there are")
-    if device.type == "cuda" and devices > torch.cuda.device_count():
-        raise ValueError(f"devices must be at most {torch.cuda.device_count()}, as many as there are here, got {devices}")
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:

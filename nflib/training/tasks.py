@@ -127,9 +127,6 @@ class Task(LightningModule):
     def configure_optimizers(self):
         return self._optimiser
 
-    def on_fit_start(self):
-        self._average.model.to(self.device)
-
     def training_step(self, batch, _):
         self.advance(batch, self.trainer.global_rank, self.manual_backward)
 

@@ -97,7 +97,7 @@ def test_one_process_dies_and_the_training_is_resumed(tmp_path):
 
 
 @pytest.mark.parametrize("change, said", [
-    ({"devices": 3}, "batch must share equally many pairs of crops among 3 devices, got 8"), ({"devices": 0}, "devices and nodes must be at least 1"),
+    ({"devices": 3}, "batch must share equally many pairs of crops among 3 devices, got 8"), ({"devices": 0}, "devices must be at least 1, got 0"),
     ({"devices": 8}, "equally many pairs of crops among 8 devices"), ({"precision": "half"}, "precision must be one of float32, bfloat16, got 'half'"),
 ])
 def test_what_cannot_be(tmp_path, change, said):

@@ -119,7 +119,7 @@ def test_durations():
 
 
 @pytest.mark.parametrize("how, said", [
-    ({"strategy": "fsdp"}, "strategy must be one of ddp, ddp_fork, got 'fsdp'"), ({"nodes": 0}, "devices and nodes must be at least 1"),
+    ({"strategy": "fsdp"}, "strategy must be one of ddp, ddp_fork, got 'fsdp'"), ({"nodes": 0}, "nodes must be at least 1, got 0"),
     ({"precision": "float16"}, "precision must be one of"),
 ])
 def test_bad_arguments(tmp_path, how, said):
@@ -146,7 +146,8 @@ def test_commands_pass_it_on(tmp_path):
     ((2, 1, "ddp_fork", "cuda"), "strategy ddp_fork is for the cpu"), ((2, 1, "ddp", "mps"), "if they are cuda or cpu, got mps"),
     ((2, 1, "ddp", "cuda:1"), "none can be chosen, got cuda:1"), ((99, 1, "ddp", "cuda"), r"devices must be at most \d+, as many as there are here"),
 ])
-def test_devices_that_cannot_work_together(arguments, said):
+def test_devices_that_cannot_work_together(monkeypatch, arguments, said):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     *how, device = arguments
     with pytest.raises(ValueError, match=said):
         running.check_running(*how, torch.device(device))

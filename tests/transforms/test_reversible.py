@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import torch
+from tiny_flows import bytes_kept
 
 from nflib.transforms import (
     ActNorm, Affine, AffineCoupling, AffineInjector, FullConv1x1, Inverse, InvertibleConv1x1, Multiscale, Sequential, SigmoidScale, Split,
@@ -97,35 +98,18 @@ def test_gradients_are_those_of_plain_training(case, dtype):
     assert difference(found, expected) < TOLERANCE[dtype]
 
 
-def kept(transform, x, context):
-    """Bytes that autograd keeps for the backward pass, parameters not counted."""
-    own = {p.untyped_storage().data_ptr() for p in transform.parameters()}
-    storages = {}
-
-    def pack(tensor):
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            storages[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        alive = transform(x, context)
-    assert alive[1].requires_grad
-    return sum(storages.values())
-
-
 @pytest.mark.parametrize("split", [False, True])
 def test_what_is_kept_does_not_grow_with_the_number_of_transforms(split):
-    def bytes_kept(reversible, count):
+    def kept(reversible, count):
         torch.manual_seed(0)
         layers = [layer for k in range(count) for layer in (ActNorm(4), conv(4), AffineCoupling(4, 2, net=small_conv, swap=bool(k % 2)))]
         transform = Sequential(*layers, *[Split(4, net=small_conv)] * split, reversible=reversible)
         x, context = draw(2, 4, 8, 8, dtype=torch.float32), draw(2, 2, 8, 8, seed=1, dtype=torch.float32)
         transform(x, context)
-        return kept(transform, x, context)
+        return bytes_kept(transform, lambda: transform(x, context)[1])
 
-    assert bytes_kept(True, 2) == bytes_kept(True, 8)
-    assert bytes_kept(False, 8) > 3 * bytes_kept(False, 2) > 3 * bytes_kept(True, 8)
+    assert kept(True, 2) == kept(True, 8)
+    assert kept(False, 8) > 3 * kept(False, 2) > 3 * kept(True, 8)
 
 
 def test_one_evaluation_of_each_network_in_either_pass():
