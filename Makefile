@@ -3,7 +3,7 @@ PYTHON3 := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 p
 DEV = $(or $(PYTHON3),$(error Python 3.11 or newer is needed, none was found)) tools/dev.py
 export PYTHON TORCH_INDEX
 
-.PHONY: help setup book test serve clean
+.PHONY: help setup book test lint serve clean
 
 help: ## say what there is
 	@grep -E '^[a-z]+: ##' Makefile | sed 's/: ## /\t/' | expand -t 10
@@ -16,6 +16,9 @@ book: ## execute the notebooks and build the pages in _build/html
 
 test: ## run every check
 	@$(DEV) test
+
+lint: ## format, lint and types (make test does it too)
+	@$(DEV) lint
 
 serve: ## show the built book at http://localhost:8000
 	@$(DEV) serve

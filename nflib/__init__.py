@@ -10,15 +10,40 @@ import importlib
 from ._version import __version__
 
 _SUBMODULES = {
-    "bases", "bradley_terry", "checkpoints", "couplings", "data", "degraders", "divergences", "domain", "flow", "gaussian", "images", "latents",
-    "linear_ludvae", "metrics", "models", "pipeline", "plots", "study", "testing", "traditional", "training", "transforms", "units", "widgets",
+    "bases",
+    "checkpoints",
+    "closed_form",
+    "costs",
+    "data",
+    "degraders",
+    "domain",
+    "flow",
+    "gaussian",
+    "images",
+    "metrics",
+    "models",
+    "noise",
+    "pipeline",
+    "plots",
+    "study",
+    "testing",
+    "training",
+    "transforms",
+    "units",
+    "widgets",
 }
-_FUNCTIONS = {"device": "units", "generator": "units", "load": "checkpoints", "progress": "units"}
+_FUNCTIONS = {
+    "device": "units",
+    "generator": "units",
+    "load": "checkpoints",
+    "load_official": "checkpoints",
+    "progress": "units",
+}
 
 __all__ = ["__version__", *sorted(_SUBMODULES), *sorted(_FUNCTIONS)]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
     if name in _FUNCTIONS:
@@ -26,5 +51,5 @@ def __getattr__(name: str):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

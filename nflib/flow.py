@@ -12,9 +12,18 @@ from .transforms.base import Latent, Transform
 from .transforms.context import Context
 from .units import rand
 
+__all__ = ["Dequantize", "Flow"]
+
 
 class Flow(nn.Module):
     """A density: ``log p(x | context) = log p_base(f(x)) + log|det df/dx|`` (change of variables).
+
+    >>> from nflib.transforms import Affine
+    >>> flow = Flow(Affine(2))
+    >>> flow.log_prob(torch.zeros(1, 2)).item() == StandardNormal().log_prob(torch.zeros(1, 2)).item()
+    True
+    >>> flow.sample((5, 2)).shape
+    torch.Size([5, 2])
 
     Args:
         transform: f, data -> latent.
@@ -65,6 +74,10 @@ class Dequantize(nn.Module):
     A continuous density on integers can be made as large as one likes; with U added, the mean log-density plus
     ``D*log(256)`` is a lower bound of the log-probability of the integers. ``bins`` is what
     :func:`~nflib.units.bits_per_dim` wants to know.
+
+    >>> image, dequantize = torch.tensor([0.0, 0.5, 1.0]), Dequantize()
+    >>> torch.equal(dequantize.inverse(dequantize(image)), (image * 255).round() / 255)
+    True
 
     Args:
         levels: number of grey levels, 256 for 8-bit photos.

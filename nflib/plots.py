@@ -8,7 +8,7 @@ tell apart.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,8 @@ from torch import Tensor
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito, "Color Universal Design" (2008).
+__all__ = ["PALETTE", "show_images", "show_residual", "style"]
+
 PALETTE = {
     "blue": "#0072B2",
     "vermillion": "#D55E00",
@@ -29,6 +30,7 @@ PALETTE = {
     "yellow": "#F0E442",
     "black": "#000000",
 }
+"""Name -> colour, from Okabe and Ito, "Color Universal Design" (2008)."""
 # Inches: the widest figure, the narrowest row of images, between images, a line of text.
 WIDTH = 6.5
 NARROW = 3
@@ -145,56 +147,6 @@ def show_residual(
         f"images: black 0, white 1; difference: black {-span * 255:.3g}, white {span * 255:+.3g} grey levels; {scale}x"
     )
     return show_images(images, titles, scale, columns=3, note=note)
-
-
-def histogram_with_density(
-    samples: Mapping[str, object],
-    densities: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
-    xlabel: str = "value",
-    bins: int = 80,
-    limits: tuple[float, float] | None = None,
-    log: bool = False,
-) -> Figure:
-    """Histograms of area one, with densities drawn over them as lines.
-
-    Args:
-        samples: label -> array or tensor, flattened.
-        densities: label -> function of an array of positions. One called as a histogram has its colour.
-        xlabel: the quantity and its unit.
-        bins: number of bins, the same for all histograms.
-        limits: range of positions; by default all but the outer 0.1 % of the samples at either end.
-        log: logarithmic density, for tails.
-    """
-    from matplotlib import pyplot as plt
-
-    values = {
-        k: np.asarray(v.detach().cpu() if isinstance(v, Tensor) else v, float).ravel() for k, v in samples.items()
-    }
-    if not values or not all(len(v) for v in values.values()):
-        raise ValueError("samples must hold at least one array, and no empty one")
-    low, high = limits or np.quantile(np.concatenate(list(values.values())), [0.001, 0.999])
-    if not low < high:
-        raise ValueError(
-            f"limits must be two rising numbers, got {low} and {high}; samples that are all equal have no histogram"
-        )
-    labels = list(dict.fromkeys([*values, *(densities or {})]))
-    colour = {label: list(PALETTE.values())[i % len(PALETTE)] for i, label in enumerate(labels)}
-    edges = np.linspace(low, high, bins + 1)
-    positions = np.linspace(low, high, 500)
-    with plt.rc_context(_settings()):
-        figure, axes = plt.subplots(figsize=(WIDTH, 3.0), layout="constrained")
-        for label, v in values.items():
-            # counts over all samples, not over those inside the limits: what lies outside must not raise the rest
-            heights = np.histogram(v, edges)[0] / (len(v) * np.diff(edges))
-            axes.stairs(heights, edges, fill=True, alpha=0.35, color=colour[label], label=label)
-        for label, density in (densities or {}).items():
-            line = density(positions)
-            axes.plot(positions, line, color=colour[label], label=None if label in values else label)
-        axes.set(xlabel=xlabel, ylabel="density", xlim=(low, high), **({"yscale": "log"} if log else {}))
-        if len(labels) > 1:
-            axes.legend(frameon=False)
-        plt.close(figure)
-    return figure
 
 
 def _settings() -> dict:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
+
+__all__ = ["Share", "own_share"]
 
 # Who tells a process its number and how many there are: torchrun, and Slurm's srun. Both must be there: other programs that start
 # processes set one of them, and such a process may be alone with its job.
@@ -17,6 +20,9 @@ class Share(NamedTuple):
     """Part ``index`` of ``count`` equal parts of a job.
 
     A part is the same whenever it is asked for: it is one of the whole list, not of what is left to do.
+
+    >>> Share(index=1, count=3).of(["a", "b", "c", "d", "e"])
+    ['b', 'e']
     """
 
     index: int = 0
@@ -73,6 +79,31 @@ def devices(kind: torch.device, n: int = 1) -> list[torch.device]:
     there = torch.cuda.device_count()
     local = 0 if names is None else int(os.environ.get(LAUNCHERS[names], 0))
     return [torch.device("cuda", (local * n + i) % there) for i in range(n)]
+
+
+def rank() -> int:
+    """The number of this process among all that work together, 0 if it is alone; also before they are connected."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank()
+    return own_share().index
+
+
+def is_first() -> bool:
+    return rank() == 0
+
+
+def wait() -> None:
+    """Wait until all processes are here."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+
+
+def mean_over_processes(value: Tensor) -> Tensor:
+    """The mean of what each process has of this tensor; every process gets the same."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.all_reduce(value)
+        value /= torch.distributed.get_world_size()
+    return value
 
 
 def _launcher() -> tuple[str, str] | None:

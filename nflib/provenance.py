@@ -20,7 +20,7 @@ def commit() -> str | None:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "-uno", "--", "nflib", "tools", "benchmarks/*.py")
+        changed = git("status", "--porcelain", "-uno", "--", "nflib", "tools", "experiments/*.py")
         return git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):  # no git, or a checkout that it does not trust
         return None

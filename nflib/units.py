@@ -6,8 +6,11 @@ import math
 import sys
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
+
+__all__ = ["bits_per_dim", "device", "generator", "grey_levels", "numbered_generator", "progress", "rand", "randn"]
 
 
 def bits_per_dim(nll, dims: int, bins: float):
@@ -70,7 +73,7 @@ def randn(shape, like: Tensor, generator: torch.Generator | Sequence[torch.Gener
 
 
 def rand(shape, like: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None = None) -> Tensor:
-    """Uniform draws from [0, 1), otherwise as :func:`randn`."""
+    """Uniform draws from [0, 1), otherwise as :func:`~nflib.units.randn`."""
     return _draw(torch.rand, shape, like, generator)
 
 
@@ -87,3 +90,9 @@ def progress(iterable, description: str = "", total: int | None = None):
     from tqdm import tqdm
 
     return tqdm(iterable, desc=description, total=total, disable=not sys.stderr.isatty(), leave=False)
+
+
+def numbered_generator(*numbers: int) -> torch.Generator:
+    """A generator that depends on these numbers only, such as (seed, step): what resumes exactly must not depend on history."""
+    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))

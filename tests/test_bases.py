@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch.distributions import MultivariateNormal, Normal
-from vectors import assert_matches, case
+from tests.helpers.vectors import assert_matches, case
 
 from nflib.bases import DomainGaussian, LocalDomainGaussian, StandardNormal
 

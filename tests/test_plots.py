@@ -69,29 +69,12 @@ def test_residual_has_one_scale_and_zero_is_grey():
     assert "white +26 grey levels" in automatic.texts[-1].get_text()
 
 
-def test_histogram_has_area_one_and_follows_its_density():
-    x = torch.randn(200_000, generator=units.generator(0), dtype=torch.float64)
-    normal = lambda t: np.exp(-(t**2) / 2) / np.sqrt(2 * np.pi)  # noqa: E731
-    figure = plots.histogram_with_density(
-        {"x": x, "y": x[:1000] + 1}, {"x": normal, "model": normal}, xlabel="x (nats)", limits=(-3, 3)
-    )
-    axes = figure.axes[0]
-    heights, edges, _ = axes.patches[0].get_data()
-    share = ((x > -3) & (x < 3)).double().mean().item()
-    assert (heights * np.diff(edges)).sum() == pytest.approx(share, abs=1e-9)
-    assert np.abs(heights - normal((edges[1:] + edges[:-1]) / 2)).max() < 0.015
-    assert axes.get_xlabel() == "x (nats)" and axes.get_ylabel() == "density"
-    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["x", "y", "model"]
-    assert plots.histogram_with_density({"x": x}, log=True).axes[0].get_yscale() == "log"
-
-
 def test_figures_are_values_that_pyplot_does_not_keep():
     before = plt.get_fignums()
     settings = dict(matplotlib.rcParams)
     for figure in (
         plots.show_images([picture()]),
         plots.show_residual(picture(), picture(seed=1)),
-        plots.histogram_with_density({"x": [1, 2.0]}),
     ):
         assert isinstance(figure, matplotlib.figure.Figure) and figure.get_facecolor() == (1, 1, 1, 1)
         assert figure.get_figwidth() <= 6.5 + 1e-6
@@ -116,8 +99,6 @@ def test_style():
         (lambda: plots.show_images([picture()], value_range=(1, 0)), "two rising numbers"),
         (lambda: plots.show_residual(picture(), picture(5, 5)), "must have the shape of clean"),
         (lambda: plots.show_residual(picture(), picture(), crop=(8, 0, 8)), "must lie inside"),
-        (lambda: plots.histogram_with_density({}), "at least one array"),
-        (lambda: plots.histogram_with_density({"x": [1.0, 1.0]}), "two rising numbers"),
     ],
 )
 def test_bad_arguments(call, message):

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from vectors import assert_matches, case
+from tests.helpers.vectors import assert_matches, case
 
 from nflib import units
 

@@ -1,4 +1,4 @@
-"""What ``make test`` runs: five stages, each timed, none stopping the others, one summary at the end."""
+"""What ``make test`` runs: six stages, each timed, none stopping the others, one summary at the end."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 
-import dev
-from environment import ROOT
+import building
+from building import ROOT
 from execution import is_current
 from notebooks import sources
 
@@ -41,7 +41,7 @@ def pytest(name: str, selection: str) -> Stage:
     report = OUTPUT / f"{name.replace(' ', '-')}.xml"
     report.unlink(missing_ok=True)
     started = time.monotonic()
-    status = dev.in_environment(
+    status = building.in_environment(
         "python", "-m", "pytest", "-q", "-m", selection, f"--junitxml={report}", NFLIB_SITE=str(SITE), NFLIB_PROFILE="smoke"
     )
     stage = Stage(name, status in (0, 5), time.monotonic() - started)  # 5: nothing selected
@@ -58,11 +58,20 @@ def pytest(name: str, selection: str) -> Stage:
     return stage
 
 
+def lint() -> Stage:
+    """Format, lint and types."""
+    print("\n== lint", flush=True)
+    started = time.monotonic()
+    complained = building.lint()
+    passed = len(building.LINTERS) - len(complained)
+    return Stage("lint", not complained, time.monotonic() - started, passed, len(complained))
+
+
 def notebooks() -> Stage:
     """Every notebook executed in the smoke profile. Their committed form is a unit test: tests/book/test_notebooks.py."""
     print("\n== notebooks", flush=True)
     started = time.monotonic()
-    ok = dev.notebooks("smoke", []) == 0
+    ok = building.notebooks("smoke", []) == 0
     current = sum(is_current(ROOT, path, "smoke") for path in sources(ROOT / "book"))
     return Stage("notebooks", ok, time.monotonic() - started, current, len(sources(ROOT / "book")) - current)
 
@@ -72,7 +81,7 @@ def book() -> Stage:
     print("\n== book", flush=True)
     started = time.monotonic()
     shutil.rmtree(OUTPUT / "_build", ignore_errors=True)
-    ok = dev.build_site("smoke", OUTPUT) == 0 and (SITE / "index.html").is_file()
+    ok = building.build_site("smoke", OUTPUT) == 0 and (SITE / "index.html").is_file()
     pages = len(list(SITE.glob("*.html")))
     print(f"  {pages} pages" if ok else "  the book was not built", flush=True)
     return Stage("book", ok, time.monotonic() - started, pages if ok else 0, 0 if ok else 1)
@@ -81,7 +90,7 @@ def book() -> Stage:
 def run_all() -> int:
     """Run the stages; 0 if all are well."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    stages = [pytest("unit tests", "not book and not browser"), notebooks(), book()]
+    stages = [lint(), pytest("unit tests", "not book and not browser"), notebooks(), book()]
     if stages[-1].ok:
         stages += [pytest("built pages", "book and not browser"), pytest("browser", "browser")]
     print("\n" + "\n".join(map(str, stages)))

@@ -6,12 +6,16 @@ import json
 import os
 from dataclasses import dataclass
 
+from .. import models
 from .files import find, read_header
 
 
 @dataclass(frozen=True)
 class Description:
     """A model file.
+
+    >>> describe("glow_patches").architecture
+    'Glow'
 
     Attributes:
         name: of a bundled model, or of the file.
@@ -34,6 +38,11 @@ class Description:
     notes: dict
 
     @property
+    def purpose(self) -> str | None:
+        """What the model is for, see :class:`nflib.models.ImageModel`; None for what is no image model."""
+        return getattr(getattr(models, self.architecture, None), "purpose", None)
+
+    @property
     def metrics(self) -> dict[str, float]:
         """Name -> number, as noted; empty if nothing was measured."""
         if "metrics" in self.notes:
@@ -47,7 +56,7 @@ def describe(name_or_path: str | os.PathLike) -> Description:
     """What the file of a bundled model, or another one of :func:`nflib.checkpoints.save`, says about itself.
 
     Raises:
-        ValueError: as for :func:`nflib.checkpoints.load`.
+        ValueError: as for :func:`nflib.load`.
     """
     path = find(name_or_path)
     header = read_header(path)

@@ -7,11 +7,13 @@ import json
 import os
 import typing
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
 from .. import __version__
-from ..images.files import write_bytes
+from ..domain import Compose, parse, spell
+from ..files import write_bytes
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -22,14 +24,14 @@ def save(model: nn.Module, path: str | os.PathLike, notes: dict | None = None) -
     Args:
         model: has a ``config``, a frozen dataclass that rebuilds it.
         path: the file; its folder must exist.
-        notes: anything JSON can hold: data statistics, device, seed, seconds of training. Comes back from :func:`load` as ``model.notes``.
+        notes: anything JSON can hold: data statistics, device, seed, seconds of training. Comes back from :func:`nflib.load` as ``model.notes``.
     """
     from safetensors.torch import save as serialise
 
     header = {
         "nflib": __version__,
         "architecture": type(model).__name__,
-        "config": json.dumps(dataclasses.asdict(model.config)),
+        "config": json.dumps(plain(model.config)),
         "parameters": str(sum(parameter.numel() for parameter in model.parameters())),
         "notes": json.dumps(notes or {}),
     }
@@ -37,7 +39,7 @@ def save(model: nn.Module, path: str | os.PathLike, notes: dict | None = None) -
 
 
 def load(name_or_path: str | os.PathLike) -> nn.Module:
-    """A model saved by :func:`save`, on the CPU, in evaluation mode, with its ``notes``.
+    """A model saved by :func:`~nflib.checkpoints.save`, on the CPU, in evaluation mode, with its ``notes``.
 
     Args:
         name_or_path: a file, or the name of a model that comes with the package.
@@ -66,14 +68,26 @@ def build(architecture: str, config: dict) -> nn.Module:
     return cls(_config(typing.get_type_hints(cls.__init__)["config"], config))
 
 
+def plain(config: Any) -> Any:
+    """A (nested) configuration as JSON can hold it: fields by name, maps h as text."""
+    if isinstance(config, Compose):
+        return spell(config)
+    if dataclasses.is_dataclass(config):
+        return {field.name: plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    return list(config) if isinstance(config, tuple) else config
+
+
 def _config(cls, values: dict):
-    """A (nested) configuration dataclass from what JSON made of it."""
-    hints = typing.get_type_hints(cls)
+    """A (nested) configuration dataclass from what JSON made of it; fields that an older nflib wrote become what they are now."""
+    hints = {field.name: hint for field in dataclasses.fields(cls) for hint in [typing.get_type_hints(cls)[field.name]]}
+    values = cls.migrated(values) if hasattr(cls, "migrated") else values
     unknown = set(values) - set(hints)
     if unknown:
         raise ValueError(f"{cls.__name__} has no field {sorted(unknown)[0]!r}")
 
     def restored(name, value):
+        if hints[name] is Compose:
+            return parse(value)
         if dataclasses.is_dataclass(hints[name]):
             return _config(hints[name], value)
         return tuple(value) if isinstance(value, list) else value

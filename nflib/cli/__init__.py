@@ -1,7 +1,23 @@
 """The command ``nflib``: reads arguments, calls :mod:`nflib.pipeline` and :mod:`nflib.training`, prints. Bad input: one line, exit code 2."""
 
-from . import bench, data, photos, results, study, train
-from .app import app
+from . import apply, bench, check, data, evaluate, models, noise, photos, study, train
+from .app import app, train_app
 from .options import Degradation, Size
 
-__all__ = ["Degradation", "Size", "app", "bench", "data", "photos", "results", "study", "train"]
+train_app.info.cls = train.Trainings
+
+__all__ = [
+    "Degradation",
+    "Size",
+    "app",
+    "apply",
+    "bench",
+    "check",
+    "data",
+    "evaluate",
+    "models",
+    "noise",
+    "photos",
+    "study",
+    "train",
+]

@@ -65,6 +65,15 @@ Clean = Annotated[Path, typer.Option(help="Folder of clean photos, any sizes and
 Degraded = Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")]
 OtherClean = Annotated[Optional[Path], typer.Option(help="Other clean photos, to choose the best model by, or to follow it.")]
 OtherDegraded = Annotated[Optional[Path], typer.Option(help="Other degraded photos, likewise.")]
+Map = Annotated[
+    Optional[str],
+    typer.Option(
+        "--h",
+        help="The map that hides the degradation from the condition: names with + between, such as downsample:8+noise:0.1 or median:5+noise:0.05; "
+        "also multiply, blur, bilateral, maxpool, autoencoder. By default downsample:SCALE+noise:0.03.",
+    ),
+]
+ConditionScale = Annotated[int, typer.Option(help="How much smaller the condition is, without --h: 4 for fine noise, 8 for coarse.")]
 Scale = Annotated[int, typer.Option(help="By how much the high resolution is higher: 2, 4, 8 or 16.")]
 ModelSize = Annotated[Size, typer.Option(help="small trains on a laptop; full is as large as the published models.")]
 HeldOut = Annotated[Optional[Path], typer.Option(help="Folder of other photos, by which the best model is chosen.")]
@@ -96,15 +105,31 @@ TRAINING = {
 }
 
 
+# Those of them that say how a training is run; the others say what is trained.
+RUNNING = ("device", "devices", "nodes", "strategy", "precision", "channels_last", "compile", "workers", "resume", "dry_run")
+
+
 def with_training_options(function):
-    """A command whose ``**training`` are the options above, each with its name and its plain value."""
+    """A command whose ``**training`` are the options above: each by its name and its plain value, those of RUNNING as ``running``."""
 
     @functools.wraps(function)
     def run(**options):
-        plain = {name: options.pop(name) for name in TRAINING}
-        return function(**options, **{name: value.value if isinstance(value, Enum) else value for name, value in plain.items()})
+        from ..training import Running
 
-    own = [p for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        chosen = {name: options.pop(name) for name in TRAINING}
+        plain = {name: value.value if isinstance(value, Enum) else value for name, value in chosen.items()}
+        running = Running(**{name: plain.pop(name) for name in RUNNING})
+        return function(**options, **plain, running=running)
+
+    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
     more = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=d, annotation=a) for name, (a, d) in TRAINING.items()]
     run.__signature__ = inspect.Signature(own + more)
     return run
+
+
+def map_of(h: str | None, scale: int):
+    """The map that --h names, or the default one for --scale."""
+    from ..domain import parse
+    from ..models.deflow.model import usual_h
+
+    return usual_h(scale) if h is None else parse(h)

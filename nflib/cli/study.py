@@ -13,8 +13,8 @@ def results(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Choices, as the widget recorded or a page gave them: one or more files.")],
 ):
     """Print the Bradley-Terry scores of the methods with their intervals."""
-    from ..bradley_terry import fit
-    from ..study import read_choices, win_matrix
+    from ..study.bradley_terry import fit
+    from ..study.choices import read_choices, win_matrix
 
     choices = [choice for file in files for choice in read_choices(file)]
     if not choices:

@@ -1,20 +1,36 @@
-"""Commands of the group train."""
+"""Commands of the group train: one for each row of the catalogue, made of what its function says, and one for restorers."""
 
+from __future__ import annotations
+
+import inspect
+import re
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional, get_type_hints
 
 import typer
+from typer.core import TyperGroup
 
-from .app import train_command
-from .options import (
-    Clean, Degraded, HeldOut, Loss, ModelSize, OtherClean, OtherDegraded, Photos, Restoration, Reversible, Run, Scale, Size, with_training_options,
-)
+from .app import command, train_command
+from .options import TRAINING, Clean, Loss, ModelSize, Photos, Degraded, Restoration, Reversible, Run, Size, with_training_options
+
+# Options that several trainings have: name of the argument -> option. What has no entry gets its help from the docstring.
+OPTIONS: dict[str, Any] = {
+    "clean": Clean,
+    "degraded": Degraded,
+    "hr": Photos,
+    "images": Photos,
+    "out": Run,
+    "size": ModelSize,
+    "reversible": Reversible,
+}
+# Which command uses a model: by what it is for.
+USES = {"degrade": "nflib degrade {first}", "super-resolve": "nflib super-resolve FOLDER", "enhance": "nflib restore FOLDER"}
 
 
 def report(done, use: str = "") -> None:
     """Say where the model of a training is and which command uses it, or what a dry run found. Once, however many processes took part."""
+    from ..processes import is_first
     from ..training import Rehearsal
-    from ..training.ranks import is_first
 
     if not is_first():
         return
@@ -26,52 +42,80 @@ def report(done, use: str = "") -> None:
             typer.echo(f"Try: {use} --model {done} --out RESULTS")
 
 
-@train_command
-@with_training_options
-def srflow(
-    hr: Photos, out: Run, scale: Scale = 4, size: ModelSize = Size.small,
-    encoder: Annotated[Optional[str], typer.Option(help="A model of `train rrdb` of the same size and scale to start from.")] = None,
-    validation: HeldOut = None, reversible: Reversible = False, **training,
-):
-    """Train SRFlow: a flow that samples high-resolution photos for a low-resolution one."""
-    from ..training import train_srflow
-
-    done = train_srflow(hr, out, scale, size.value, encoder, validation, reversible=reversible, **training)
-    report(done, "nflib super-resolve FOLDER")
+def trained_on_pairs(row: Any) -> bool:
+    """Whether a training needs a degrader: then it is one of ``train restorer``."""
+    return "degrader" in inspect.signature(row.train).parameters
 
 
-@train_command
-@with_training_options
-def deflow(
-    clean: Clean, degraded: Degraded, out: Run,
-    scale: Annotated[int, typer.Option(help="How much smaller the condition is: 4 for fine noise, 8 for coarse.")] = 4,
-    size: ModelSize = Size.small,
-    validation_clean: OtherClean = None, validation_degraded: OtherDegraded = None,
-    match_colours: Annotated[
-        bool, typer.Option("--match-colours", help="Bring degraded photos to the colours of clean ones, and what is degraded later back.")
-    ] = False,
-    reversible: Reversible = False, **training,
-):
-    """Learn a degradation from clean and degraded photos without pairs."""
-    from ..training import train_deflow
+def command_of(row: Any) -> Any:
+    """The command of a row of the catalogue: its arguments are those of the function that trains."""
+    parameters = inspect.signature(row.train).parameters
+    own = [name for name in parameters if name not in TRAINING and name != "running"]
+    hints = get_type_hints(row.train)
+    helps = _helps(row.train.__doc__ or "")
 
-    done = train_deflow(
-        clean, degraded, out, scale, size.value, validation_clean, validation_degraded, match_colours, reversible=reversible, **training
-    )
-    report(done, f"nflib degrade {clean}")
+    def run(**options: Any) -> None:
+        first = str(options[own[0]])
+        plain = {name: value.value if isinstance(value, Size) else value for name, value in options.items()}
+        done = row.train(**plain)
+        report(done, USES.get(row.purpose, "").format(first=first))
+
+    def option(name: str) -> inspect.Parameter:
+        default = parameters[name].default
+        kind = OPTIONS.get(name) or _option(name, hints[name], helps.get(name, ""))
+        default = Size(default) if name == "size" else default
+        return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+    run.__name__ = row.name
+    run.__doc__ = (row.train.__doc__ or "").strip().split("\n\n")[0]
+    run.__signature__ = inspect.Signature([option(name) for name in own])  # type: ignore[attr-defined]
+    return with_training_options(run)
 
 
-@train_command
-@with_training_options
-def ludvae(
-    clean: Clean, degraded: Degraded, out: Run,
-    size: ModelSize = Size.small, validation_clean: OtherClean = None, validation_degraded: OtherDegraded = None, **training,
-):
-    """Learn a degradation from clean and degraded photos without pairs, by a variational autoencoder."""
-    from ..training import train_ludvae
+def _option(name: str, hint: Any, help_text: str) -> Any:
+    """An option of the command line for an argument: a flag, a number, or a text."""
+    names = {getattr(part, "__name__", str(part)) for part in (getattr(hint, "__args__", None) or (hint,))}
+    if "bool" in names:
+        return Annotated[bool, typer.Option(f"--{name.replace('_', '-')}", help=help_text)]
+    kind: Any = int if "int" in names else float if "float" in names else str
+    return Annotated[Optional[kind] if "NoneType" in names else kind, typer.Option(help=help_text)]
 
-    done = train_ludvae(clean, degraded, out, size.value, validation_clean, validation_degraded, **training)
-    report(done, f"nflib degrade {clean}")
+
+def _helps(docstring: str) -> dict[str, str]:
+    """What the section Args of a docstring says: name -> text, as a sentence."""
+    section = re.search(r"Args:\n(.*?)(?:\n\s*\n|$)", inspect.cleandoc(docstring), re.DOTALL)
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in section.group(1).splitlines() if section else ():
+        entry = re.match(r"    ([\w, ]+): (.*)", line)
+        if entry:
+            names = [name.strip() for name in entry.group(1).split(",")]
+        text = entry.group(2) if entry else line.strip()
+        for name in names:
+            found[name] = f"{found.get(name, '')} {text}".strip()
+    plain = {name: re.sub(r":\w+:`~?([^`]+)`", r"\1", text).replace("``", "") for name, text in found.items()}
+    return {name: text[:1].upper() + text[1:] for name, text in plain.items()}
+
+
+class Trainings(TyperGroup):
+    """The group: its commands are made when they are asked for, since the catalogue loads torch."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        from ..training import TRAININGS
+
+        return [*(name for name, row in TRAININGS.items() if not trained_on_pairs(row)), *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        from ..training import TRAININGS
+
+        row = TRAININGS.get(cmd_name)
+        if row is None or trained_on_pairs(row):
+            return super().get_command(ctx, cmd_name)
+        made = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+        command(command_of(row), group=made)
+        found = typer.main.get_command(made)
+        found.name = cmd_name
+        return found
 
 
 @train_command
@@ -90,33 +134,25 @@ def restorer(
     validation_degraded: Annotated[Optional[Path], typer.Option(help="Folder of their degraded images, same names.")] = None, **training,
 ):
     """Train a denoiser, super-resolver or low-light enhancer on clean photos and what a degrader makes of them."""
-    from ..training import train_restorer
-
-    done = train_restorer(
-        clean, degrader, out, task.value, scale, size.value, loss.value, start, vgg, validation_clean, validation_degraded, **training
+    from ..training import (
+        train_denoiser,
+        train_enhancer,
+        train_esrgan,
+        train_super_resolver,
     )
+
+    if loss is Loss.gan and task is not Restoration.sr:
+        raise ValueError(f"loss gan needs the task sr, got {task.value}")
+    if loss is not Loss.gan and vgg is not None:
+        raise ValueError(f"vgg is for the loss gan, got {loss.value}")
+    options = {"size": size.value, "start": start, **training}
+    options |= {"validation_clean": validation_clean, "validation_degraded": validation_degraded}
+    if task is Restoration.denoise:
+        done = train_denoiser(clean, degrader, out, **options)
+    elif task is Restoration.lowlight:
+        done = train_enhancer(clean, degrader, out, **options)
+    elif loss is Loss.gan:
+        done = train_esrgan(clean, degrader, out, scale=scale, vgg=vgg, **options)
+    else:
+        done = train_super_resolver(clean, degrader, out, scale=scale, **options)
     report(done, "nflib restore FOLDER")
-
-
-@train_command
-@with_training_options
-def rrdb(
-    hr: Photos, out: Run, scale: Scale = 4, size: ModelSize = Size.small, validation: HeldOut = None, **training,
-):
-    """Train RRDBNet by mean absolute error: one blurry answer, and a good start for the encoder of SRFlow."""
-    from ..training import train_rrdb
-
-    done = train_rrdb(hr, out, scale, size.value, validation, **training)
-    report(done)
-
-
-@train_command
-@with_training_options
-def glow(
-    images: Photos, out: Run, size: ModelSize = Size.small, validation: HeldOut = None, reversible: Reversible = False, **training,
-):
-    """Train Glow: a flow of photo patches, without a condition."""
-    from ..training import train_glow
-
-    done = train_glow(images, out, size.value, validation, reversible=reversible, **training)
-    report(done)

@@ -1,43 +1,44 @@
-"""Photos that come with the dependencies, patches of them, and degradations whose truth is known."""
+"""Photos that come with the dependencies, patches of them, and numbered crops to train on: unpaired and in pairs."""
 
-from .colours import ChannelStatistics, ColourMatch, channel_statistics
-from .composed import Composed
-from .degradations import AIM, NTIRE, Camera, White, degrade_aim, degrade_camera, degrade_ntire, degrade_white
-from .domains import PairedImages, UnpairedImages
+from __future__ import annotations
+
+import importlib
+
+from ..images.colours import ChannelStatistics, ColourMatch
+from .colours import channel_statistics
 from .folders import ImageCrops, SuperResolutionImages
 from .layouts import LAYOUTS, Layout, layout
-from .low_light import LowLight, darken, degrade_low_light
+from .pairs import DegradedLowResolution, LowResolutionPairs, PairedImages
 from .photos import PHOTOS, Photo, photos
 from .sampling import high_pass, patches
 from .scales import scale_pyramid
+from .unpaired import UnpairedImages
 
 __all__ = [
-    "AIM",
     "LAYOUTS",
-    "NTIRE",
     "PHOTOS",
-    "Camera",
     "ChannelStatistics",
     "ColourMatch",
-    "Composed",
+    "DegradedLowResolution",
     "ImageCrops",
     "Layout",
-    "LowLight",
+    "LowResolutionPairs",
     "PairedImages",
     "Photo",
     "SuperResolutionImages",
     "UnpairedImages",
-    "White",
     "channel_statistics",
-    "darken",
-    "degrade_aim",
-    "degrade_camera",
-    "degrade_low_light",
-    "degrade_ntire",
-    "degrade_white",
     "high_pass",
     "layout",
     "patches",
     "photos",
     "scale_pyramid",
 ]
+# Simulated degradations had these names here; they live in nflib.degraders, which stands above this package.
+_SIMULATED = {"degrade_aim", "degrade_camera", "degrade_low_light", "degrade_ntire", "degrade_white"}
+
+
+def __getattr__(name: str) -> object:
+    if name in _SIMULATED:
+        return getattr(importlib.import_module("nflib.degraders"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

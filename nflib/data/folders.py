@@ -7,22 +7,18 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..images import as_images, list_images, read, resize
+from ..units import numbered_generator
 
 # Decoded photos are kept while they fit into this many bytes; a large data set is read again each time.
 KEEP_BYTES = 2**31
 
 
-def numbered_generator(*numbers: int) -> torch.Generator:
-    """A generator that depends on these numbers only, such as (seed, step): what resumes exactly must not depend on history."""
-    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 
 Source = str | os.PathLike | Sequence[Tensor]
@@ -34,6 +30,10 @@ class ImageCrops(Dataset):
     ``crops[index]`` for any ``index >= 0`` is a (3, crop, crop) float32 tensor in [0, 1] that depends on the seed and the
     index alone. Every photo is used once before any is used again. Photos that are too small or cannot be read are skipped;
     ``skipped`` has one line for each. One that turns out broken when its pixels are wanted is logged once and stood in for.
+
+    >>> crops = ImageCrops([torch.rand(3, 20, 30)], crop=8, seed=1)
+    >>> crops[5].shape, torch.equal(crops[5], crops[5])
+    (torch.Size([3, 8, 8]), True)
 
     Args:
         source: a folder, or images (3, H, W) in [0, 1].
@@ -126,6 +126,10 @@ class SuperResolutionImages(ImageCrops):
 
     The low-resolution crop is cut from the low-resolution version of the whole photo (:func:`nflib.images.resize`, rounded to
     8 bits, as the papers do), so its border knows what is beyond it. Corners lie on the low-resolution grid.
+
+    >>> hr, lr = SuperResolutionImages([torch.rand(3, 20, 30)], scale=2, crop=8)[5]
+    >>> hr.shape, lr.shape
+    (torch.Size([3, 8, 8]), torch.Size([3, 4, 4]))
 
     Args:
         source: a folder, or images (3, H, W) in [0, 1].

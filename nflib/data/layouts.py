@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..images import list_images
-from .colours import ChannelStatistics, ColourMatch
+from ..images.colours import ChannelStatistics, ColourMatch
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,10 @@ class Found(NamedTuple):
 @dataclass(frozen=True)
 class Layout:
     """A data set with two unpaired domains.
+
+    >>> aim = layout("aim19")
+    >>> aim.folders["clean"].place("data").as_posix()
+    'data/train-clean-images/4x'
 
     Attributes:
         title: what to look for.
@@ -208,6 +212,7 @@ LAYOUTS = {
         "gamma of 1.5 to 2.5, drawn anew for each photo and rounded to 8 bits.",
     ),
 }
+"""Name -> :class:`Layout`: the published data sets."""
 
 
 def layout(name: str) -> Layout:

@@ -21,6 +21,10 @@ FOLDERS = {"scikit-image": ("skimage", "data"), "scikit-learn": ("sklearn", "dat
 class Photo:
     """A photo with its attribution.
 
+    >>> photo = PHOTOS[5]
+    >>> photo.name, photo.role, photo.load().shape
+    ('chelsea', 'validation', torch.Size([3, 300, 451]))
+
     Attributes:
         name: short name, as :func:`photos` calls it.
         role: "clean", "degraded" (to be degraded; the original is not shown to a method) or "validation".
@@ -107,6 +111,7 @@ PHOTOS = (
         "flower.jpg",
     ),
 )
+"""The bundled photos, each a :class:`Photo`."""
 
 
 def photos(role: str = "all") -> dict[str, Tensor]:

@@ -1,12 +1,43 @@
 """Ways to degrade clean images, all called alike: ``degrade(clean, strength=1.0, generator=None)``.
 
-Learned from unpaired images (:class:`Learned`), collected from them by hand (:class:`NoisePatches`), or simulated
-(:mod:`nflib.data`). :func:`load` makes one of what a user names.
+Learned from unpaired images (:class:`Learned`), collected from them by hand (:class:`NoisePatches`), or simulated, so that their truth
+is known. :func:`load` makes one of what a user names.
 """
 
-from ..data.degrader import Degrader
+from .composed import Composed
+from .degrader import AdditiveNoise, Degrader
 from .learned import Learned
+from .low_light import LowLight, darken, degrade_low_light
 from .named import SIMULATED, load
 from .patches import NoisePatches
+from .simulated import (
+    AIM,
+    NTIRE,
+    Camera,
+    White,
+    degrade_aim,
+    degrade_camera,
+    degrade_ntire,
+    degrade_white,
+)
 
-__all__ = ["SIMULATED", "Degrader", "Learned", "NoisePatches", "load"]
+__all__ = [
+    "AIM",
+    "NTIRE",
+    "SIMULATED",
+    "AdditiveNoise",
+    "Camera",
+    "Composed",
+    "Degrader",
+    "Learned",
+    "LowLight",
+    "NoisePatches",
+    "White",
+    "darken",
+    "degrade_aim",
+    "degrade_camera",
+    "degrade_low_light",
+    "degrade_ntire",
+    "degrade_white",
+    "load",
+]

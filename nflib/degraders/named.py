@@ -7,15 +7,19 @@ from pathlib import Path
 
 import torch
 
-from .. import checkpoints, data
-from ..data.degrader import Degrader
+from .. import checkpoints
+from .composed import Composed
+from .degrader import Degrader
 from .learned import Learned
+from .low_light import LowLight, degrade_low_light
 from .patches import NoisePatches
+from .simulated import White, degrade_aim, degrade_camera, degrade_ntire
 
 SIMULATED = {
-    "ntire": data.degrade_ntire, "aim": data.degrade_aim, "camera": data.degrade_camera, "lowlight": data.degrade_low_light,
-    "dark": data.LowLight(),
+    "ntire": degrade_ntire, "aim": degrade_aim, "camera": degrade_camera, "lowlight": degrade_low_light,
+    "dark": LowLight(),
 }
+"""Name -> simulated degrader, of those that :func:`load` knows."""
 
 
 def load(name: str | os.PathLike, tile: int = 512, device: torch.device | str = "cpu") -> Degrader:
@@ -33,7 +37,7 @@ def load(name: str | os.PathLike, tile: int = 512, device: torch.device | str = 
     """
     first, plus, then = str(name).partition("+")
     if plus and first in SIMULATED:
-        return data.Composed(SIMULATED[first], load(then, tile, device))
+        return Composed(SIMULATED[first], load(then, tile, device))
     kind, colon, rest = str(name).partition(":")
     if str(name) in SIMULATED:
         return SIMULATED[str(name)]
@@ -44,7 +48,7 @@ def load(name: str | os.PathLike, tile: int = 512, device: torch.device | str = 
             sigma = -1.0
         if not 0 <= sigma <= 1:
             raise ValueError(f"{name}: expected white:SIGMA with SIGMA in grey levels, 0 to 255, such as white:12")
-        return data.White(sigma)
+        return White(sigma)
     if kind == "patches" and colon:
         return NoisePatches.collect(rest)
     if not Path(name).is_file() and str(name) not in checkpoints.bundled():

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data.degrader import AdditiveNoise, as_batch
 from ..domain import GaussianBlur
 from ..images import as_images, list_images, read
+from .degrader import AdditiveNoise, as_batch
 
 
 class NoisePatches(AdditiveNoise):
@@ -23,6 +23,11 @@ class NoisePatches(AdditiveNoise):
 
     An image within the size of a patch gets a piece of one patch. On a larger one the patches overlap by half, and the squares of
     their weights sum to one at every pixel: neighbours are independent, so the variance is everywhere that of a patch.
+
+    >>> photos = [torch.rand(3, 64, 64) * 0.8 + 0.1]
+    >>> degrade = NoisePatches.collect(photos, size=16)
+    >>> degrade.patches.shape, degrade(torch.full((3, 40, 40), 0.5)).shape
+    (torch.Size([2, 3, 16, 16]), torch.Size([3, 40, 40]))
 
     Args:
         patches: (N, 3, size, size), size even, in units of the image range.

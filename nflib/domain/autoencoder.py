@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +12,39 @@ from torch.nn.functional import pad
 
 from ..data.sampling import patches
 from ..units import progress, randn
-from .maps import _checked
+from .maps import Map, _checked
 
 BLOCK = 4
+
+
+@dataclass(frozen=True)
+class Autoencode(Map):
+    """The map of a :class:`DenoisingAutoencoder` in a model's configuration: its size. The weights are part of the model.
+
+    >>> Autoencode(code=6).build()(torch.rand(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 8, 8])
+
+    Attributes:
+        code: numbers for each block of 4x4 pixels.
+        width: channels of the networks.
+    """
+
+    code: int = 12
+    width: int = 32
+
+    def __post_init__(self):
+        if min(self.code, self.width) < 1:
+            raise ValueError(f"code and width must be at least 1, got {self.code} and {self.width}")
+
+    @property
+    def has_weights(self) -> bool:
+        return True
+
+    def build(self) -> DenoisingAutoencoder:
+        return DenoisingAutoencoder(self.code, self.width).requires_grad_(False)
+
+    def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        raise ValueError("an auto-encoder has to be trained before it is a map: use DenoisingAutoencoder, or build() and its fit")
 
 
 class DenoisingAutoencoder(nn.Module):
@@ -21,6 +52,10 @@ class DenoisingAutoencoder(nn.Module):
 
     The code has ``code`` numbers for the 48 of a block, so it cannot pass on everything. Input and output are images
     (B, 3, H, W) of the same size, any size. Put :class:`AddNoise` before it to use it as it was trained.
+
+    >>> h = DenoisingAutoencoder(code=6, width=8)
+    >>> h(torch.rand(1, 3, 10, 7)).shape, h.encoder(torch.rand(1, 3, 8, 8)).shape
+    (torch.Size([1, 3, 10, 7]), torch.Size([1, 6, 2, 2]))
 
     Args:
         code: numbers per block.

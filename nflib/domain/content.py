@@ -20,6 +20,11 @@ class LinearPrediction:
     The variance of what is left, image minus prediction, is an upper bound of Var(image | h); a network that reads h can do better.
     Where h is s times smaller than the image, each of the s x s places under a pixel of h has its own weights.
 
+    >>> images = torch.rand(2, 3, 8, 8)
+    >>> h = [image.mean(0, keepdim=True) for image in images]
+    >>> LinearPrediction.fit(h, images, radius=1).predict(h[0]).shape
+    torch.Size([3, 8, 8])
+
     Attributes:
         weights: (C (2 radius + 1)^2 + 1, 3 s^2), float64; the last row is a constant.
         radius: of the window, in pixels of h.

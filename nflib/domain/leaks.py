@@ -22,6 +22,10 @@ MOST_FOLDS = 10
 class Leak(NamedTuple):
     """What of the domain is left in h.
 
+    >>> found = Leak(auc=0.93, interval=(0.89, 0.97), mmd=0.2, p_value=0.005)
+    >>> found.interval[0] > 0.5  # the domain can be told
+    True
+
     Attributes:
         auc: chance that the classifier gives a degraded crop the higher score of a clean and a degraded one, on photos that it
             was not trained on. 0.5: nothing found; 1: always right.

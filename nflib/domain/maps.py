@@ -8,20 +8,57 @@ by the pixel at the edge, so that flat images stay as they are and any size will
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pad
 
 from ..images import resize
-from ..metrics.windows import gaussian_taps, window_mean
+from ..images.windows import gaussian_taps, window_mean
 from ..units import randn
 
 
 @dataclass(frozen=True)
-class AddNoise:
+class Map:
+    """Base class of the maps, frozen so that a model's configuration can hold them; each has a name in :data:`nflib.domain.MAPS`.
+
+    To add one: inherit from it, write ``__call__``, say in ``shrink`` if the result is smaller, and give it a row in ``MAPS``.
+
+    >>> @dataclass(frozen=True)
+    ... class Grey(Map):
+    ...     def __call__(self, images, generator=None):
+    ...         return images.mean(1, keepdim=True)
+    >>> Compose(Downsample(2), Grey())(torch.rand(1, 3, 8, 8)).shape
+    torch.Size([1, 1, 4, 4])
+    """
+
+    @property
+    def shrink(self) -> int:
+        """By how much the sides of the result are smaller."""
+        return 1
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the map is a network, which then is part of the model that is told about images by it."""
+        return False
+
+    def build(self) -> nn.Module:
+        """The network of a map that has weights, new."""
+        raise ValueError(f"{type(self).__name__} has no weights")
+
+    def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class AddNoise(Map):
     """``x + sigma n`` with n standard normal: a domain's own noise drowns in noise that both have.
+
+    >>> h = AddNoise(sigma=0.5)(torch.zeros(1, 3, 64, 64), torch.Generator().manual_seed(0))
+    >>> round(h.std().item(), 1)
+    0.5
 
     Attributes:
         sigma: deviation in units of the image range. DeFlow has 0.03, after downsampling.
@@ -37,8 +74,11 @@ class AddNoise:
 
 
 @dataclass(frozen=True)
-class MultiplyNoise:
+class MultiplyNoise(Map):
     """``x (1 + sigma n)`` with n standard normal: the mean is kept, bright pixels get more noise than dark ones, black ones none.
+
+    >>> MultiplyNoise(sigma=0.5)(torch.zeros(1, 1, 1, 3))
+    tensor([[[[0., 0., 0.]]]])
 
     Attributes:
         sigma: deviation of the factor, without unit.
@@ -54,23 +94,11 @@ class MultiplyNoise:
 
 
 @dataclass(frozen=True)
-class Downsample:
-    """Bicubic downsampling as MATLAB does it (:func:`nflib.images.resize`), to 1/factor of each side, rounded up."""
+class Downsample(Map):
+    """Bicubic downsampling as MATLAB does it (:func:`nflib.images.resize`), to 1/factor of each side, rounded up.
 
-    factor: int = 4
-
-    def __post_init__(self):
-        _whole(self.factor, "factor")
-
-    def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return resize(_checked(images), 1 / self.factor)
-
-
-@dataclass(frozen=True)
-class MaxPool:
-    """The largest value of each block of factor x factor pixels, channel by channel; sizes are rounded up.
-
-    The largest of several noisy values is larger than that of the clean ones: noise does not average out, it makes h brighter.
+    >>> Downsample(4)(torch.rand(1, 3, 16, 18)).shape, Downsample(4).shrink
+    (torch.Size([1, 3, 4, 5]), 4)
     """
 
     factor: int = 4
@@ -78,13 +106,43 @@ class MaxPool:
     def __post_init__(self):
         _whole(self.factor, "factor")
 
+    @property
+    def shrink(self) -> int:
+        return self.factor
+
+    def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return resize(_checked(images), 1 / self.factor)
+
+
+@dataclass(frozen=True)
+class MaxPool(Map):
+    """The largest value of each block of factor x factor pixels, channel by channel; sizes are rounded up.
+
+    The largest of several noisy values is larger than that of the clean ones: noise does not average out, it makes h brighter.
+
+    >>> MaxPool(2)(torch.arange(8.0).view(1, 1, 2, 4))
+    tensor([[[[5., 7.]]]])
+    """
+
+    factor: int = 4
+
+    def __post_init__(self):
+        _whole(self.factor, "factor")
+
+    @property
+    def shrink(self) -> int:
+        return self.factor
+
     def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return max_pool2d(_checked(images), self.factor, ceil_mode=True)
 
 
 @dataclass(frozen=True)
-class GaussianBlur:
+class GaussianBlur(Map):
     """Gaussian smoothing, cut off at four deviations.
+
+    >>> GaussianBlur(sigma=1.0)(torch.eye(9).view(1, 1, 9, 9))[0, 0, 4, 3:6]
+    tensor([0.2197, 0.2821, 0.2197])
 
     Attributes:
         sigma: deviation of the kernel in pixels.
@@ -103,8 +161,13 @@ class GaussianBlur:
 
 
 @dataclass(frozen=True)
-class Median:
+class Median(Map):
     """Median of a window of size x size pixels, channel by channel.
+
+    >>> image = torch.zeros(1, 1, 9, 9)
+    >>> image[0, 0, 4, 4] = 1  # a speck
+    >>> Median(3)(image).max()
+    tensor(0.)
 
     Attributes:
         size: side of the window, odd.
@@ -123,11 +186,15 @@ class Median:
 
 
 @dataclass(frozen=True)
-class Bilateral:
+class Bilateral(Map):
     """Mean of the neighbours that are near in place and in colour (Tomasi and Manduchi 1998); edges stay.
 
     The weight of a neighbour is ``exp(-d^2 / (2 sigma_space^2)) exp(-|colour difference|^2 / (2 sigma_range^2))``, the same for all
     channels, in a window of two deviations to either side.
+
+    >>> edge = (torch.arange(8) >= 4).float().expand(1, 1, 8, 8)
+    >>> torch.allclose(Bilateral(sigma_space=2.0, sigma_range=0.1)(edge), edge, atol=1e-6)  # it stays
+    True
 
     Attributes:
         sigma_space: in pixels.
@@ -157,21 +224,33 @@ class Bilateral:
         return total / weights
 
 
-class Compose:
-    """One map after the other: ``Compose(Downsample(4), AddNoise(0.03))`` is the h of DeFlow. ``Compose()`` changes nothing."""
+@dataclass(frozen=True, init=False)
+class Compose(Map):
+    """One map after the other: ``Compose(Downsample(4), AddNoise(0.03))`` is the h of DeFlow. ``Compose()`` changes nothing.
 
-    def __init__(self, *maps):
+    >>> h = Compose(Downsample(4), AddNoise(0.03))
+    >>> h(torch.rand(1, 3, 16, 16)).shape, h.shrink
+    (torch.Size([1, 3, 4, 4]), 4)
+    """
+
+    maps: tuple[Callable[..., Tensor], ...]
+
+    def __init__(self, *maps: Callable[..., Tensor]):
         for i, step in enumerate(maps):
             if not callable(step):
                 raise ValueError(f"map {i} must be a callable h(images, generator), got {type(step).__name__}")
-        self.maps = maps
+        object.__setattr__(self, "maps", maps)
+
+    @property
+    def shrink(self) -> int:
+        return math.prod(getattr(step, "shrink", 1) for step in self.maps)
 
     def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         for step in self.maps:
             images = step(images, generator)
         return images
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Compose({', '.join(map(repr, self.maps))})"
 
 

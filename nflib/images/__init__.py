@@ -6,6 +6,6 @@ Everything behind this door may rely on (B, 3, H, W), finite and in range.
 from .arrays import as_images
 from .files import list_images, read, write
 from .resizing import resize
-from .tiling import pad_to_multiple, tiles
+from .tiling import joined, pad_to_multiple
 
-__all__ = ["as_images", "list_images", "pad_to_multiple", "read", "resize", "tiles", "write"]
+__all__ = ["as_images", "joined", "list_images", "pad_to_multiple", "read", "resize", "write"]

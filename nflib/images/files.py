@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from ..files import write_bytes
 from .arrays import as_images
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP"}
@@ -94,19 +95,6 @@ def list_images(folder: str | os.PathLike) -> list[Path]:
     return sorted(files)
 
 
-def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-    """Write a file that is whole or not there, whatever happens on the way."""
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise ValueError(f"{path}: the folder {path.parent} does not exist")
-    if path.is_dir():
-        raise ValueError(f"{path}: is a folder, expected a file name")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _decode(path: Path) -> np.ndarray:

@@ -1,9 +1,9 @@
-"""Images of any size through networks that want certain sizes: padding by reflection, tiles with smooth seams."""
+"""Images of any size through networks that want certain sizes: padding by reflection, windows that fade into each other."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -33,58 +33,6 @@ def pad_to_multiple(x: Tensor, multiple: int) -> tuple[Tensor, Callable[[Tensor]
     return padded, crop
 
 
-def tiles(x: Tensor, size: int, overlap: int) -> tuple[list[Tensor], Callable[[Sequence[Tensor]], Tensor]]:
-    """Cut an image into overlapping square tiles; ``join`` puts processed tiles together without visible seams.
-
-    Across an overlap one tile fades into the next. Tiles that agree there come back bit for bit, so an unchanged image
-    does too. Where tiles hold *independent noise*, fading averages it: draw such noise for the whole image instead.
-
-    Args:
-        x: (..., H, W); an image smaller than a tile is padded by reflection.
-        size: side of a tile.
-        overlap: pixels shared by neighbours, less than size; at the border of the image it can be more.
-
-    Returns:
-        The tiles, a list of (..., size, size), and ``join(processed)``, which takes them in the same order, all of the
-        same size, that of the tiles or a whole multiple of it (super-resolution).
-    """
-    if not 0 <= overlap < size:
-        raise ValueError(f"overlap must be from 0 to size - 1 = {size - 1}, got {overlap}")
-    _check(x)
-    height, width = x.shape[-2:]
-    x = _reflect_to(x, max(height, size), max(width, size))
-    tops, lefts = (_starts(n, size, size - overlap) for n in x.shape[-2:])
-    pieces = [x[..., top : top + size, left : left + size] for top in tops for left in lefts]
-
-    def join(processed: Sequence[Tensor]) -> Tensor:
-        if len(processed) != len(pieces):
-            raise ValueError(f"expected {len(pieces)} tiles, got {len(processed)}")
-        scale = _scale(processed[0], size, size)
-        columns = len(lefts)
-        rows = [_fade(processed[i : i + columns], lefts, scale, -1) for i in range(0, len(processed), columns)]
-        return _fade(rows, tops, scale, -2)[..., : scale * height, : scale * width]
-
-    return pieces, join
-
-
-def _starts(length: int, size: int, step: int) -> list[int]:
-    """Where tiles start; the last one is moved back so that it ends at the border."""
-    return [*range(0, length - size, step), length - size]
-
-
-def _fade(pieces: Sequence[Tensor], starts: Sequence[int], scale: int, dim: int) -> Tensor:
-    joined = pieces[0]
-    for piece, start in zip(pieces[1:], starts[1:]):
-        shared = joined.shape[dim] - scale * start
-        ramp = (torch.arange(shared, dtype=piece.dtype, device=piece.device) + 0.5) / max(shared, 1)
-        ramp = (ramp * ramp * (3 - 2 * ramp)).view(-1, *[1] * (-dim - 1))
-        before, left = joined.split([scale * start, shared], dim)
-        right, after = piece.split([shared, piece.shape[dim] - shared], dim)
-        # left + w (right - left): exactly left where the two are equal, unlike w left + (1 - w) right
-        joined = torch.cat([before, left + ramp * (right - left), after], dim)
-    return joined
-
-
 def _reflect_to(x: Tensor, height: int, width: int) -> Tensor:
     for dim, length in ((-2, height), (-1, width)):
         n = x.shape[dim]
@@ -105,3 +53,69 @@ def _scale(y: Tensor, height: int, width: int) -> int:
 def _check(x: Tensor) -> None:
     if x.dim() < 2 or 0 in x.shape:
         raise ValueError(f"x must have shape (..., H, W) of non-zero size, got {tuple(x.shape)}")
+
+
+# Cuts the tile that is being computed out of any map of the image, whatever its resolution.
+Window = Callable[[Tensor], Tensor]
+
+
+def joined(
+    compute: Callable[[Window], Iterator[Tensor]], results: Tensor, *, scale: int = 1, tile: int | None = None, overlap: int = 0
+) -> Tensor:
+    """Fill ``results`` (n, B, C, scale*H, scale*W), zeros, with the n results that ``compute`` gives for each window.
+
+    Of an overlap the outer quarters are not used, where a network misses what lies beyond its window; in the middle one window fades into
+    the next. Where windows hold independent noise, fading would average it: draw such noise for the whole image, and cut it.
+
+    Args:
+        compute: called with a function that cuts the window out of any map of the image, whatever its resolution.
+        scale: by how much results are larger than the image.
+        tile: side of a window, in pixels of the image; None, or one that holds the image, computes it as a whole.
+        overlap: of neighbouring windows, in pixels of the image.
+    """
+    height, width = (side // scale for side in results.shape[-2:])
+    tile = max(height, width) if tile is None else tile
+    total = results.new_zeros(results.shape[-2:])
+    rows, columns = (_windows(side, tile, overlap, scale) for side in (height, width))
+    for top, bottom, down in rows:
+        for left, right, across in columns:
+
+            def window(x: Tensor) -> Tensor:
+                ratio = x.shape[-2] / height
+                return x[..., int(ratio * top) : int(ratio * bottom), int(ratio * left) : int(ratio * right)]
+
+            weight = (down[:, None] * across).to(total)
+            for result, part in zip(results, compute(window), strict=True):
+                window(result).add_(weight * part)
+            window(total).add_(weight)
+    return results.div_(total)
+
+
+def _windows(length: int, tile: int, overlap: int, scale: int) -> list[tuple[int, int, Tensor]]:
+    """Start and end of the tiles along one side, the last one moved back to end at the border, and the weights of their results."""
+    size = min(tile, length)
+    windows = []
+    for start in [*range(0, length - size, tile - overlap), length - size]:
+        position = (torch.arange(scale * size, dtype=torch.float64) + 0.5) / scale
+        before = position if start > 0 else torch.full_like(position, torch.inf)
+        after = size - position if start + size < length else torch.full_like(position, torch.inf)
+        share = ((torch.minimum(before, after) - overlap / 4) / max(overlap / 2, 1)).clamp(0, 1)
+        windows.append((start, start + size, share * share * (3 - 2 * share)))
+    return windows
+
+
+def overlap_of(tile: int | None, overlap: int | None, *, most: int, multiple: int = 1) -> int:
+    """The overlap of tiles that a caller asks for, or else a quarter of a tile, but not more than ``most``; both fit the model.
+
+    Raises:
+        ValueError: tile or overlap is no multiple, or the overlap does not leave anything of a tile.
+    """
+    if tile is None:
+        return 0
+    if overlap is None:
+        if tile < 1 or tile % multiple:
+            raise ValueError(f"tile must be a multiple of {multiple}, got {tile}")
+        return min(most // multiple * multiple, tile // (4 * multiple) * multiple)
+    if tile % multiple or overlap % multiple or not 0 <= overlap < tile:
+        raise ValueError(f"tile and overlap must be multiples of {multiple}, overlap smaller than tile, got {tile} and {overlap}")
+    return overlap

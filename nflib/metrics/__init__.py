@@ -1,19 +1,30 @@
 """How restored and degraded images are scored. Each docstring states range, border, colour space and direction."""
 
 from .catalogue import METRICS, Metric
-from .distribution import GaussianKernel, InverseMultiquadric, akld, local_variance, median_distance, mmd
+from .distribution import (
+    GaussianKernel,
+    akld,
+    local_variance,
+    median_distance,
+    mmd,
+)
 from .fidelity import diversity, lr_psnr, psnr, ssim, ssim_map
 from .inception import fid, frechet_distance, inception_network
 from .inputs import crop_border, luma
 from .no_reference import brisque, brisque_features, niqe, piqe
-from .noise import autocorrelation, channel_correlation, histogram_kl, power_spectrum, spectrum_error
+from .noise import (
+    autocorrelation,
+    channel_correlation,
+    histogram_kl,
+    power_spectrum,
+    spectrum_error,
+)
 from .perceptual import lpips, lpips_network
 from .weights import MissingWeights
 
 __all__ = [
     "METRICS",
     "GaussianKernel",
-    "InverseMultiquadric",
     "Metric",
     "MissingWeights",
     "akld",

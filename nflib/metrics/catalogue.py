@@ -17,6 +17,10 @@ from .perceptual import lpips
 class Metric:
     """A metric of single images.
 
+    >>> metric = METRICS["psnr"]
+    >>> metric.arrow, metric.unit, metric.needs_reference
+    ('↑', 'dB', True)
+
     Attributes:
         name: as the command line calls it.
         function: ``function(images, reference)``, or ``function(images)`` without a reference; (B, 3, H, W) -> (B,).
@@ -61,3 +65,4 @@ METRICS = MappingProxyType(
         )
     }
 )
+"""Name -> :class:`Metric`: the metrics of single images."""

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ..images.windows import window_mean
 from .inputs import checked, checked_pair, double
-from .windows import window_mean
 
 # OpenCV's fixed 7-tap Gaussian, which is what a 7x7 blur with unspecified deviation means there.
 TAPS = (0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125)
@@ -17,7 +17,11 @@ TAPS = (0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125)
 
 @dataclass(frozen=True)
 class GaussianKernel:
-    """``k(a, b) = sum over bandwidths of exp(-|a - b|^2 / (2 bandwidth^2))``: a sum, not a mean."""
+    """``k(a, b) = sum over bandwidths of exp(-|a - b|^2 / (2 bandwidth^2))``: a sum, not a mean.
+
+    >>> GaussianKernel((1.0, 2.0))(torch.tensor([0.0, 1.0]))
+    tensor([2.0000, 1.4890])
+    """
 
     bandwidths: tuple[float, ...]
 
@@ -29,20 +33,6 @@ class GaussianKernel:
         return sum(torch.exp(-squared_distance / (2 * b**2)) for b in self.bandwidths)
 
 
-@dataclass(frozen=True)
-class InverseMultiquadric:
-    """``k(a, b) = scale / (scale + |a - b|^2)``: heavier tails, so that far points still count."""
-
-    scale: float
-
-    def __post_init__(self):
-        if not self.scale > 0:
-            raise ValueError(f"scale must be positive, got {self.scale}")
-
-    def __call__(self, squared_distance: Tensor) -> Tensor:
-        return self.scale / (self.scale + squared_distance)
-
-
 def mmd(x: Tensor, y: Tensor, kernel=None, estimator: str = "unbiased") -> Tensor:
     """*Squared* maximum mean discrepancy of two sets (Gretton et al. 2012). Lower is closer.
 
@@ -50,7 +40,7 @@ def mmd(x: Tensor, y: Tensor, kernel=None, estimator: str = "unbiased") -> Tenso
 
     Args:
         x, y: (N, ...) and (M, ...), one sample a row; all but the first dimension are flattened.
-        kernel: a :class:`GaussianKernel` or :class:`InverseMultiquadric`, or any function of the squared distance. By
+        kernel: a :class:`GaussianKernel`, or any function of the squared distance. By
             default a Gaussian whose bandwidth is the median distance of the pooled samples.
         estimator: "unbiased" leaves out the distance of a sample to itself; its mean is zero for equal laws, so that it
             can be negative. "biased" includes it; never negative, but positive on average for equal laws:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..images import resize
+from ..images.windows import gaussian_taps, window_mean
 from .inputs import checked, checked_pair, double
-from .windows import gaussian_taps, window_mean
 
 K1, K2 = 0.01, 0.03
 SSIM_WINDOWS = {"gaussian": 11, "uniform": 7}

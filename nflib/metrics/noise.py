@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ..images.windows import gaussian_taps, window_mean
 from .inputs import double
-from .windows import gaussian_taps, window_mean
 
 
 def autocorrelation(residual: Tensor, lags: int = 4) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .windows import gaussian_taps, window_mean
+from ..images.windows import gaussian_taps, window_mean
 
 SIZE, DEVIATION = 7, 7 / 6
 

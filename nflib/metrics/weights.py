@@ -9,7 +9,14 @@ import torch
 
 
 class MissingWeights(ValueError):
-    """Weights that are not part of nflib are not there; the message says which, from where, and where to put them."""
+    """Weights that are not part of nflib are not there; the message says which, from where, and where to put them.
+
+    >>> try:
+    ...     checked_file("net-0123abcd.pth", "https://example.org", "a metric")
+    ... except MissingWeights as error:
+    ...     print(str(error).partition(" (")[0])
+    a metric needs the file net-0123abcd.pth
+    """
 
 
 def kept_file(name: str) -> Path:

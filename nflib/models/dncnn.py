@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .model import ImageModel
+
 
 @dataclass(frozen=True)
 class DnCNNConfig:
     """Size of a :class:`DnCNN`.
+
+    >>> DnCNNConfig.small().layers
+    7
 
     Attributes:
         layers: 3x3 convolutions, at least 2.
@@ -26,17 +31,28 @@ class DnCNNConfig:
         if self.layers < 2 or self.width < 1:
             raise ValueError(f"layers must be at least 2 and width at least 1, got {self.layers} and {self.width}")
 
+    @property
+    def multiple(self) -> int:
+        return 1
+
     @classmethod
     def small(cls) -> DnCNNConfig:
-        """For a laptop: 48,003 parameters, no normalisation, so that results do not depend on the batch."""
+        """A size for a laptop: 48,003 parameters, no normalisation, so that results do not depend on the batch."""
         return cls(layers=7, width=32, batch_norm=False)
 
 
-class DnCNN(nn.Module):
+class DnCNN(ImageModel):
     """Image minus predicted noise: (B, 3, H, W) in [0, 1] -> the same shape, not clipped.
 
     The last convolution starts at zero, so that a new network returns its input.
+
+    >>> import torch
+    >>> image, model = torch.rand(1, 3, 8, 8), DnCNN(DnCNNConfig(layers=3, width=4)).eval()
+    >>> torch.equal(model(image), image)  # new
+    True
     """
+
+    purpose = "restore"
 
     def __init__(self, config: DnCNNConfig = DnCNNConfig()):
         super().__init__()
@@ -57,3 +73,9 @@ class DnCNN(nn.Module):
         for conv, norm in zip(self.convs[1:-1], self.norms):
             x = F.relu(norm(conv(x)))
         return degraded - self.convs[-1](x)
+
+    def example_loss(self, image: Tensor) -> Tensor:
+        return (self(self.smaller(image)) - image).abs().mean()
+
+    def example_result(self, image: Tensor) -> Tensor:
+        return self(self.smaller(image))

@@ -1,4 +1,4 @@
-"""ESRGAN (Wang et al. 2018): what an :class:`RRDBNet`, its generator, is trained against to look natural."""
+"""ESRGAN (Wang et al. 2018): what an :class:`~nflib.models.RRDBNet`, its generator, is trained against to look natural."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from ..metrics.weights import checked_file
 
+__all__ = ["ESRGANDiscriminator", "ESRGANDiscriminatorConfig", "discriminator_loss", "generator_loss", "perceptual_loss", "vgg19_features"]
+
 KINDS = ("vgg", "patch")
 # Smaller images leave a patch discriminator nothing to judge.
 SMALLEST = 24
@@ -24,6 +26,9 @@ VGG19_WIDTHS = ((64,) * 2, (128,) * 2, (256,) * 4, (512,) * 4, (512,) * 4)
 @dataclass(frozen=True)
 class ESRGANDiscriminatorConfig:
     """Size of an :class:`ESRGANDiscriminator`.
+
+    >>> ESRGANDiscriminatorConfig("patch").channels
+    64
 
     Attributes:
         kind: "vgg" judges a whole crop by one number, as in ESRGAN; "patch" judges every place by the 70x70 pixels around it, as in
@@ -48,7 +53,11 @@ class ESRGANDiscriminatorConfig:
 class ESRGANDiscriminator(nn.Module):
     """How real an image looks: (B, 3, H, W) in [0, 1] -> (B, 1) logits, or (B, 1, h, w) of kind "patch".
 
-    Only differences between the logits of real and made images mean something (:func:`discriminator_loss`).
+    Only differences between the logits of real and made images mean something (:func:`~nflib.models.esrgan.discriminator_loss`).
+
+    >>> discriminator = ESRGANDiscriminator(ESRGANDiscriminatorConfig("patch", channels=4))
+    >>> discriminator(torch.rand(2, 3, 32, 32)).shape
+    torch.Size([2, 1, 2, 2])
     """
 
     def __init__(self, config: ESRGANDiscriminatorConfig = ESRGANDiscriminatorConfig()):

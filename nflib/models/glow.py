@@ -6,16 +6,29 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..flow import Flow
-from ..transforms import ActNorm, AffineCoupling, InvertibleConv1x1, Multiscale, Sequential, Split, Squeeze, convnet
+from ..transforms import (
+    ActNorm,
+    AffineCoupling,
+    InvertibleConv1x1,
+    Multiscale,
+    Sequential,
+    Split,
+    Squeeze,
+    convnet,
+)
 from ..transforms.base import Latent
+from .model import ImageModel
 
 
 @dataclass(frozen=True)
 class GlowConfig:
     """Size of a :class:`Glow`.
+
+    >>> GlowConfig(levels=4).multiple
+    16
 
     Attributes:
         levels: L, at least 2; the sides of the images are multiples of 2^L.
@@ -36,9 +49,26 @@ class GlowConfig:
         if self.levels < 2 or min(self.steps, self.hidden, self.channels) < 1:
             raise ValueError(f"levels must be at least 2, steps, hidden and channels at least 1, got {self}")
 
+    @property
+    def multiple(self) -> int:
+        return 2**self.levels
 
-class Glow(nn.Module):
-    """Levels of squeeze, K steps of ActNorm, 1x1 convolution and coupling, and a split after all levels but the last."""
+    @property
+    def image_channels(self) -> int:
+        return self.channels
+
+
+class Glow(ImageModel):
+    """Levels of squeeze, K steps of ActNorm, 1x1 convolution and coupling, and a split after all levels but the last.
+
+    >>> model = Glow(GlowConfig(levels=2, steps=1, hidden=4))
+    >>> [tuple(z.shape) for z in model.encode(torch.rand(2, 3, 8, 8))]
+    [(2, 6, 4, 4), (2, 24, 2, 2)]
+    >>> model.sample(2, (8, 12)).shape
+    torch.Size([2, 3, 8, 12])
+    """
+
+    purpose = "generate"
 
     def __init__(self, config: GlowConfig = GlowConfig()):
         super().__init__()
@@ -77,3 +107,10 @@ class Glow(nn.Module):
             tau: temperature, multiplies the standard deviation of the latents.
         """
         return self.flow.sample((n, self.config.channels, *size), temperature=tau, generator=generator)
+
+    def example_loss(self, image: Tensor) -> Tensor:
+        return self.nll(image).mean()
+
+    def example_result(self, image: Tensor) -> Tensor:
+        shapes = self.flow.transform.latent_shape(tuple(image.shape))
+        return self.decode(tuple(torch.randn(shape, device=image.device) for shape in shapes))

@@ -15,8 +15,9 @@ from ..images import pad_to_multiple
 from ..transforms import Sequential, Squeeze
 from ..transforms.base import Latent
 from ..transforms.precision import raised
-from .condition import LevelFeatures
-from .conditional import ConditionalFlow, Conditioning, check_sizes
+from .conditional.condition import Conditioning, LevelFeatures
+from .conditional.flow import ConditionalFlow, check_sizes
+from .model import ImageModel
 from .rrdb import fast_layout
 
 # Below this, in the range [0, 1], a dark image is noise rather than colour.
@@ -26,6 +27,9 @@ FLOOR = 4 / 255
 @dataclass(frozen=True)
 class LowLightFlowConfig:
     """Size of a :class:`LowLightFlow`.
+
+    >>> LowLightFlowConfig.small().multiple
+    8
 
     Attributes:
         levels: L; level l of flow and encoder works at 1/2^l of the resolution.
@@ -47,9 +51,13 @@ class LowLightFlowConfig:
         if min(self.levels, self.steps, self.hidden, self.width, self.blocks) < 1:
             raise ValueError(f"levels, steps, hidden, width and blocks must be at least 1, got {self}")
 
+    @property
+    def multiple(self) -> int:
+        return 2**self.levels
+
     @classmethod
     def small(cls) -> LowLightFlowConfig:
-        """For a laptop."""
+        """A size for a laptop."""
         return cls(steps=2, hidden=32, width=32, blocks=1)
 
 
@@ -60,7 +68,7 @@ class Known(NamedTuple):
     colours: Tensor
 
 
-class LowLightFlow(nn.Module):
+class LowLightFlow(ImageModel):
     """``p(bright | dark)``: a flow that is told about the dark image, over a latent that is normal around the colours of the scene.
 
     An encoder reads logarithm and colour map of the dark image. It tells the flow about the scene, and estimates the colour map of
@@ -69,13 +77,21 @@ class LowLightFlow(nn.Module):
 
     Images are (B, 3, H, W) in [0, 1]. :meth:`nll`, :meth:`encode` and :meth:`decode` also take what :meth:`prepare` returns in place
     of the dark images: then the work on them is not done again.
+
+    >>> model = LowLightFlow(LowLightFlowConfig(levels=1, steps=1, hidden=4, width=4, blocks=1)).eval()
+    >>> model.enhance(torch.rand(1, 3, 8, 8), tau=0.5, n=2).shape
+    torch.Size([2, 1, 3, 8, 8])
     """
+
+    purpose = "enhance"
 
     def __init__(self, config: LowLightFlowConfig = LowLightFlowConfig()):
         super().__init__()
         self.config = config
         self.encoder = _Encoder(config.levels, config.width, config.blocks)
-        self.flow = ConditionalFlow(config.levels, config.steps, 0, config.hidden, config.width, splits=False)
+        self.flow = ConditionalFlow(
+            levels=config.levels, steps=config.steps, transitions=0, hidden=config.hidden, condition=config.width, splits=False
+        )
         self.squeeze = Sequential(*(Squeeze() for _ in range(config.levels)))
 
     def prepare(self, dark: Tensor) -> Known:
@@ -140,6 +156,12 @@ class LowLightFlow(nn.Module):
     def _mean(self, colours: Tensor) -> Tensor:
         """Mean of the latent for a colour map (B, 3, H, W)."""
         return self.squeeze(colours - 1)[0]
+
+    def example_loss(self, image: Tensor) -> Tensor:
+        return self.nll(image, image).mean()
+
+    def example_result(self, image: Tensor) -> Tensor:
+        return self(image)
 
 
 def colour_map(image: Tensor) -> Tensor:

@@ -8,11 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..images import resize
+from .model import ImageModel
 
 
 @dataclass(frozen=True)
 class RefinementConfig:
     """Size of a :class:`RefinementNet`.
+
+    >>> RefinementConfig(scale=4).blocks
+    8
 
     Attributes:
         scale: by how much the output is larger than the input, 2, 4, 8 or 16.
@@ -30,14 +34,27 @@ class RefinementConfig:
         if min(self.channels, self.blocks) < 1:
             raise ValueError(f"channels and blocks must be at least 1, got {self}")
 
+    @property
+    def multiple(self) -> int:
+        return 1
 
-class RefinementNet(nn.Module):
+
+class RefinementNet(ImageModel):
     """``bicubic(lr) + shuffle(network(lr))``: (B, 3, h, w) in [0, 1] -> (B, 3, scale*h, scale*w), not clipped.
 
     All convolutions are on the grid of the low resolution; the last gives scale^2 values for each of its pixels and channels, which are
     laid out as pixels of the high resolution (Shi et al. 2016). It starts at zero, so that a new network is bicubic enlargement as
     :func:`nflib.images.resize` does it, exactly.
+
+    >>> import torch
+    >>> lr, net = torch.rand(1, 3, 8, 8), RefinementNet(RefinementConfig(scale=2, channels=4, blocks=1))
+    >>> torch.equal(net(lr), resize(lr, 2))  # new
+    True
     """
+
+    purpose = "restore"
+
+    purpose = "restore"
 
     def __init__(self, config: RefinementConfig = RefinementConfig()):
         super().__init__()
@@ -53,6 +70,16 @@ class RefinementNet(nn.Module):
         for block in self.blocks:
             x = block(x)
         return resize(lr, self.config.scale) + F.pixel_shuffle(self.last(x), self.config.scale)
+
+    @property
+    def scale(self) -> int:
+        return self.config.scale
+
+    def example_loss(self, image: Tensor) -> Tensor:
+        return (self(self.smaller(image)) - image).abs().mean()
+
+    def example_result(self, image: Tensor) -> Tensor:
+        return self(self.smaller(image))
 
 
 class _Residual(nn.Module):

@@ -9,10 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .model import ImageModel
+
 
 @dataclass(frozen=True)
 class RRDBConfig:
     """Size of an :class:`RRDBNet`.
+
+    >>> RRDBConfig(scale=8).blocks
+    23
 
     Attributes:
         scale: by how much the output is larger than the input, a power of two; 1 keeps the size.
@@ -32,6 +37,10 @@ class RRDBConfig:
         if min(self.channels, self.growth, self.blocks) < 1:
             raise ValueError(f"channels, growth and blocks must be at least 1, got {self}")
 
+    @property
+    def multiple(self) -> int:
+        return 1
+
 
 class Features(NamedTuple):
     """What the trunk knows of a low-resolution image (B, 3, h, w).
@@ -45,12 +54,20 @@ class Features(NamedTuple):
     taps: Tensor
 
 
-class RRDBNet(nn.Module):
+class RRDBNet(ImageModel):
     """Residual-in-residual dense blocks, then nearest-neighbour upsampling and convolutions (ESRGAN, section 3.1).
 
     ``net(lr)`` maps (B, 3, h, w) in [0, 1] to (B, 3, scale*h, scale*w), not clipped. ``net.features(lr, taps)`` gives the maps
     that a conditional flow is told (SRFlow, section 3.3).
+
+    >>> net = RRDBNet(RRDBConfig(scale=4, channels=4, growth=2, blocks=1))
+    >>> net(torch.rand(1, 3, 5, 6)).shape
+    torch.Size([1, 3, 20, 24])
     """
+
+    purpose = "restore"
+
+    purpose = "restore"
 
     def __init__(self, config: RRDBConfig = RRDBConfig()):
         super().__init__()
@@ -89,6 +106,16 @@ class RRDBNet(nn.Module):
         empty = last.new_empty(len(last), 0, *last.shape[2:])
         return Features(last, tuple(maps), torch.cat([empty, *(tapped[i] for i in taps)], 1))
 
+    @property
+    def scale(self) -> int:
+        return self.config.scale
+
+    def example_loss(self, image: Tensor) -> Tensor:
+        return (self(self.smaller(image)) - image).abs().mean()
+
+    def example_result(self, image: Tensor) -> Tensor:
+        return self(self.smaller(image))
+
 
 class _Dense(nn.Module):
     """Five convolutions that each see all earlier ones; a fifth of the result is added to the input."""
@@ -120,7 +147,7 @@ class _ResidualInResidual(nn.Module):
 
 
 def fast_layout(x: Tensor) -> Tensor:
-    """The same images, in the order of memory in which convolutions on a CPU are fastest: channels last. Not measured on a GPU."""
+    """Images in the order of memory in which convolutions on a CPU are fastest: channels last. Not measured on a GPU."""
     return x if x.device.type == "cuda" else x.contiguous(memory_format=torch.channels_last)
 
 

@@ -18,6 +18,7 @@ def degrade(
     source: str | os.PathLike,
     model: str | os.PathLike,
     out: str | os.PathLike,
+    *,
     tau: float = 1.0,
     samples: int = 1,
     tile: int = 512,
@@ -52,10 +53,10 @@ def degrade(
     """
     if samples < 1 or not (tau >= 0 and math.isfinite(tau)):
         raise ValueError(f"samples must be at least 1 and tau a number, 0 or more, got {samples} and {tau}")
-    return shared(source, functools.partial(_degrade, source, model, out, tau, samples, tile, seed), device, devices)
+    return shared(source, functools.partial(_degrade, source, model, out, tau=tau, samples=samples, tile=tile, seed=seed), device, devices)
 
 
-def _degrade(source, model, out, tau: float, samples: int, tile: int, seed: int, *, device: torch.device, share: Share) -> Samples:
+def _degrade(source, model, out, *, tau: float, samples: int, tile: int, seed: int, device: torch.device, share: Share) -> Samples:
     degrader = degraders.load(model, tile, device)
     settings = {"model": str(model), "tau": tau, "samples": samples, "seed": seed, "tile": tile}
     suffixes = [""] if samples == 1 else [f"_{i + 1}" for i in range(samples)]

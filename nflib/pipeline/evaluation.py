@@ -9,13 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__, metrics, units
+from ..files import write_json
 from ..images import list_images, read
-from .records import write_json
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """What :func:`evaluate` found.
+
+    >>> scores = {"a.png": (30.0,), "b.png": (32.0,)}
+    >>> found = Evaluation(("psnr",), scores, ("restored", "truth"), border=0, skipped=(), unpaired=((), ()))
+    >>> found.mean("psnr"), round(found.deviation("psnr"), 3)
+    (31.0, 1.414)
 
     Attributes:
         metrics: names of the metrics.

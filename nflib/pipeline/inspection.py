@@ -11,13 +11,15 @@ import numpy as np
 import torch
 
 from .. import __version__, units
-from ..domain import AddNoise, Compose, Downsample, Leak, leak
+from ..costs.memory import TrainingMemory, training_memory
+from ..domain import Compose, Leak, leak, parse, spell
+from ..files import write_json
 from ..images import read
-from ..models import DeFlowConfig, RRDBConfig
-from .memory import TrainingMemory, training_memory
+from ..models.deflow.model import usual_h
+from ..training.deflow import USUAL as DEFLOW
+from ..training.deflow import deflow_config
 from .noise import CHANNELS
 from .photo_facts import FolderFacts, PhotoFacts, folder_facts, same_pixels, same_scene
-from .records import write_json
 
 # What the leak test looks at: enough to tell, and done in a minute.
 LEAK_PHOTOS, LEAK_SIDE, LEAK_CROP, LEAK_CROPS, RELABELLINGS = 40, 512, 16, 640, 100
@@ -31,7 +33,11 @@ NAMED = 3  # photos that are named in a finding
 
 
 class Finding(NamedTuple):
-    """``level`` is "error" (do not train), "warning" or "good"; ``text`` is one line."""
+    """``level`` is "error" (do not train), "warning" or "good"; ``text`` is one line.
+
+    >>> Finding("warning", "clean: 8 photos, few to train on").level
+    'warning'
+    """
 
     level: str
     text: str
@@ -41,6 +47,10 @@ class Gap(NamedTuple):
     """Mean of the degraded photos less that of the clean ones, for one channel, in units of the image range.
 
     ``low`` and ``high`` bound it with 95 % confidence, by the spread between photos (Welch); None with less than two.
+
+    >>> gap = Gap(difference=0.02, low=-0.01, high=0.05)
+    >>> gap.low < 0 < gap.high  # it may be chance
+    True
     """
 
     difference: float
@@ -51,6 +61,13 @@ class Gap(NamedTuple):
 @dataclass(frozen=True)
 class Inspection:
     """What :func:`inspect` found.
+
+    >>> from pathlib import Path
+    >>> from nflib.pipeline import FolderFacts
+    >>> nothing = FolderFacts(Path("photos"), (), ())
+    >>> found = Inspection(nothing, nothing, (Finding("error", "no photos"),), {}, {}, {}, {})
+    >>> [finding.text for finding in found.errors]
+    ['no photos']
 
     Attributes:
         clean, degraded: what is in the folders.
@@ -97,45 +114,44 @@ class Inspection:
 
 
 def inspect(
-    clean: str | Path, degraded: str | Path, scale: int = 4, noise: float = 0.03, crop: int = 64, seed: int = 0
+    clean: str | Path, degraded: str | Path, *, h: Compose | str = usual_h(4), crop: int = 64, seed: int = 0
 ) -> Inspection:
     """Look two folders over before a DeFlow is trained on them.
 
     Args:
         clean, degraded: folders of photos, unpaired.
-        scale: h is the photo downscaled by this power of two ...
-        noise: ... with Gaussian noise of this deviation, in units of the image range.
+        h: the map that makes the condition, of :mod:`nflib.domain` or its text, as for :func:`nflib.training.train_deflow`.
         crop: side of the training crops in pixels.
         seed: of the noise and of the leak test.
 
     Raises:
         ValueError: a folder is not there or nothing in it can be read, or the settings make no sense.
     """
-    if scale not in (1, 2, 4, 8, 16):
-        raise ValueError(f"scale must be 1, 2, 4, 8 or 16, got {scale}")
-    if not noise >= 0:
-        raise ValueError(f"noise must not be negative, got {noise}")
-    memory = _memory(scale, crop)
+    h = parse(h) if isinstance(h, str) else h
+    if any(getattr(step, "has_weights", False) for step in h.maps):
+        raise ValueError(f"h: {spell(h)} has a network that is trained with the model; look the folders over with another h")
+    memory = _memory(h, crop)
     x, y = folder_facts(clean), folder_facts(degraded)
     findings = [*_of_folder(x, "clean", crop), *_of_folder(y, "degraded", crop)]
     alike = same_scene(x.photos, y.photos)
     findings += [*_of_both(x, y, alike)]
     gaps = dict(zip(CHANNELS, _gaps(x, y)))
     findings.append(_of_gaps(gaps))
-    h = Compose(Downsample(scale), AddNoise(noise))
-    leaks, finding = _leaks(x, y, alike, h, scale, units.generator(seed))
+    leaks, finding = _leaks(x, y, alike, h, h.shrink, units.generator(seed))
     findings.append(finding)
-    settings = {"scale": scale, "noise": noise, "crop": crop, "seed": seed}
+    settings = {"h": spell(h), "crop": crop, "seed": seed}
     order = ("error", "warning", "good")
     return Inspection(x, y, tuple(sorted(findings, key=lambda f: order.index(f.level))), gaps, leaks, memory, settings)
 
 
-def _memory(scale: int, crop: int) -> dict[str, TrainingMemory]:
-    full = DeFlowConfig(RRDBConfig(scale), levels=max(3, scale.bit_length() - 1))
-    return {
-        f"small, 8 of {crop}x{crop}": training_memory(DeFlowConfig.small(scale), 8, crop),
-        "full, 8 of 160x160": training_memory(full, 8, 160),
-    }
+def _memory(h: Compose, crop: int) -> dict[str, TrainingMemory]:
+    """Memory of both sizes, with the batches that a training has."""
+    found = {}
+    for size, usual in DEFLOW.items():
+        side = crop if size == "small" else usual.crop
+        batch = usual.recipe.batch
+        found[f"{size}, {batch} of {side}x{side}"] = training_memory(deflow_config(size, h), batch, side)
+    return found
 
 
 def _of_folder(facts: FolderFacts, name: str, crop: int):
@@ -212,7 +228,7 @@ def _of_gaps(gaps: dict[str, Gap]) -> Finding:
 
 
 def _leaks(x: FolderFacts, y: FolderFacts, alike: list, h: Callable, scale: int, generator: torch.Generator):
-    """Of the photos, of h, and of h between two halves of the clean photos; and what that means."""
+    """Leaks of the photos, of h, and of h between two halves of the clean photos; and what that means."""
     side = LEAK_CROP * scale
     chosen = [_some([p for p in facts.photos if min(p.height, p.width) >= side], generator) for facts in (x, y)]
     most = LEAK_CROPS // max(1, *map(len, chosen))

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import data, gaussian, units
+from .. import data, units
+from ..closed_form import gaussian
+from ..files import write_json
 from ..images import list_images, read
-from .records import write_json
 
 CHANNELS = ("red", "green", "blue")
 # The jackknife leaves out one group of photos at a time; this many groups are enough for a standard error.
@@ -23,6 +24,10 @@ class ChannelNoise(NamedTuple):
     ``low`` and ``high`` are None where a folder has less than two photos. ``content`` is the deviation of the clean
     responses: the smaller the noise is beside it, the less can be known. ``case`` is 2 where the degraded photos have
     less than the clean.
+
+    >>> red = ChannelNoise(sigma=0.05, low=0.04, high=0.06, content=0.02, case=1)
+    >>> red.low <= red.sigma <= red.high
+    True
     """
 
     sigma: float
@@ -35,6 +40,10 @@ class ChannelNoise(NamedTuple):
 @dataclass(frozen=True)
 class NoiseEstimate:
     """What :func:`estimate_noise` found.
+
+    >>> red = ChannelNoise(sigma=0.05, low=None, high=None, content=0.02, case=1)
+    >>> NoiseEstimate({"red": red}, clean_photos=1, degraded_photos=1, skipped=()).channels["red"].sigma
+    0.05
 
     Attributes:
         channels: "red", "green", "blue" -> :class:`ChannelNoise`.
@@ -75,7 +84,7 @@ def estimate_noise(clean: str | Path, degraded: str | Path) -> NoiseEstimate:
     """Noise level of degraded photos from clean photos of other scenes: the unpaired Gaussian on high-pass responses.
 
     The responses of :func:`nflib.data.high_pass` hold the noise at full strength and little content. Their variances in
-    the two folders go through :func:`nflib.gaussian.fit_moments`. Content is neither Gaussian nor independent from
+    the two folders go through :func:`nflib.closed_form.gaussian.fit_moments`. Content is neither Gaussian nor independent from
     pixel to pixel, so the 95 % interval comes from leaving out photos (delete-a-group jackknife, Student's t with
     Welch's degrees of freedom), not from the number of pixels.
 
@@ -118,7 +127,7 @@ def _response_sums(folder: Path, skipped: list[str]) -> np.ndarray:
 
 
 def _variance(sums: np.ndarray) -> np.ndarray:
-    """Of the responses per channel; their mean is zero up to the borders of the photos."""
+    """Variance of the responses per channel; their mean is zero up to the borders of the photos."""
     return sums[:, 1].sum(0) / sums[:, 0].sum(0)
 
 

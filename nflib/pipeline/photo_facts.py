@@ -27,6 +27,11 @@ FLAT = 2 / 255  # deviation of a thumbnail below which there is nothing to compa
 class PhotoFacts(NamedTuple):
     """One photo.
 
+    >>> from nflib.data import PHOTOS
+    >>> facts = photo_facts(PHOTOS[5].path)
+    >>> facts.kind, facts.height, facts.width, facts.grey
+    ('PNG RGB', 300, 451, False)
+
     Attributes:
         file: where it is.
         kind: format and mode as stored, such as "PNG RGB".
@@ -54,7 +59,13 @@ class PhotoFacts(NamedTuple):
 
 @dataclass(frozen=True)
 class FolderFacts:
-    """The photos of a folder and, one line each, the files that cannot be read."""
+    """The photos of a folder and, one line each, the files that cannot be read.
+
+    >>> from nflib.data import PHOTOS
+    >>> facts = FolderFacts(Path("photos"), (photo_facts(PHOTOS[5].path),), skipped=())
+    >>> dict(facts.kinds), round(facts.side)
+    ({'PNG RGB': 1}, 368)
+    """
 
     folder: Path
     photos: tuple[PhotoFacts, ...]
@@ -62,7 +73,7 @@ class FolderFacts:
 
     @property
     def statistics(self) -> ChannelStatistics:
-        """Of all pixels."""
+        """Statistics of all pixels."""
         return ChannelStatistics.pooled(photo.statistics for photo in self.photos)
 
     @property

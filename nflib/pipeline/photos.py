@@ -7,10 +7,11 @@ from pathlib import Path
 
 from .. import data, units
 from ..degraders import SIMULATED
+from ..files import read_json, write_json
 from ..images import write
-from .records import read_json, write_json
 
 DEGRADATIONS = {**SIMULATED, "none": None}
+"""Name -> simulated degrader, or None for "none": what :func:`write_photos` takes."""
 
 
 def write_photos(out: str | Path, degradation: str = "ntire", seed: int = 0) -> list[Path]:

@@ -11,15 +11,19 @@ from typing import NamedTuple
 from .. import __version__, units
 from ..data import ChannelStatistics, scale_pyramid
 from ..data.scales import check_scales
+from ..files import read_json, write_json
 from ..images import list_images, read, write
-from .records import read_json, write_json
 
 RECORD = "preparation.json"
 
 
 class Prepared(NamedTuple):
     """What :func:`prepare` did: photos made now, photos that were there already, one line for each that was skipped, and
-    the channel statistics of each scale."""
+    the channel statistics of each scale.
+
+    >>> Prepared(written=2, kept=1, skipped=(), statistics={}).written
+    2
+    """
 
     written: int
     kept: int

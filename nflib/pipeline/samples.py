@@ -12,13 +12,17 @@ import torch
 from torch import Tensor
 
 from .. import __version__, units
+from ..files import read_json, write_json
 from ..images import list_images, read, write
 from ..processes import Share
-from .records import read_json, write_json
 
 
 class Samples(NamedTuple):
-    """What such a job did: files written now, images that were done already, one line for each that was skipped."""
+    """What a job on images did: files written now, images that were done already, one line for each that was skipped.
+
+    >>> Samples(written=(Path("out/a.png"),), kept=3, skipped=()).kept
+    3
+    """
 
     written: tuple[Path, ...]
     kept: int

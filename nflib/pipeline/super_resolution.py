@@ -8,8 +8,7 @@ import os
 import torch
 
 from .. import checkpoints
-from ..models import SRFlow
-from ..models.tiled import super_resolve_tiled, usual_overlap
+from ..models import ImageModel
 from ..processes import Share
 from .samples import Samples, write_samples
 from .sharing import shared
@@ -19,6 +18,7 @@ def super_resolve(
     source: str | os.PathLike,
     model: str | os.PathLike,
     out: str | os.PathLike,
+    *,
     tau: float = 0.8,
     samples: int = 1,
     tile: int = 128,
@@ -51,19 +51,18 @@ def super_resolve(
     """
     if samples < 1 or not tau >= 0:
         raise ValueError(f"samples must be at least 1 and tau not negative, got {samples} and {tau}")
-    return shared(source, functools.partial(_super_resolve, source, model, out, tau, samples, tile, seed), device, devices)
+    return shared(source, functools.partial(_super_resolve, source, model, out, tau=tau, samples=samples, tile=tile, seed=seed), device, devices)
 
 
-def _super_resolve(source, model, out, tau: float, samples: int, tile: int, seed: int, *, device: torch.device, share: Share) -> Samples:
+def _super_resolve(source, model, out, *, tau: float, samples: int, tile: int, seed: int, device: torch.device, share: Share) -> Samples:
     net = checkpoints.load(model)
-    if not isinstance(net, SRFlow):
+    if not isinstance(net, ImageModel) or net.purpose != "super-resolve":
         raise ValueError(f"{model}: is a {type(net).__name__}, expected an SRFlow")
     net.to(device)
-    overlap = usual_overlap(tile, 32, max(2**net.config.levels // net.config.scale, 1))
 
     def make(image, generator):
-        results = super_resolve_tiled(net, image[None].to(device), tau, samples, generator, tile, overlap)
+        results = net.super_resolve(image[None].to(device), tau, samples, generator, tile=tile)
         return results[:, 0].cpu()
 
-    settings = {"model": str(model), "tau": tau, "samples": samples, "seed": seed, "tile": tile, "scale": net.config.scale}
+    settings = {"model": str(model), "tau": tau, "samples": samples, "seed": seed, "tile": tile, "scale": net.scale}
     return write_samples(source, out, [f"_{i + 1}" for i in range(samples)], settings, make, "super-resolve", share)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
+__all__ = ["answer", "close", "is_minimum", "raises", "right", "true", "within", "wrong"]
+
 
 def close(actual, expected, rtol: float = 1e-6, atol: float = 0.0, what: str = "") -> None:
     """Two numbers or arrays agree to ``atol + rtol * |expected|``."""

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
+from pathlib import Path
+
 import torch
 from torch import nn
 
-from ..models import ESRGANDiscriminator
-from ..models.esrgan import discriminator_loss, generator_loss, perceptual_loss
+from .. import checkpoints
+from ..metrics import MissingWeights
+from ..models import ESRGANDiscriminator, ESRGANDiscriminatorConfig
+from ..models.esrgan import (
+    discriminator_loss,
+    generator_loss,
+    perceptual_loss,
+    vgg19_features,
+)
+from .folders import Folder, known_size
+from .recipe import Recipe, Usual
+from .rehearsal import Rehearsal
+from .restorer import check_validation, fit_restorer, noted
+from .running import Running
 from .state import frozen
-from .tasks import Recipe, Task
+from .super_resolver import (
+    SMALLEST_LOW_RESOLUTION,
+    low_resolution_pairs,
+    new_super_resolver,
+    train_super_resolver,
+)
+from .tasks import Task
 
 # Weights of ESRGAN's generator loss (section 4.1).
 PIXEL, PERCEPTUAL, ADVERSARIAL = 1e-2, 1.0, 5e-3
+RECIPE = Recipe(steps=60_000, batch=16, lr=1e-4, betas=(0.9, 0.999), milestones=(1 / 12, 1 / 6, 1 / 3, 1 / 2))
+USUAL = {"small": Usual(replace(RECIPE, steps=1000, batch=8, lr=1e-3), 64), "full": Usual(RECIPE, 128)}
+
+
+def discriminator_config(size: str, crop: int) -> ESRGANDiscriminatorConfig:
+    """The configuration of a size, for crops of this side."""
+    if known_size(size) == "small":
+        return ESRGANDiscriminatorConfig("patch", channels=32)
+    return ESRGANDiscriminatorConfig("vgg", crop=crop)
+
 
 
 class ESRGANTask(Task):
@@ -27,7 +59,7 @@ class ESRGANTask(Task):
         features: of the perceptual loss, from :func:`nflib.models.esrgan.vgg19_features`; None leaves it out.
     """
 
-    recipe = Recipe(steps=60_000, batch=16, lr=1e-4, betas=(0.9, 0.999), milestones=(1 / 12, 1 / 6, 1 / 3, 1 / 2))
+    recipe = RECIPE
     unit = "generator's and discriminator's loss"
 
     def __init__(self, model: nn.Module, discriminator: ESRGANDiscriminator, features: nn.Module | None):
@@ -79,3 +111,80 @@ class ESRGANTask(Task):
     def _return_to_good(self):
         super()._return_to_good()
         self.discriminator.load_state_dict(self._good["discriminator"])
+
+
+def train_esrgan(
+    clean: Folder,
+    degrader: str,
+    out: Folder,
+    *,
+    scale: int = 2,
+    size: str = "small",
+    start: Folder | None = None,
+    vgg: Folder | None = None,
+    validation_clean: Folder | None = None,
+    validation_degraded: Folder | None = None,
+    steps: int | None = None,
+    batch: int | None = None,
+    crop: int | None = None,
+    lr: float | None = None,
+    seed: int = 0,
+    running: Running = Running(),
+) -> Path | Rehearsal:
+    """Train a super-resolver against a discriminator, which makes natural texture (:class:`ESRGANTask`).
+
+    Args:
+        clean: photos of any sizes and formats.
+        degrader: what :func:`nflib.degraders.load` takes. It is computed on the CPU, where crops are prepared.
+        out: folder of the run, see :func:`nflib.training.fit`.
+        scale: 2, 4, 8 or 16.
+        size: "small", a RefinementNet, or "full", an RRDBNet.
+        start: a trained super-resolver to go on with. Without it the training begins with one by mean absolute error, in the folder
+            ``out/start``, with the same steps, batch and crop if they are given.
+        vgg: weights of torchvision's ``vgg19`` for the perceptual loss; by default where torch keeps them. Where they are missing this
+            part is left out, with a warning.
+        validation_clean, validation_degraded: true pairs of other photos, with equal names, to follow the training by;
+            the degraded ones are smaller by the scale.
+        steps, batch, crop, lr: what the size suggests, by default.
+        seed: of weights, crops and noise.
+        running: on which devices, how precisely.
+
+    Returns:
+        The path of ``model.safetensors``, the last weights, as no loss on pairs tells which look most natural.
+    """
+    check_validation(validation_clean, validation_degraded)
+    usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
+    if crop is None:
+        usual = usual.but(crop=max(usual.crop, SMALLEST_LOW_RESOLUTION * scale))
+    torch.manual_seed(seed)
+    model = new_super_resolver(size, scale, start)
+    data, held_out = low_resolution_pairs(
+        clean, degrader, validation_clean, validation_degraded, scale=scale, crop=usual.crop, seed=seed
+    )
+    task = ESRGANTask(model, ESRGANDiscriminator(discriminator_config(size, usual.crop)), _perceptual_features(vgg))
+    if start is None and not running.dry_run:
+        first = train_super_resolver(
+            clean,
+            degrader,
+            Path(out) / "start",
+            scale=scale,
+            size=size,
+            validation_clean=validation_clean,
+            validation_degraded=validation_degraded,
+            steps=steps,
+            batch=batch,
+            crop=crop,
+            seed=seed,
+            running=running,
+        )
+        model.load_state_dict(checkpoints.load(first).state_dict())
+    notes = noted(degrader, start)
+    return fit_restorer(task, data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running)
+
+
+def _perceptual_features(file: Folder | None) -> torch.nn.Module | None:
+    try:
+        return vgg19_features(file)
+    except MissingWeights as error:
+        logging.getLogger(__name__).warning("training goes without the perceptual loss: %s", error)
+        return None

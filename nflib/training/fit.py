@@ -10,6 +10,7 @@ import os
 import random
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,14 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from .. import __version__, checkpoints, provenance, units
 from .._compat import import_lightning
-from ..images.files import write_bytes
+from ..files import write_bytes
+from ..processes import wait
 from .logs import Log
-from .ranks import wait
+from .recipe import Recipe
 from .rehearsal import Rehearsal, rehearse
-from .running import check_running, enough_memory
+from .running import Running, check_running, enough_memory
 from .state import random_states, read_state, restore_random_states, write_state
-from .tasks import Recipe, Task
+from .tasks import Task
 
 lightning = import_lightning()
 LOG_EVERY = 10
@@ -36,19 +38,11 @@ def fit(
     task: Task,
     data: Dataset,
     out: str | os.PathLike,
+    *,
     recipe: Recipe | None = None,
     validation: Dataset | None = None,
     seed: int = 0,
-    device: torch.device | str | None = None,
-    workers: int = 0,
-    resume: bool = False,
-    devices: int = 1,
-    nodes: int = 1,
-    strategy: str = "ddp",
-    precision: str = "float32",
-    channels_last: bool = False,
-    compile: bool = False,
-    dry_run: bool = False,
+    running: Running = Running(),
 ) -> Path | Rehearsal:
     """Train, and write the model with averaged weights.
 
@@ -68,8 +62,7 @@ def fit(
         recipe: how to train, ``task.recipe`` by default.
         validation: as ``data``; its items 0 to ``len(validation) - 1`` are the validation set.
         seed: of all noise in training.
-        device, devices, nodes, strategy, precision, channels_last, compile, workers, resume, dry_run: see
-            :class:`~nflib.training.Running`.
+        running: on which devices, how precisely; whether to resume.
 
     Returns:
         The path of ``model.safetensors``; of a dry run, what it found.
@@ -78,21 +71,21 @@ def fit(
         ValueError: ``out`` holds another run, the batch cannot be shared, a process died, or the loss is not finite again and again.
     """
     recipe = recipe or task.recipe
-    device = units.device(device)
-    check_running(devices, nodes, strategy, device)
-    if recipe.batch % (devices * nodes * task.together):
+    device = units.device(running.device)
+    check_running(running, device)
+    if recipe.batch % (running.together * task.together):
         crops = "pairs of crops" if task.together == 2 else "crops"
-        raise ValueError(f"batch must share equally many {crops} among {devices * nodes} devices, got {recipe.batch}")
-    if dry_run:
-        return rehearse(task, data, recipe, seed, device, devices * nodes, precision, channels_last, compile)
+        raise ValueError(f"batch must share equally many {crops} among {running.together} devices, got {recipe.batch}")
+    if running.dry_run:
+        return rehearse(task, data, recipe=recipe, seed=seed, running=replace(running, device=device))
     out = Path(out)
     state_file, model_file = out / "last.state", out / "model.safetensors"
     settings = {
-        "task": type(task).__name__, "model": json.dumps(dataclasses.asdict(task.model.config)), "seed": seed,
+        "task": type(task).__name__, "model": json.dumps(checkpoints.files.plain(task.model.config)), "seed": seed,
         "recipe": json.dumps(dataclasses.asdict(recipe)), "crops": f"{type(data).__name__}, {len(data)} photos, {getattr(data, 'crop', '')}",
-        "precision": precision, **task.notes,
+        "precision": running.precision, **task.notes,
     }
-    if state_file.exists() and not resume:
+    if state_file.exists() and not running.resume:
         raise ValueError(f"{out}: holds a run already; resume it or choose another folder")
     saved = read_state(state_file) if state_file.exists() else None
     for name in (*FIXED, *task.notes) if saved else ():
@@ -107,17 +100,17 @@ def fit(
         random.seed(seed)
         with _quiet():
             recorder = _Recorder(out, state_file, settings, validation, saved)
-            trainer = _trainer(device, devices, nodes, strategy, task.unused, recorder)
+            trainer = _trainer(device, running, task.unused, recorder)
             task.to(trainer.strategy.root_device)
             first = default_collate([data[i] for i in range(recipe.batch)])
             with enough_memory(recipe.batch):
-                task.begin(recipe, seed, task.transfer_batch_to_device(first, task.device, 0), precision, channels_last, compile)
+                task.begin(recipe, seed, task.transfer_batch_to_device(first, task.device, 0), running)
             if saved:
                 task.restore(saved)
             recorder.random_states = (saved or task.keep())["random"]
             if task.step < recipe.steps:
                 loader = DataLoader(
-                    data, batch_sampler=_Steps(task.step, recipe, trainer), num_workers=workers, pin_memory=device.type == "cuda",
+                    data, batch_sampler=_Steps(task.step, recipe, trainer), num_workers=running.workers, pin_memory=device.type == "cuda",
                     generator=torch.Generator(),  # its own: making workers must not use up random numbers of the training
                 )
                 _run(trainer, task, loader)
@@ -128,14 +121,14 @@ def fit(
     return model_file
 
 
-def _trainer(device: torch.device, devices: int, nodes: int, strategy: str, unused: bool, recorder: _Recorder) -> lightning.Trainer:
-    together = devices * nodes > 1
+def _trainer(device: torch.device, running: Running, unused: bool, recorder: _Recorder) -> lightning.Trainer:
+    together = running.together > 1
     if together:
-        start = {"ddp": "popen", "ddp_fork": "fork"}[strategy]
+        start = {"ddp": "popen", "ddp_fork": "fork"}[running.strategy]
         how = lightning.strategies.DDPStrategy(find_unused_parameters=unused, broadcast_buffers=False, start_method=start)
     one = [device.index or 0] if device.type == "cuda" else 1
     return lightning.Trainer(
-        accelerator={"cuda": "gpu"}.get(device.type, device.type), devices=devices if together else one, num_nodes=nodes,
+        accelerator={"cuda": "gpu"}.get(device.type, device.type), devices=running.devices if together else one, num_nodes=running.nodes,
         strategy=how if together else "auto", max_epochs=1, logger=False, callbacks=[recorder], deterministic="warn", benchmark=False,
         use_distributed_sampler=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
     )

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Unpack
 
 import torch
 
 from ..data import UnpairedImages
-from ..data.folders import numbered_generator
-from ..models import LUDVAE, LUDVAEConfig, noise_filter, start_near_identity
-from ..models.ludvae_start import follow_colours
-from ..models.noise_filter import window_gain
+from ..models import LUDVAE, LUDVAEConfig, follow_colours, start_near_identity
+from ..noise import noise_filter, window_gain
+from ..units import numbered_generator
 from .fit import fit
+from .folders import Folder, known_size
+from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
 from .running import Running
-from .tasks import Recipe
 from .unpaired import UnpairedTask, first_crops, unpaired_folders
 
 # Share of the steps in which the weight of the KL term grows to its final value, as published: or the latent is given up early.
@@ -28,7 +25,7 @@ SMALL = Recipe(
     steps=600, batch=16, lr=1e-3, betas=(0.9, 0.999), milestones=(0.35, 0.6, 0.75, 0.85, 0.95), clip=1e3, average=0.99, every=100
 )
 FULL = Recipe(steps=200_000, batch=16, lr=1e-4, betas=(0.9, 0.999), milestones=(0.5,), clip=1e3, average=0.999, every=5000)
-CROPS = {"small": 32, "full": 64}
+USUAL = {"small": Usual(SMALL, 32), "full": Usual(FULL, 64)}
 # Crops of each domain in which the noise is looked for, and their side.
 NOISE_CROPS, NOISE_SIDE = 1024, 64
 
@@ -67,14 +64,31 @@ class LUDVAETask(UnpairedTask):
         return total / (2 * variance) + math.log(2 * math.pi * variance) / 2
 
 
-def train_ludvae(
-    clean: str | os.PathLike, degraded: str | os.PathLike, out: str | os.PathLike, size: str = "small",
-    validation_clean: str | os.PathLike | None = None, validation_degraded: str | os.PathLike | None = None, steps: int | None = None,
-    batch: int | None = None, crop: int | None = None, lr: float | None = None, seed: int = 0, **running: Unpack[Running],
-) -> Path | Rehearsal:
-    """Learn a degradation from two folders without pairs.
+def ludvae_config(size: str, deviation: float = 0.03) -> LUDVAEConfig:
+    """The configuration of a size, for noise of a deviation in units of the image range."""
+    if known_size(size) == "small":
+        return LUDVAEConfig.small(deviation)
+    return LUDVAEConfig(sigma_clean=math.hypot(deviation, deviation), sigma_degraded=deviation)
 
-    "small" first finds strength and spectrum of the noise (:func:`nflib.models.noise_filter`), starts there, learns the
+
+def train_ludvae(
+    clean: Folder,
+    degraded: Folder,
+    out: Folder,
+    *,
+    size: str = "small",
+    validation_clean: Folder | None = None,
+    validation_degraded: Folder | None = None,
+    steps: int | None = None,
+    batch: int | None = None,
+    crop: int | None = None,
+    lr: float | None = None,
+    seed: int = 0,
+    running: Running = Running(),
+) -> Path | Rehearsal:
+    """Learn a degradation from clean and degraded photos without pairs, by a variational autoencoder.
+
+    "small" first finds strength and spectrum of the noise (:func:`nflib.noise.noise_filter`), starts there, learns the
     content from clean photos alone for a third of the steps, and then both domains. "full" is the published network and
     recipe with white pre-noise, whose deviations follow from the strength that is found.
 
@@ -92,18 +106,20 @@ def train_ludvae(
         The path of ``model.safetensors``, the last weights: the noise is right at the start, and training is for what
         depends on the content, so the best by spectrum alone would often be the first.
     """
-    if size not in CROPS:
-        raise ValueError(f"size must be one of {', '.join(CROPS)}, got {size!r}")
-    crop = CROPS[size] if crop is None else crop
-    recipe = SMALL if size == "small" else FULL
-    chosen = {"steps": steps, "batch": batch, "lr": lr}
-    recipe = replace(recipe, **{name: value for name, value in chosen.items() if value is not None})
+    usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
     data, held_out = unpaired_folders(
-        clean, degraded, validation_clean, validation_degraded, crop, NOISE_SIDE, recipe.batch, seed
+        clean,
+        degraded,
+        validation_clean,
+        validation_degraded,
+        crop=usual.crop,
+        validation_crop=NOISE_SIDE,
+        batch=usual.recipe.batch,
+        seed=seed,
     )
     model = _started(size, UnpairedImages(clean, degraded, NOISE_SIDE, seed), seed)
     task = LUDVAETask(model, content_first=0.35 if size == "small" else 0.0)
-    return fit(task, data, out, recipe, held_out, seed, **running)
+    return fit(task, data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)
 
 
 def _started(size: str, data: UnpairedImages, seed: int) -> LUDVAE:
@@ -111,9 +127,9 @@ def _started(size: str, data: UnpairedImages, seed: int) -> LUDVAE:
     crops = first_crops(data, NOISE_CROPS)
     taps, deviation = noise_filter(*crops)
     torch.manual_seed(seed)
+    model = LUDVAE(ludvae_config(size, deviation))
     if size == "full":
-        return LUDVAE(LUDVAEConfig(sigma_clean=math.hypot(deviation, deviation), sigma_degraded=deviation))
-    model = LUDVAE(LUDVAEConfig.small(deviation))
+        return model
     start_near_identity(model, numbered_generator(seed, 2))
     model.shape_noise(taps)
     follow_colours(model, window_gain(*crops))

@@ -11,8 +11,9 @@ from torch.utils.data import Dataset, default_collate
 
 from .. import provenance, units
 from .guard import tensors
-from .running import enough_memory
-from .tasks import Recipe, Task
+from .recipe import Recipe
+from .running import Running, enough_memory
+from .tasks import Task
 
 # Steps that are timed, after one that is not: it compiles, and finds the fastest algorithms.
 TIMED = 3
@@ -21,6 +22,11 @@ TIMED = 3
 @dataclass(frozen=True)
 class Rehearsal:
     """What a dry run found. As text it is a short report.
+
+    >>> found = Rehearsal("DeFlow", 10**6, "cpu", 1, batch=8, crop=(3, 64, 64), steps=3600, step_seconds=0.5,
+    ...                   crop_seconds=0.1, memory=None)
+    >>> found.hours, found.workers
+    (0.5, 1)
 
     Attributes:
         model: its name.
@@ -48,7 +54,7 @@ class Rehearsal:
 
     @property
     def hours(self) -> float:
-        """Of the whole training, if enough workers prepare the crops."""
+        """Hours of the whole training, if enough workers prepare the crops."""
         return self.steps * self.step_seconds / 3600
 
     @property
@@ -77,19 +83,17 @@ def duration(hours: float) -> str:
 
 
 def rehearse(
-    task: Task, data: Dataset, recipe: Recipe, seed: int = 0, device: torch.device | str | None = None, devices: int = 1,
-    precision: str = "float32", channels_last: bool = False, compile: bool = False,
+    task: Task, data: Dataset, *, recipe: Recipe, seed: int = 0, running: Running = Running()
 ) -> Rehearsal:
     """Train a few steps on the first crops, in this process only. The task is not fit for training afterwards.
 
-    Arguments as for :func:`nflib.training.fit`; ``devices`` are all that will share a batch. What they tell each other takes time
-    too, which is not measured.
+    Arguments as for :func:`nflib.training.fit`. What several devices tell each other takes time too, which is not measured.
 
     Raises:
         ValueError: a batch does not fit into the memory of the device.
     """
-    device = units.device(device)
-    share = recipe.batch // devices
+    device = units.device(running.device)
+    share = recipe.batch // running.together
     clock = time.perf_counter()
     batch = default_collate([data[i] for i in range(share)])
     crop_seconds = time.perf_counter() - clock
@@ -99,7 +103,7 @@ def rehearse(
         torch.cuda.reset_peak_memory_stats(device)
     seconds = []
     with enough_memory(share):
-        task.begin(recipe, seed, batch, precision, channels_last, compile)
+        task.begin(recipe, seed, batch, running)
         task.keep()
         for _ in range(1 + TIMED):
             clock = time.perf_counter()
@@ -107,6 +111,6 @@ def rehearse(
             seconds.append(time.perf_counter() - clock)  # advance reads the loss, and so waits for the device
     parameters = sum(parameter.numel() for parameter in task.trained.parameters())
     return Rehearsal(
-        type(task.model).__name__, parameters, provenance.device_name(device), devices, share, tuple(next(tensors(batch)).shape[1:]),
+        type(task.model).__name__, parameters, provenance.device_name(device), running.together, share, tuple(next(tensors(batch)).shape[1:]),
         recipe.steps, sorted(seconds[1:])[TIMED // 2], crop_seconds, provenance.peak_memory(device),
     )

@@ -1,20 +1,21 @@
-"""Training of restorers on pairs of clean images and what a degrader makes of them."""
+"""What trainings of restorers share: pairs of clean images and what a degrader makes of them, anew every time."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from pathlib import Path
 
-from ..data.domains import PairedImages
-from ..data.folders import ImageCrops, Source, SuperResolutionImages, numbered_generator, size_of
-from ..degraders import Degrader
-from ..units import bits_per_dim, rand
-from .deflow import LEVELS, dequantised
-from .tasks import Recipe, Task
+from torch.utils.data import Dataset, Subset
 
+from .. import checkpoints
+from ..models import ImageModel
+from .fit import fit
+from .folders import HELD_OUT_CROPS, Folder, report_skipped
+from .recipe import Recipe
+from .rehearsal import Rehearsal
+from .running import Running
+from .tasks import Task
 
-# Share of the bright images whose latent has the true colours for its mean.
-TOLD = 0.2
+RECIPE = Recipe(steps=1500, batch=8, lr=1e-3, betas=(0.9, 0.999), average=0.99, every=100)
 
 
 class RestorerTask(Task):
@@ -24,7 +25,7 @@ class RestorerTask(Task):
     low light has :class:`LowLightTask`.
     """
 
-    recipe = Recipe(steps=1500, batch=8, lr=1e-3, betas=(0.9, 0.999), average=0.99, every=100)
+    recipe = RECIPE
     unit = "mean squared error"
     unused = False
 
@@ -33,90 +34,43 @@ class RestorerTask(Task):
         return (model(degraded) - clean).square().mean()
 
 
-class LowLightTask(Task):
-    """Bits per dimension of the bright image given the dark one, at 32 levels. Batches are (bright, dark).
-
-    In training some images are told their true colours (see :meth:`nflib.models.LowLightFlow.nll`), as in LLFlow's code.
-    """
-
-    recipe = Recipe(steps=800, batch=8, lr=2e-3, betas=(0.9, 0.999), average=0.99, every=100)
-    unit = f"bits/dim at {LEVELS} levels"
-
-    def loss(self, model, batch, generator):
-        bright, dark = batch
-        told = rand((len(bright),), bright, generator) < TOLD if model.training else None
-        nll = model.nll(dequantised(bright, generator), dark, told)
-        return bits_per_dim(nll, bright[0].numel(), LEVELS).mean()
-
-
-class DegradedLowResolution(SuperResolutionImages):
-    """Pairs ``(hr, lr)`` of :class:`~nflib.data.SuperResolutionImages`, the low-resolution crop degraded anew every time.
-
-    Args:
-        source, scale, crop, seed: as there.
-        degrader: makes (B, 3, crop/scale, crop/scale) of the like, every crop with a generator of its own.
-    """
-
-    def __init__(self, source: Source, scale: int, crop: int, seed: int, degrader: Degrader):
-        self.degrader = degrader
-        super().__init__(source, scale, crop, seed)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.__getitems__([index])[0]
-
-    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, Tensor]]:
-        """The pairs of a batch, degraded together where the degrader can do that."""
-        hr, lr = map(torch.stack, zip(*(super(DegradedLowResolution, self).__getitem__(index) for index in indices)))
-        return list(zip(hr, self.degrader.each(lr, 1.0, [numbered_generator(self.seed, 2, index) for index in indices])))
-
-
-class LowResolutionPairs(torch.utils.data.Dataset):
-    """Pairs ``(hr, lr)`` of crops from two folders, the images of the second a whole number of times smaller; to validate on.
-
-    Args:
-        clean: folder of high-resolution images.
-        degraded: folder of low-resolution ones with the same file names, suffix aside.
-        scale: by how much the high resolution is higher.
-        crop: side of the high-resolution crop in pixels, a multiple of the scale.
-        seed: of places and order.
+def trained_start(start: Folder, kinds: tuple[type[ImageModel], ...], scale: int = 1) -> ImageModel:
+    """A trained restorer to go on with, a file or the name of a bundled model.
 
     Raises:
-        ValueError: names or sizes do not fit together.
+        ValueError: it is of another kind or scale.
     """
-
-    def __init__(self, clean: Source, degraded: Source, scale: int, crop: int, seed: int = 0):
-        self.crop = crop
-        # places and order come from equal seeds, and are equal on grids of equal size
-        self.sides = ImageCrops(clean, crop, seed, align=scale, flip=False), ImageCrops(degraded, crop // scale, seed, flip=False)
-        names = [[file.stem for file in side.photos] for side in self.sides]
-        if names[0] != names[1]:
-            alone = sorted(set(names[0]) ^ set(names[1]))
-            raise ValueError(f"{clean} and {degraded} must hold images of the same names, found {', '.join(alone[:3])} in one only")
-        for hr, lr in zip(*(side.photos for side in self.sides)):
-            large, small = size_of(hr), size_of(lr)
-            if large != tuple(scale * n for n in small):
-                raise ValueError(f"{hr}: {large[1]}x{large[0]} pixels, expected {scale} times the {small[1]}x{small[0]} of {lr}")
-
-    @property
-    def skipped(self) -> list[str]:
-        return [line for side in self.sides for line in side.skipped]
-
-    def __len__(self) -> int:
-        return len(self.sides[0])
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.sides[0][index], self.sides[1][index]
+    model = checkpoints.load(start)
+    if not isinstance(model, kinds) or model.scale != scale:
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise ValueError(f"{start}: expected {names} of scale {scale}, found {type(model).__name__} with {model.config}")
+    return model
 
 
-def restoration_pairs(task: str, clean: Source, degrader: Degrader, scale: int, crop: int, seed: int):
-    """Numbered pairs (clean, degraded) for "denoise", "sr" or "lowlight", degraded on the fly."""
-    if task == "sr":
-        return DegradedLowResolution(clean, scale, crop, seed, degrader)
-    return PairedImages(clean, crop=crop, seed=seed, degrader=degrader)
+def check_validation(clean: Folder | None, degraded: Folder | None) -> None:
+    """Raise ValueError unless both folders of true pairs are given, or none."""
+    if (clean is None) != (degraded is None):
+        raise ValueError("validation needs both folders, clean and degraded, or none")
 
 
-def held_out_pairs(task: str, clean: Source, degraded: Source, scale: int, crop: int, seed: int):
-    """Numbered pairs (clean, degraded) of two folders with equal names."""
-    if task == "sr":
-        return LowResolutionPairs(clean, degraded, scale, crop, seed)
-    return PairedImages(clean, degraded, crop, seed)
+def fit_restorer(
+    task: Task,
+    data: Dataset,
+    held_out: Dataset | None,
+    out: Folder,
+    *,
+    recipe: Recipe,
+    seed: int,
+    notes: dict[str, str],
+    running: Running,
+) -> Path | Rehearsal:
+    """Train on numbered pairs; with held-out pairs the best model by them."""
+    report_skipped(data, held_out)
+    task.notes |= notes
+    subset = None if held_out is None else Subset(held_out, range(HELD_OUT_CROPS))
+    return fit(task, data, out, recipe=recipe, validation=subset, seed=seed, running=running)
+
+
+def noted(degrader: str, start: Folder | None) -> dict[str, str]:
+    """Notes of a run on synthetic pairs, by which it is known."""
+    return {"degrader": str(degrader)} | ({} if start is None else {"start": str(start)})

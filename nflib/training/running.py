@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TypedDict
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from ..models import conditional_steps, ludvae_levels, rrdb
+from ..models import rrdb
+from ..models.conditional import steps as conditional_steps
+from ..models.ludvae import levels as ludvae_levels
 from ..processes import check_devices
 from ..transforms import AffineCoupling
 
@@ -18,8 +20,12 @@ STRATEGIES = ("ddp", "ddp_fork")
 BLOCKS = (AffineCoupling, conditional_steps.Step, ludvae_levels.ConvBlock, rrdb._Dense)
 
 
-class Running(TypedDict, total=False):
-    """Arguments that :func:`nflib.training.fit` and all trainings on folders share.
+@dataclass(frozen=True)
+class Running:
+    """How :func:`nflib.training.fit` and all trainings on folders are run.
+
+    >>> Running(devices=4, nodes=2).together
+    8
 
     Attributes:
         device: "cpu", "cuda", "cuda:1", "mps"; :func:`nflib.device` by default.
@@ -28,7 +34,7 @@ class Running(TypedDict, total=False):
         strategy: "ddp" starts this program again for each further device; "ddp_fork" copies the process, which notebooks need, and which
             CUDA does not allow.
         precision: "float32", or "bfloat16" for the networks, where latents and log-determinants stay float32. For GPUs: a CPU without
-            arithmetic for it is many times slower (``benchmarks/options.py``).
+            arithmetic for it is many times slower (``experiments/speed/options.py``).
         channels_last: keep images and the weights of convolutions with the channels last in memory.
         compile: compile the blocks of the networks. The first steps then take minutes.
         workers: processes that prepare crops; the result does not depend on it.
@@ -36,24 +42,28 @@ class Running(TypedDict, total=False):
         dry_run: train a few steps, write nothing, and return a :class:`~nflib.training.Rehearsal`.
     """
 
-    device: torch.device | str | None
-    devices: int
-    nodes: int
-    strategy: str
-    precision: str
-    channels_last: bool
-    compile: bool
-    workers: int
-    resume: bool
-    dry_run: bool
+    device: torch.device | str | None = None
+    devices: int = 1
+    nodes: int = 1
+    strategy: str = "ddp"
+    precision: str = "float32"
+    channels_last: bool = False
+    compile: bool = False
+    workers: int = 0
+    resume: bool = False
+    dry_run: bool = False
 
+    @property
+    def together(self) -> int:
+        """Devices that share a batch, on all machines."""
+        return self.devices * self.nodes
 
-def check_running(devices: int, nodes: int, strategy: str, device: torch.device) -> None:
+def check_running(running: Running, device: torch.device) -> None:
     """Raise ValueError unless there are so many devices, and they can work together."""
-    check_devices(device, devices, nodes)
-    if strategy not in STRATEGIES:
-        raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}")
-    if devices * nodes > 1 and device.type == "cuda" and strategy == "ddp_fork":
+    check_devices(device, running.devices, running.nodes)
+    if running.strategy not in STRATEGIES:
+        raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, got {running.strategy!r}")
+    if running.together > 1 and device.type == "cuda" and running.strategy == "ddp_fork":
         raise ValueError("strategy ddp_fork is for the cpu: CUDA cannot be used in a copied process; train with ddp, from a command or a script")
 
 

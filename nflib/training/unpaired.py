@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 
 import torch
@@ -11,11 +10,11 @@ from torch import Tensor
 from torch.utils.data import Subset
 
 from ..data import UnpairedImages
-from ..data.folders import numbered_generator
 from ..metrics import spectrum_error
+from ..units import numbered_generator
+from .folders import Folder
 from .tasks import Task
 
-Folder = str | os.PathLike
 FLATTEST = 1 / 3
 # The numbers of crops to start from begin far beyond those that training will see.
 FAR, VALIDATION_CROPS = 10**9, 256
@@ -35,6 +34,9 @@ class UnpairedTask(Task):
         """Clean crops as the averaged model degrades them, in the colours that degraded crops have in training."""
         return self.averaged.degrade(clean, generator=generator)
 
+    def example(self, image):
+        return image, (torch.arange(len(image)) % 2 == 0).long()  # a single image is a degraded one
+
     def score(self, batches):
         batches = [self.transfer_batch_to_device(batch, self.device, 0) for batch in batches]
         images, domains = (torch.cat(parts) for parts in zip(*batches))
@@ -44,7 +46,7 @@ class UnpairedTask(Task):
 
 
 def unpaired_folders(
-    clean: Folder, degraded: Folder, validation_clean: Folder | None, validation_degraded: Folder | None, crop: int,
+    clean: Folder, degraded: Folder, validation_clean: Folder | None, validation_degraded: Folder | None, *, crop: int,
     validation_crop: int, batch: int, seed: int, align: int = 1, match: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[UnpairedImages, Subset]:
     """Training and validation crops; without folders for validation, others of the training photos. Logs what is skipped.

@@ -2,18 +2,20 @@
 
 from .actnorm import ActNorm
 from .affine import Affine
-from .base import Inverse, Sequential, Transform
+from .base import Pulled, Retraced, Transform
 from .conditioners import convnet, mlp
 from .coupling import AffineCoupling
 from .injector import AffineInjector
 from .linear import FullConv1x1, InvertibleConv1x1
 from .multiscale import Multiscale
+from .reversible import Recomputation
 from .scales import BoundedScale, ExponentialScale, Scale, SigmoidScale
+from .sequential import Inverse, Sequential
 from .split import Split
 from .squeeze import Squeeze
 
 __all__ = [
     "ActNorm", "Affine", "AffineCoupling", "AffineInjector", "BoundedScale", "ExponentialScale", "FullConv1x1", "Inverse",
-    "InvertibleConv1x1", "Multiscale", "Scale", "Sequential", "SigmoidScale", "Split", "Squeeze", "Transform",
-    "convnet", "mlp",
+    "InvertibleConv1x1", "Multiscale", "Pulled", "Recomputation", "Retraced", "Scale", "Sequential", "SigmoidScale", "Split", "Squeeze",
+    "Transform", "convnet", "mlp",
 ]

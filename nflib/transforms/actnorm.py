@@ -6,9 +6,15 @@ import torch
 import torch.distributed as distributed
 from torch import Tensor, nn
 
-from .base import Transform, check_channels, per_channel, positions, sum_per_channel
+from .base import (
+    Pulled,
+    Transform,
+    check_channels,
+    per_channel,
+    positions,
+    sum_per_channel,
+)
 from .precision import raised
-from .reversible import Pulled
 
 
 class ActNorm(Transform):
@@ -20,6 +26,11 @@ class ActNorm(Transform):
 
     In distributed training the first batch is that of all processes together, so that all of them start alike. ``z`` has the
     precision of ``x``.
+
+    >>> layer = ActNorm(2)
+    >>> z, log_det = layer(torch.tensor([[1.0, 0.0], [3.0, 8.0]]))  # the first batch sets bias and scale
+    >>> z.round().tolist(), torch.allclose(log_det.exp(), torch.tensor(1 / 4))
+    ([[-1.0, -1.0], [1.0, 1.0]], True)
 
     Args:
         channels: size C of dimension 1; ``x`` has shape (B, C) or (B, C, H, W).

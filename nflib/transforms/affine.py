@@ -14,6 +14,12 @@ class Affine(Transform):
 
     Starts as the identity. ``log_det = log|det W|`` for every sample.
 
+    >>> layer = Affine(2)
+    >>> layer.weight.data = torch.tensor([[2.0, 0.0], [1.0, 1.0]])
+    >>> z, log_det = layer(torch.ones(1, 2))
+    >>> z.tolist(), round(log_det.exp().item(), 4)
+    ([[2.0, 2.0]], 2.0)
+
     Args:
         features: length D of the vectors; ``x`` has shape (B, D).
     """

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .context import Context
-from .reversible import Pulled, Recomputation, gradients_of
+from .context import Context, tensors
+from .precision import full_precision
 
 Latent = Tensor | tuple[Tensor, ...]
 Shape = tuple[int, ...]
@@ -17,6 +17,11 @@ Shape = tuple[int, ...]
 
 class Retraced(NamedTuple):
     """What :meth:`Transform.retrace` finds.
+
+    >>> from nflib.transforms import Squeeze
+    >>> retraced = Squeeze().retrace(torch.arange(4.0).view(1, 4, 1, 1))
+    >>> [tuple(part.shape) for part in retraced.parts], retraced.z.requires_grad
+    ([(1, 1, 2, 2)], True)
 
     Attributes:
         parts: the input, as leaves that ask for a gradient. Several parts follow one another in dimension 1.
@@ -37,6 +42,14 @@ class Transform(nn.Module):
     ``log|det dz/dx|`` for ``t(x)``, ``log|det dx/dz|`` for ``t.inverse(z)``.
 
     ``x`` is a batch of vectors (B, D) or of images (B, C, H, W). The channels are always dimension 1.
+
+    >>> class Negative(Transform):
+    ...     def forward(self, x, context=None):
+    ...         return -x, zeros(x)
+    ...     def inverse(self, z, context=None):
+    ...         return -z, zeros(z)
+    >>> Negative()(torch.ones(2, 3))[1]
+    tensor([0., 0.])
     """
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Latent, Tensor]:
@@ -54,7 +67,7 @@ class Transform(nn.Module):
         return (self,)
 
     def retrace(self, z: Latent, context: Context = None) -> Retraced:
-        """From an output without graph back to the input, and from there once more to the output, with a graph.
+        """Go from an output without graph back to the input, and from there once more to the output, with a graph.
 
         Reversible training calls this with gradients enabled. Transforms with a network override it, so that one evaluation of the
         network serves both ways.
@@ -65,7 +78,7 @@ class Transform(nn.Module):
         return Retraced((x,), *self(x, context))
 
     def pull_back(self, z: Latent, of_z: Latent, of_log_det: Tensor, context: Context, wanted: Sequence[Tensor]) -> Pulled:
-        """From an output and its gradients to the input and the gradients of everything: one step of reversible training.
+        """Go from an output and its gradients to the input and the gradients of everything: one step of reversible training.
 
         By :meth:`retrace` and autograd. Transforms whose gradients are short formulas override it with these.
 
@@ -80,63 +93,8 @@ class Transform(nn.Module):
         return gradients_of(retraced, of_z, of_log_det, wanted)
 
 
-class Sequential(Transform):
-    """Transforms one after the other; the log-determinants add up.
-
-    Args:
-        transforms: applied first to last data -> latent. All but the last give a single tensor.
-        reversible: in training keep what comes out of the last one alone, and recompute everything before it from that, see
-            :class:`~nflib.transforms.reversible.Recomputation`: memory does not grow with the number of transforms.
-    """
-
-    def __init__(self, *transforms: Transform, reversible: bool = False):
-        super().__init__()
-        self.transforms = nn.ModuleList(transforms)
-        self.recomputation = Recomputation() if reversible else None
-
-    def forward(self, x, context=None):
-        if self.recomputation is not None and self.training and torch.is_grad_enabled():
-            return self.recomputation(self.stages(), x, context)
-        log_det = zeros(x)
-        for transform in self.transforms:
-            x, term = transform(x, context)
-            log_det = log_det + term
-        return x, log_det
-
-    def inverse(self, z, context=None):
-        log_det = zeros(z)
-        for transform in reversed(self.transforms):
-            z, term = transform.inverse(z, context)
-            log_det = log_det + term
-        return z, log_det
-
-    def latent_shape(self, shape):
-        for transform in self.transforms:
-            shape = transform.latent_shape(shape)
-        return shape
-
-    def stages(self):
-        return tuple(stage for transform in self.transforms for stage in transform.stages())
-
-    def __len__(self) -> int:
-        return len(self.transforms)
-
-    def __getitem__(self, index: int) -> Transform:
-        return self.transforms[index]
 
 
-class Inverse(Transform):
-    """The given transform, run the other way. For transforms with one latent of the same shape as the data."""
-
-    def __init__(self, transform: Transform):
-        super().__init__()
-        self.transform = transform
-
-    def forward(self, x, context=None):
-        return self.transform.inverse(x, context)
-
-    def inverse(self, z, context=None):
-        return self.transform(z, context)
 
 
 def zeros(x: Latent) -> Tensor:
@@ -171,3 +129,37 @@ def check_channels(x: Tensor, channels: int, name: str) -> None:
     """One clear error when dimension 1 is not what the transform was made for."""
     if x.dim() < 2 or x.shape[1] != channels:
         raise ValueError(f"{name} was made for {channels} channels in dimension 1, got a tensor of shape {tuple(x.shape)}")
+
+
+class Pulled(NamedTuple):
+    """What :meth:`~nflib.transforms.Transform.pull_back` finds: the input, its gradient, and other tensors, each with its own.
+
+    >>> from nflib.transforms import Squeeze
+    >>> z, of_z = torch.arange(4.0).view(1, 4, 1, 1), torch.ones(1, 4, 1, 1)
+    >>> Squeeze().pull_back(z, of_z, torch.zeros(1), None, []).x.flatten()
+    tensor([0., 1., 2., 3.])
+    """
+
+    x: Tensor
+    of_x: Tensor
+    of_others: list[tuple[Tensor, Tensor]]
+
+
+def gradients_of(retraced: Retraced, of_z: Latent, of_log_det: Tensor, wanted: Sequence[Tensor]) -> Pulled:
+    """The gradients, by autograd, of what :meth:`~nflib.transforms.Transform.retrace` found, with respect to the input and to ``wanted``."""
+    outputs, of_outputs = tensors(retraced.z), tensors(of_z)
+    if len(of_outputs) < len(outputs):
+        of_outputs = of_z.split([part.shape[1] for part in outputs], 1)
+    pairs = zip((*outputs, retraced.log_det), (*of_outputs, of_log_det), strict=True)
+    reached = [(out, of_out) for out, of_out in pairs if out.requires_grad]
+    inputs = (*retraced.parts, *wanted)
+    with full_precision(of_log_det):  # autocast is for forward passes: every gradient has the precision of its tensor
+        found = torch.autograd.grad([out for out, _ in reached], inputs, [of_out for _, of_out in reached], allow_unused=True)
+    count = len(retraced.parts)
+    of_parts = [torch.zeros_like(part) if of_part is None else of_part for part, of_part in zip(retraced.parts, found)]
+    of_wanted = [(tensor, gradient) for tensor, gradient in zip(wanted, found[count:]) if gradient is not None]
+    return Pulled(_joined([part.detach() for part in retraced.parts]), _joined(of_parts), of_wanted)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return torch.cat(parts, 1) if len(parts) > 1 else parts[0]

@@ -11,7 +11,7 @@ Context = Tensor | Sequence[Tensor] | None
 
 
 def map_tensors(value, function: Callable[[Tensor], Tensor]):
-    """The same tensor or (nested, perhaps named) tuple, each tensor replaced by what the function makes of it; all else is left as it is."""
+    """A tensor or (nested, perhaps named) tuple again, each tensor replaced by what the function makes of it; all else is left as it is."""
     if isinstance(value, Tensor):
         return function(value)
     if not isinstance(value, (tuple, list)):

@@ -14,11 +14,55 @@ from .precision import as_precise_as
 from .scales import BoundedScale, Scale
 
 
-class AffineCoupling(Transform):
+class Coupling(Transform):
+    """``z_a = x_a``, ``z_b = scale * x_b + shift``. Subclasses have ``channels`` and a ``scale``, and say how raw scale and
+    shift follow from ``x_a`` and the context."""
+
+    channels: int
+    swap = False
+    scale: Scale
+
+    def _raw_and_shift(self, decides: Tensor, context) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        check_channels(x, self.channels, type(self).__name__)
+        first, last = x[:, : self.channels // 2], x[:, self.channels // 2 :]
+        return (last, first) if self.swap else (first, last)
+
+    def _join(self, decides: Tensor, changed: Tensor) -> Tensor:
+        return torch.cat(self._order(decides, changed), 1)
+
+    def _order(self, decides: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
+        return (changed, decides) if self.swap else (decides, changed)
+
+    def forward(self, x, context=None):
+        decides, changed = self._parts(x)
+        changed, log_scale = self.scale.apply(changed, *self._raw_and_shift(decides, context))
+        return self._join(decides, changed), sum_per_sample(log_scale)
+
+    def inverse(self, z, context=None):
+        decides, changed = self._parts(z)
+        changed, log_scale = self.scale.invert(changed, *self._raw_and_shift(decides, context))
+        return self._join(decides, changed), -sum_per_sample(log_scale)
+
+    def retrace(self, z, context=None):
+        decides, changed = self._parts(z)
+        decides = decides.detach().requires_grad_()
+        before, changed, log_scale = self.scale.retrace(changed, *self._raw_and_shift(decides, context))
+        return Retraced(self._order(decides, before), self._order(decides, changed), sum_per_sample(log_scale))
+
+
+class AffineCoupling(Coupling):
     """``z_a = x_a``, ``z_b = scale(x_a, context) * x_b + shift(x_a, context)`` (RealNVP; with context SRFlow, eq. 3).
 
     Invertible whatever the network is, because ``x_a`` passes unchanged. ``log_det = sum(log scale)``. Starts as the
     identity with the default scale and networks.
+
+    >>> coupling, x = AffineCoupling(4), torch.rand(1, 4, 8, 8)
+    >>> z, log_det = coupling(x)
+    >>> torch.equal(z, x), log_det.tolist()  # new, and so the identity
+    (True, [0.0])
 
     Args:
         channels: size C of dimension 1, at least 2. The first C//2 channels are ``x_a``.
@@ -46,35 +90,8 @@ class AffineCoupling(Transform):
         self.net = net(decides + context_channels, 2 * changed)
         self.scale = BoundedScale() if scale is None else scale
 
-    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        check_channels(x, self.channels, "AffineCoupling")
-        first, last = x[:, : self.channels // 2], x[:, self.channels // 2 :]
-        return (last, first) if self.swap else (first, last)
-
-    def _join(self, decides: Tensor, changed: Tensor) -> Tensor:
-        return torch.cat(self._order(decides, changed), 1)
-
-    def _order(self, decides: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
-        return (changed, decides) if self.swap else (decides, changed)
-
     def _raw_and_shift(self, decides: Tensor, context) -> tuple[Tensor, Tensor]:
         return as_precise_as(decides, *self.net(with_context(decides, context, self.context_channels)).chunk(2, 1))
-
-    def forward(self, x, context=None):
-        decides, changed = self._parts(x)
-        changed, log_scale = self.scale.apply(changed, *self._raw_and_shift(decides, context))
-        return self._join(decides, changed), sum_per_sample(log_scale)
-
-    def inverse(self, z, context=None):
-        decides, changed = self._parts(z)
-        changed, log_scale = self.scale.invert(changed, *self._raw_and_shift(decides, context))
-        return self._join(decides, changed), -sum_per_sample(log_scale)
-
-    def retrace(self, z, context=None):
-        decides, changed = self._parts(z)
-        decides = decides.detach().requires_grad_()
-        before, changed, log_scale = self.scale.retrace(changed, *self._raw_and_shift(decides, context))
-        return Retraced(self._order(decides, before), self._order(decides, changed), sum_per_sample(log_scale))
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}, context_channels={self.context_channels}, swap={self.swap}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import nn
+from torch import Tensor, nn
 
 from .base import Retraced, Transform, check_channels, sum_per_sample
 from .conditioners import convnet
@@ -13,8 +13,35 @@ from .precision import as_precise_as
 from .scales import BoundedScale, Scale
 
 
-class AffineInjector(Transform):
+class Injector(Transform):
+    """``z = scale * x + shift``. Subclasses have a ``scale``, and say how raw scale and shift follow from the context."""
+
+    scale: Scale
+
+    def _raw_and_shift(self, x: Tensor, context) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError
+
+    def forward(self, x, context=None):
+        z, log_scale = self.scale.apply(x, *self._raw_and_shift(x, context))
+        return z, sum_per_sample(log_scale)
+
+    def inverse(self, z, context=None):
+        x, log_scale = self.scale.invert(z, *self._raw_and_shift(z, context))
+        return x, -sum_per_sample(log_scale)
+
+    def retrace(self, z, context=None):
+        x, z, log_scale = self.scale.retrace(z, *self._raw_and_shift(z, context))
+        return Retraced((x,), z, sum_per_sample(log_scale))
+
+
+class AffineInjector(Injector):
     """``z = scale(context) * x + shift(context)`` (SRFlow, eq. 4). ``log_det = sum(log scale)``; starts as the identity.
+
+    >>> import torch
+    >>> x, context = torch.rand(1, 3, 8, 8), torch.rand(1, 2, 8, 8)
+    >>> z, log_det = AffineInjector(3, context_channels=2)(x, context)
+    >>> torch.equal(z, x), log_det.tolist()  # new, and so the identity
+    (True, [0.0])
 
     Args:
         channels: size C of dimension 1 of ``x``.
@@ -38,18 +65,6 @@ class AffineInjector(Transform):
     def _raw_and_shift(self, x, context):
         check_channels(x, self.channels, "AffineInjector")
         return as_precise_as(x, *self.net(matching_context(context, self.context_channels, x)).chunk(2, 1))
-
-    def forward(self, x, context=None):
-        z, log_scale = self.scale.apply(x, *self._raw_and_shift(x, context))
-        return z, sum_per_sample(log_scale)
-
-    def inverse(self, z, context=None):
-        x, log_scale = self.scale.invert(z, *self._raw_and_shift(z, context))
-        return x, -sum_per_sample(log_scale)
-
-    def retrace(self, z, context=None):
-        x, z, log_scale = self.scale.retrace(z, *self._raw_and_shift(z, context))
-        return Retraced((x,), z, sum_per_sample(log_scale))
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}, context_channels={self.context_channels}"

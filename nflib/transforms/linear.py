@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .base import Transform, check_channels, positions
+from .base import Pulled, Transform, check_channels, positions
 from .precision import full_precision
-from .reversible import Pulled
 
 
 class InvertibleConv1x1(Transform):
@@ -15,6 +14,12 @@ class InvertibleConv1x1(Transform):
 
     P and the signs of s stay fixed; L (unit lower), U (strictly upper) and log|s| are learned, so W can never become
     singular and ``log_det = H*W*sum(log|s|)`` costs nothing. Starts as a random rotation.
+
+    >>> conv = InvertibleConv1x1(3)
+    >>> conv.set_weight(2 * torch.eye(3))
+    >>> z, log_det = conv(torch.ones(1, 3, 2, 2))
+    >>> round((log_det / torch.tensor(2.0).log()).item(), 3)  # log 2 of each of 3 channels at 4 positions
+    12.0
 
     Args:
         channels: size C of dimension 1; ``x`` has shape (B, C) or (B, C, H, W).
@@ -96,6 +101,11 @@ class FullConv1x1(Transform):
 
     Each call needs ``log|det W|`` or an inverse, of cost C^3, and nothing keeps W invertible: prefer
     :class:`InvertibleConv1x1`. Starts as a random rotation. ``log_det = H*W*log|det W|``.
+
+    >>> conv = FullConv1x1(3)
+    >>> z, log_det = conv(torch.rand(1, 3, 2, 2))
+    >>> abs(log_det.item()) < 1e-4  # a rotation
+    True
 
     Args:
         channels: size C of dimension 1; ``x`` has shape (B, C) or (B, C, H, W).

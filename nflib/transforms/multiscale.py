@@ -14,6 +14,11 @@ class Multiscale(Transform):
 
     The latent is a tuple with one tensor per level, the finest first. ``inverse`` takes such a tuple.
 
+    >>> from nflib.transforms import Sequential, Split, Squeeze
+    >>> flow = Multiscale([Sequential(Squeeze(), Split(12)), Squeeze()])
+    >>> flow.latent_shape((1, 3, 8, 8))
+    ((1, 6, 4, 4), (1, 24, 2, 2))
+
     Args:
         levels: at least two transforms; all but the last return a pair, whose first part goes on to the next level.
     """

@@ -17,7 +17,7 @@ def full_precision(x: Tensor) -> AbstractContextManager:
 
 
 def raised(x: Tensor) -> Tensor:
-    """The same values in float32, unless they are in float64."""
+    """Values in float32, unless they are in float64."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 

@@ -8,7 +8,16 @@ from torch import Tensor, nn
 
 
 class Scale(nn.Module):
-    """``z = scale * x + shift`` with ``log_scale = self.log_scale(raw)``; ``raw`` and ``shift`` come from a network."""
+    """``z = scale * x + shift`` with ``log_scale = self.log_scale(raw)``; ``raw`` and ``shift`` come from a network.
+
+    >>> class Unscaled(Scale):
+    ...     def log_scale(self, raw):
+    ...         return torch.zeros_like(raw)
+    >>> x, raw, shift = torch.ones(3), torch.zeros(3), torch.tensor([0.0, 1.0, 2.0])
+    >>> z, log_scale = Unscaled().apply(x, raw, shift)
+    >>> z
+    tensor([1., 2., 3.])
+    """
 
     def log_scale(self, raw: Tensor) -> Tensor:
         raise NotImplementedError
@@ -24,7 +33,7 @@ class Scale(nn.Module):
         return (z - shift) * (-log_scale).exp(), log_scale
 
     def retrace(self, z: Tensor, raw: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """From an output without graph: x, a leaf that asks for a gradient, and from it z and log_scale with a graph (reversible training)."""
+        """Go from an output without graph back: x, a leaf that asks for a gradient, and from it z and log_scale with a graph (reversible training)."""
         with torch.no_grad():
             x = self.invert(z, raw, shift)[0]
         x.requires_grad_()
@@ -35,6 +44,9 @@ class BoundedScale(Scale):
     """``log_scale = limit * tanh(raw / limit)``: the identity at raw = 0 and never outside ``exp(+-limit)``.
 
     The default. An unbounded scale is what makes flows overflow in training and divide by almost zero when sampling.
+
+    >>> BoundedScale(limit=2.0).log_scale(torch.tensor([-100.0, 0.0, 100.0]))
+    tensor([-2.,  0.,  2.])
     """
 
     def __init__(self, limit: float = 2.0):
@@ -49,7 +61,11 @@ class BoundedScale(Scale):
 
 
 class ExponentialScale(Scale):
-    """``log_scale = raw``, without a bound: the coupling as the papers write it (SRFlow slides; RealNVP)."""
+    """``log_scale = raw``, without a bound: the coupling as the papers write it (SRFlow slides; RealNVP).
+
+    >>> ExponentialScale().log_scale(torch.tensor([-100.0, 0.0, 100.0]))
+    tensor([-100.,    0.,  100.])
+    """
 
     def log_scale(self, raw):
         return raw
@@ -59,6 +75,9 @@ class SigmoidScale(Scale):
     """``z = (x + shift) * scale``, ``scale = sigmoid(raw + 2) + eps``: what the published SRFlow and DeFlow code computes.
 
     Not the identity at raw = 0 but a multiplication by sigmoid(2) = 0.88. For loading official weights.
+
+    >>> SigmoidScale().log_scale(torch.zeros(1)).exp()
+    tensor([0.8809])
     """
 
     def __init__(self, eps: float = 1e-4):

@@ -20,6 +20,10 @@ class Split(Transform):
     A bijection: the part given off is normalised given the part that stays, so under the model every latent is standard
     normal, whatever level it left at. ``log_det = sum(log scale)``.
 
+    >>> (kept, latent), log_det = Split(4, keep=1)(torch.rand(2, 4, 8, 8))
+    >>> kept.shape, latent.shape
+    (torch.Size([2, 1, 8, 8]), torch.Size([2, 3, 8, 8]))
+
     Args:
         channels: size C of dimension 1. The first ``keep`` channels stay, the others are given off.
         keep: how many channels stay, C - C//2 by default.

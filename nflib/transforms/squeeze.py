@@ -10,6 +10,11 @@ class Squeeze(Transform):
 
     Moves values, changes none: ``log_det = 0``.
 
+    >>> import torch
+    >>> z, log_det = Squeeze()(torch.arange(16.0).view(1, 1, 4, 4))
+    >>> z[0, :, 0, 0], z.shape
+    (tensor([0., 1., 4., 5.]), torch.Size([1, 4, 2, 2]))
+
     Args:
         factor: f, at least 2. H and W must be multiples of it.
     """

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import traitlets as T
 
-from ..couplings import GaussianCoupling
+from ..closed_form.couplings import GaussianCoupling
 from .base import Explorer, Number, shared
 from .picture import CLEAN, INK, NAIVE, NOISE
 from .prng import normals

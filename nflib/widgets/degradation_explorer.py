@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..bases import DomainGaussian, LocalDomainGaussian
 from ..metrics import autocorrelation
-from ..models.deflow import DeFlow
+from ..models.deflow.model import DeFlow
 from ..transforms.base import Latent
 from . import flow_export
 from .base import Explorer, Number, Scene, shared
@@ -54,7 +54,7 @@ class DegradationExplorer(Explorer):
             known = model.prepare(model.condition(image, generator) if condition is None else condition)
             latents, base = model.encode(image, known), model.base(known)
         scene = {
-            "flow": flow_export.export(model.flow.transform, known), "image": flow_export.pack(image[0]),
+            "flow": flow_export.export(model.flow.transform, known.conditioning), "image": flow_export.pack(image[0]),
             "shift": [{name: flow_export.pack(part) for name, part in law.items()} for law in _shift_laws(base, latents)],
         }
         return cls(scene=scene, **state)

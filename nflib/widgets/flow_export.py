@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..models.conditional import ConditionalFlow, Conditioning, StepContext
-from ..transforms import BoundedScale, FullConv1x1, InvertibleConv1x1
+from ..models.conditional import ConditionalFlow, Conditioning
+from ..transforms import BoundedScale, InvertibleConv1x1
 from .prng import normals
 
 
@@ -43,8 +43,8 @@ def export(flow: ConditionalFlow, known: Conditioning) -> dict:
     """
     if not all(type(step.scale) is BoundedScale and step.scale.limit == 2 for level in flow.levels for step in level.steps):
         raise ValueError('flow must have affine="bounded", the only form the browser knows')
-    if any(len(part) != 1 for level in known.levels for step in level for part in step):
-        raise ValueError(f"known must be of one image, got {len(known.levels[0][0].coupling)}")
+    if known.batch != 1:
+        raise ValueError(f"known must be of one image, got {known.batch}")
     if (hidden := len(flow.levels[0].steps[0].coupling.second)) % 2:
         raise ValueError(f"flow must have an even hidden width, which the browser takes in pairs, got {hidden}")
     weights = {
@@ -64,7 +64,7 @@ def export(flow: ConditionalFlow, known: Conditioning) -> dict:
             "hidden": hidden, "splits": any(level.split is not None for level in flow.levels),
         },
         "weights": {name: pack(value) for name, value in weights.items()},
-        "known": [[[pack(part) for part in step] for step in level] for level in known.levels],
+        "known": [[[pack(part) for part in step] for step in level] for level in known.parts()],
         "centre": None if known.centre is None else pack(known.centre),
     }
 
@@ -77,15 +77,14 @@ def rebuild(exported: dict) -> tuple[ConditionalFlow, Conditioning]:
     missing = [name for name in missing if not name.endswith("initialised") and ".injector." not in name]
     if missing or unknown:
         raise ValueError(f"exported does not fit its sizes: missing {missing}, unknown {unknown}")
-    levels = tuple(tuple(StepContext(*map(unpack, step)) for step in level) for level in exported["known"])
+    parts = ((map(unpack, step) for step in level) for level in exported["known"])
     centre = exported["centre"]
-    return flow, Conditioning(levels, None if centre is None else unpack(centre))
+    return flow, Conditioning.of_parts(parts, None if centre is None else unpack(centre))
 
 
 def noise(flow: ConditionalFlow, known: Conditioning, seed: int) -> tuple[Tensor, ...]:
     """Standard normal latents of one image, the same as in the browser: float64, the finest first."""
-    height, width = known.levels[0][0].coupling.shape[2:]
-    shapes = flow.latent_shape((1, 3, 2 * height, 2 * width))
+    shapes = flow.latent_shape((1, 3, *known.size))
     sizes = [torch.Size(shape).numel() for shape in shapes]
     values = torch.from_numpy(normals(sum(sizes), seed))
     return tuple(part.reshape(shape) for part, shape in zip(values.split(sizes), shapes))

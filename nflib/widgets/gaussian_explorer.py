@@ -7,7 +7,7 @@ import math
 import numpy as np
 import traitlets as T
 
-from ..gaussian import fit_unpaired
+from ..closed_form.gaussian import fit_unpaired
 from .base import Explorer, Number, Vector, shared
 from .picture import CLEAN, CLIPPED, DEGRADED, INK, NOISE, normal_density
 from .prng import normals
@@ -24,7 +24,7 @@ class GaussianExplorer(Explorer):
         n, m: numbers of clean and degraded samples drawn, 2 to 5000.
         signal_sd, sigma, mean_u: standard deviation of the clean signal (> 0), of the noise (>= 0), mean of the noise.
         tau: strength of the noise added, ``x + tau u`` (DeFlow, eq. 30), >= 0.
-        weighting: "average" or "count", as in :func:`nflib.gaussian.fit_unpaired`.
+        weighting: "average" or "count", as in :func:`nflib.closed_form.gaussian.fit_unpaired`.
         seed: of the samples drawn, 0 to 2^30.
         unit: of the values, as text; by default the clean standard deviation if that is 1.
     """

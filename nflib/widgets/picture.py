@@ -1,4 +1,4 @@
-"""The pictures shown where scripts do not run: matplotlib, drawn from the numbers of nflib.gaussian."""
+"""The pictures shown where scripts do not run: matplotlib, drawn from the numbers of nflib.closed_form.gaussian."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ..divergences import kl_gaussian, mmd_normal
-from ..linear_ludvae import matching_prenoise, prenoise_kl
+from ..closed_form.divergences import kl_gaussian, mmd_normal
+from ..closed_form.ludvae import matching_prenoise, prenoise_kl
 from .base import Explorer, Number, shared
 from .picture import CLEAN, DEGRADED, INK, NAIVE, normal_density
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import traitlets as T
 
-from ..pipeline.costs import UPDATE
-from ..pipeline.memory import COPIES, FLOAT
-from ..pipeline.roofline import CARDS
+from ..costs.cost import UPDATE
+from ..costs.memory import COPIES, FLOAT
+from ..costs.roofline import CARDS
 from .base import Explorer, Number, Scene, shared
 from .picture import CLEAN, DEGRADED, INK
 
@@ -21,7 +21,7 @@ _MOST_STEPS = 32
 
 @functools.cache
 def _counted() -> dict:
-    """Coefficients that tools/count_deflow.py counted, and bytes for each parameter."""
+    """Coefficients that experiments/bundled/deflow_costs.py counted, and bytes for each parameter."""
     found = json.loads(Path(__file__).with_name("deflow_costs.json").read_text(encoding="utf-8"))
     return {**found, "each": {"updated": FLOAT * UPDATE, "states": FLOAT * COPIES, "gradient": FLOAT}}
 
@@ -36,7 +36,7 @@ class RooflineExplorer(Explorer):
     """Least time and memory of a training step of the published DeFlow for AIM 2019, made deeper, wider, larger or reversible.
 
     Time is at least that of the operations at the peak of the card and that of the bytes at its bandwidth (Williams et al., 2009);
-    :class:`nflib.pipeline.Card` says what is counted. Memory is between states and activations, and these with the gradients of the
+    :class:`nflib.costs.Card` says what is counted. Memory is between states and activations, and these with the gradients of the
     activations.
 
     Args:
@@ -78,7 +78,7 @@ class RooflineExplorer(Explorer):
         return proposal["value"]
 
     def count(self, name: str, training: str | None = None, steps: int | None = None) -> float:
-        """"parameters", "multiply_adds", "moved" or "kept" (:class:`nflib.pipeline.Cost`); by default of the present state."""
+        """"parameters", "multiply_adds", "moved" or "kept" (:class:`nflib.costs.Cost`); by default of the present state."""
         steps = self.steps if steps is None else steps
         net = (1, steps, steps * self.hidden, steps * self.hidden**2)
         image = (1, self.crop, self.crop**2, self.batch, self.batch * self.crop, self.batch * self.crop**2)

@@ -7,9 +7,20 @@ import math
 import numpy as np
 import traitlets as T
 
-from ..gaussian import clipped_normal, fit_moments, price_of_unpaired
+from ..closed_form.gaussian import clipped_normal, fit_moments, price_of_unpaired
 from .base import Covariance, Explorer, Number, shared
-from .picture import CLEAN, CLIPPED, DEGRADED, INK, NAIVE, NOISE, ellipse, normal_density, plane, square_root
+from .picture import (
+    CLEAN,
+    CLIPPED,
+    DEGRADED,
+    INK,
+    NAIVE,
+    NOISE,
+    ellipse,
+    normal_density,
+    plane,
+    square_root,
+)
 
 
 class SigmaExplorer(Explorer):

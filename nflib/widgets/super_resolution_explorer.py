@@ -8,8 +8,8 @@ from torch import Tensor
 
 from ..images import resize
 from ..metrics import diversity, psnr
-from ..models.conditional import check_sizes
-from ..models.srflow import SRFlow
+from ..models.conditional.flow import check_sizes
+from ..models.srflow.model import SRFlow
 from . import flow_export
 from .base import Explorer, Number, Scene, shared
 

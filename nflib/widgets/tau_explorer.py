@@ -7,7 +7,7 @@ import math
 import numpy as np
 import traitlets as T
 
-from ..gaussian import UnpairedGaussian
+from ..closed_form.gaussian import UnpairedGaussian
 from .base import Covariance, Explorer, Number, Vector, shared
 from .picture import CLEAN, DEGRADED, NOISE, ellipse, normal_density, plane, square_root
 from .prng import normals

@@ -17,9 +17,9 @@ import traitlets as T
 from PIL import Image
 from torch import Tensor
 
-from ..bradley_terry import BradleyTerry, fit
 from ..images import as_images, resize
-from ..study import Choice, append_choices, read_choices, win_matrix
+from ..study.bradley_terry import BradleyTerry, fit
+from ..study.choices import Choice, append_choices, read_choices, win_matrix
 from .base import Explorer, Scene, shared
 from .picture import INK
 from .prng import uniforms
@@ -57,7 +57,7 @@ class UserStudy(Explorer):
 
     With a kernel every choice is at once in ``file``, and a study that was interrupted goes on when it is made again, with a
     generator of the same seed. In a built page the choices stay in the page, and are lost with it, until a button downloads them, in the same
-    format: :mod:`nflib.study` reads both.
+    format: :func:`nflib.study.read_choices` reads both.
 
     Args:
         file: where choices are recorded; those already in it count as made.
@@ -154,7 +154,7 @@ class UserStudy(Explorer):
         return left
 
     def scores(self) -> BradleyTerry:
-        """From all choices so far, of all participants.
+        """Scores from all choices so far, of all participants.
 
         Raises:
             ValueError: they do not connect all methods.

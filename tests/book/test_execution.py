@@ -7,13 +7,9 @@ import os
 import sys
 from pathlib import Path
 
+import execution
+import notebooks
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tools"))
-
-import execution  # noqa: E402
-import notebooks  # noqa: E402
 
 
 def write(path: Path, *code: str) -> Path:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
-import sys
 from pathlib import Path
 
+import notebooks
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tools"))
-
-import notebooks  # noqa: E402
-
 NOTEBOOKS = notebooks.sources(ROOT / "book")
 
 

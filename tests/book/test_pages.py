@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import execution
+import notebooks
 import pytest
 import yaml
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tools"))
-
-import execution  # noqa: E402
-import notebooks  # noqa: E402
-
 pytestmark = pytest.mark.book
 PROFILE = os.environ.get("NFLIB_PROFILE", "cpu")
 

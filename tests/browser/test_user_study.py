@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 
 import pytest
-from browser.driver import assert_right, settle, state
+from tests.helpers.driver import assert_right, settle, state
 
-from widgets.scene import study, study_choices
+from tests.helpers.scene import study, study_choices
 
 from nflib import widgets
-from nflib.study import read_choices
+from nflib.study.choices import read_choices
 
 pytest.importorskip("anywidget", reason="the widget classes need anywidget")
 pytestmark = pytest.mark.browser

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browser.driver import assert_right, exercise, settle, state
+from tests.helpers.driver import assert_right, exercise, settle, state
 
 pytest.importorskip("anywidget", reason="the widget classes need anywidget")
 pytestmark = [pytest.mark.browser, pytest.mark.book]

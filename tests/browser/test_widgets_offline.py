@@ -6,9 +6,9 @@ import base64
 
 import numpy as np
 import pytest
-from browser.driver import assert_right, exercise, set_value, settle, shown, slider, sliders, state
+from tests.helpers.driver import assert_right, exercise, set_value, settle, shown, slider, sliders, state
 
-from widgets.scene import degradation_explorer, explorer, study, study_choices
+from tests.helpers.scene import degradation_explorer, explorer, study, study_choices
 
 from nflib import widgets
 

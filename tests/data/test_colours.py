@@ -3,7 +3,7 @@ import logging
 import numpy as np
 import pytest
 import torch
-from folders import folder_of, random_images
+from tests.helpers.folders import folder_of, random_images
 
 from nflib import images
 from nflib.data import ChannelStatistics, ColourMatch, channel_statistics

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from folders import folder_of, position, random_images
+from tests.helpers.folders import folder_of, position, random_images
 from torch.utils.data import DataLoader
 
 from nflib import images

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from folders import folder_of, random_images
+from tests.helpers.folders import folder_of, random_images
 from typer.testing import CliRunner
 
 from nflib import images

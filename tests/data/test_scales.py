@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from folders import random_images
+from tests.helpers.folders import random_images
 from PIL import Image
 
 from nflib.data import scale_pyramid

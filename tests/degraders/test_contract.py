@@ -5,11 +5,10 @@ import pickle
 import pytest
 import torch
 
-from nflib import data, units
+from nflib import degraders, units
 from nflib.data import PairedImages
 from nflib.degraders import Learned, NoisePatches
 from nflib.models import LUDVAE, DeFlow, DeFlowConfig, LUDVAEConfig, RRDBConfig, RRDBNet, start_near_identity
-from nflib.models.tiled import degrade_tiled
 
 
 def ludvae():
@@ -27,11 +26,11 @@ def deflow():
 
 
 DEGRADERS = {
-    "simulated": data.degrade_ntire,
-    "white": data.White(12 / 255),
+    "simulated": degraders.degrade_ntire,
+    "white": degraders.White(12 / 255),
     "patches": NoisePatches(0.05 * torch.randn(5, 3, 16, 16, generator=units.generator(0))),
-    "low light": data.degrade_low_light,
-    "dark": data.LowLight(),
+    "low light": degraders.degrade_low_light,
+    "dark": degraders.LowLight(),
     "learned": Learned(deflow(), tile=32),
     "learned by LUD-VAE": Learned(ludvae(), tile=32),
 }
@@ -113,7 +112,7 @@ def test_learned_is_the_model_in_8_bits():
     net, clean = deflow(), torch.rand(2, 3, 24, 20, generator=units.generator(0))
     whole = net.degrade(clean, 0.6, generator=units.generator(2))
     assert torch.equal(Learned(net)(clean, 0.6, units.generator(2)), (whole * 255).round() / 255)
-    tiled = degrade_tiled(net, clean, 0.6, 1, units.generator(2), tile=16, overlap=4)[0]
+    tiled = net.samples(clean, 0.6, generator=units.generator(2), tile=16, overlap=4)[0]
     assert torch.equal(Learned(net, tile=16)(clean, 0.6, units.generator(2)), (tiled * 255).round() / 255)
 
 
@@ -123,7 +122,7 @@ def test_a_tile_that_cannot_be():
 
 
 def test_a_model_that_does_not_degrade():
-    with pytest.raises(ValueError, match="model is a RRDBNet, expected one that degrades: DeFlow"):
+    with pytest.raises(ValueError, match="model is a RRDBNet, expected one that degrades"):
         Learned(RRDBNet(RRDBConfig(2, 4, 2, 1)))
 
 

@@ -3,21 +3,21 @@
 import pytest
 import torch
 
-from nflib import checkpoints, data, degraders, images, units
+from nflib import checkpoints, degraders, images, units
 from nflib.models import DeFlow, DeFlowConfig, RRDBConfig, RRDBNet
 
 
 def test_simulated_ones():
-    assert degraders.load("ntire") is data.degrade_ntire and degraders.load("camera") is data.degrade_camera
-    assert degraders.load("white:12") == data.White(12 / 255) and degraders.load("white:2.5") == data.White(2.5 / 255)
+    assert degraders.load("ntire") is degraders.degrade_ntire and degraders.load("camera") is degraders.degrade_camera
+    assert degraders.load("white:12") == degraders.White(12 / 255) and degraders.load("white:2.5") == degraders.White(2.5 / 255)
 
 
 def test_one_after_the_other():
     found, clean = degraders.load("dark+white:12"), torch.rand(3, 20, 20, generator=units.generator(0))
-    assert found == data.Composed(data.LowLight(), data.White(12 / 255)) and degraders.load("lowlight") is data.degrade_low_light
+    assert found == degraders.Composed(degraders.LowLight(), degraders.White(12 / 255)) and degraders.load("lowlight") is degraders.degrade_low_light
     generator = units.generator(1)
-    dark = data.LowLight()(clean, 0.7, generator)
-    assert torch.equal(found(clean, 0.7, units.generator(1)), data.White(12 / 255)(dark, 0.7, generator))
+    dark = degraders.LowLight()(clean, 0.7, generator)
+    assert torch.equal(found(clean, 0.7, units.generator(1)), degraders.White(12 / 255)(dark, 0.7, generator))
 
 
 def test_patches_of_a_folder(tmp_path):

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from nflib import data, images, units
-from nflib.data import NTIRE
+from nflib import data, degraders, images, units
+from nflib.degraders import NTIRE
 from nflib.degraders import NoisePatches
 
 
@@ -48,7 +48,7 @@ def test_dark_and_bright_crops_are_left_out():
 
 
 def test_at_most_so_many_are_the_flattest():
-    photos = [data.degrade_ntire(photo, generator=units.generator(i)) for i, photo in enumerate(data.photos("degraded").values())]
+    photos = [degraders.degrade_ntire(photo, generator=units.generator(i)) for i, photo in enumerate(data.photos("degraded").values())]
     every, few = (NoisePatches.collect(photos, share=0.05, most=most).patches for most in (1000, 8))
     assert torch.equal(every[:8], few) and len(every) > 8
 

@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from nflib import data, units
+from nflib import data, degraders, units
 from nflib.domain import AddNoise, DenoisingAutoencoder
 
 
 @pytest.fixture(scope="module")
 def images():
     g = units.generator(0)
-    noisy = [data.degrade_ntire(photo, generator=g) for photo in data.photos("degraded").values()]
+    noisy = [degraders.degrade_ntire(photo, generator=g) for photo in data.photos("degraded").values()]
     return [*data.photos("clean").values(), *noisy]
 
 

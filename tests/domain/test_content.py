@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from vectors import assert_matches, case
+from tests.helpers.vectors import assert_matches, case
 
 from nflib import domain, units
 from nflib.domain import LinearPrediction

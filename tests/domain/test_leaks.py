@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import f as f_law
 
-from nflib import data, domain, units
+from nflib import data, degraders, domain, units
 from nflib.domain.leaks import _mmd_of_labels, _relabelled
 from nflib.metrics import GaussianKernel, mmd
 
@@ -21,7 +21,7 @@ def photos():
     """Crops of the bundled photos, with the noise of NTIRE."""
     clean = [photo[:, 40:232, 60:316] for photo in data.photos().values()]
     g = units.generator(0)
-    return clean, [data.degrade_ntire(photo, generator=g) for photo in clean]
+    return clean, [degraders.degrade_ntire(photo, generator=g) for photo in clean]
 
 
 def test_what_cannot_be_told_apart_is_not():

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from nflib.images import list_images, read, write
-from nflib.images.files import write_bytes
+from nflib.files import write_bytes
 
 
 def pixels(channels, white=255, height=6, width=5):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from nflib.images import pad_to_multiple, tiles
+from nflib.images import joined, pad_to_multiple
+from nflib.images.tiling import overlap_of
 
 
 def noise(*shape):
@@ -29,41 +30,61 @@ def test_crop_of_an_enlarged_result():
         crop(padded[..., :4, :4])
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def untouched(x, *, scale=1, tile=None, overlap=0, change=lambda part: part):
+    """An image that comes back through windows, and the shapes of the windows."""
+    shapes = []
+
+    def compute(window):
+        part = window(x)
+        shapes.append(tuple(part.shape[-2:]))
+        yield change(part).repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+
+    empty = x.new_zeros(1, *x.shape[:-2], scale * x.shape[-2], scale * x.shape[-1])
+    return joined(compute, empty, scale=scale, tile=tile, overlap=overlap)[0], shapes
+
+
 @pytest.mark.parametrize(
-    "shape, size, overlap",
+    "shape, tile, overlap",
     [((50, 70), 16, 4), ((50, 70), 16, 0), ((40, 40), 16, 12), ((10, 33), 16, 5), ((1, 1), 8, 3), ((16, 16), 16, 8)],
 )
-def test_untouched_tiles_give_the_image_bit_for_bit(shape, size, overlap, dtype):
-    x = noise(2, 3, *shape).to(dtype)
-    pieces, join = tiles(x, size, overlap)
-    assert {tuple(p.shape) for p in pieces} == {(2, 3, size, size)}
-    assert torch.equal(join(pieces), x)
-    pointwise = [2 * p - 1 for p in pieces]
-    assert torch.equal(join(pointwise), 2 * x - 1)
+@pytest.mark.parametrize("scale", [1, 4])
+def test_untouched_windows_give_the_image(shape, tile, overlap, scale):
+    x = noise(2, 3, *shape).double()
+    result, shapes = untouched(x, scale=scale, tile=tile, overlap=overlap)
+    expected = x.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-15)
+    assert set(shapes) == {(min(shape[0], tile), min(shape[1], tile))}
 
 
-def test_tiles_overlap_as_asked_and_cover_everything():
-    positions = torch.arange(50 * 70, dtype=torch.float64).view(1, 50, 70)
-    pieces, _ = tiles(positions, 16, 4)
-    assert set(torch.cat([p.flatten() for p in pieces]).tolist()) == set(range(50 * 70))
-    assert (pieces[0][0, :, -4:] == pieces[1][0, :, :4]).all()
+@pytest.mark.parametrize("tile", [None, 16, 400])
+def test_an_image_within_a_window_comes_back_bit_for_bit(tile):
+    x = noise(1, 3, 16, 13)
+    result, shapes = untouched(x, tile=tile, overlap=0 if tile is None else 8, change=lambda part: 2 * part - 1)
+    assert torch.equal(result, 2 * x - 1)
+    assert shapes == [(16, 13)]
 
 
-def test_tiles_that_differ_fade_into_each_other():
-    """Tiles of 0, 1, 2 ... in a row: between neighbours the value rises smoothly, without a jump at the seam."""
-    pieces, join = tiles(torch.zeros(1, 16, 52), 16, 4)
-    row = join([torch.full_like(p, float(i)) for i, p in enumerate(pieces)])[0, 8]
+def test_windows_that_differ_fade_into_each_other():
+    """Windows of 0, 1, 2 ... in a row: between neighbours the value rises smoothly, without a jump at the seam."""
+    count = iter(range(9))
+    empty = torch.zeros(1, 1, 1, 16, 52)
+
+    def compute(window):
+        yield torch.full_like(window(empty[0]), float(next(count)))
+
+    row = joined(compute, empty, tile=16, overlap=8)[0, 0, 0, 8]
     steps = row.diff()
-    assert row[0] == 0 and row[-1] == len(pieces) - 1
-    assert (steps >= 0).all() and steps.max() < 0.5
+    assert row[0] == 0
+    assert row[-1] == next(count) - 1
+    assert (steps >= 0).all()
+    assert steps.max() < 0.5
 
 
-def test_enlarged_tiles_join_too():
-    x = noise(3, 20, 27)
-    pieces, join = tiles(x, 8, 2)
-    enlarged = [p.repeat_interleave(4, -1).repeat_interleave(4, -2) for p in pieces]
-    assert torch.equal(join(enlarged), x.repeat_interleave(4, -1).repeat_interleave(4, -2))
+@pytest.mark.parametrize(
+    ("tile", "overlap", "multiple", "found"), [(None, None, 8, 0), (64, None, 8, 16), (640, None, 8, 128), (96, 32, 8, 32)]
+)
+def test_overlap(tile, overlap, multiple, found):
+    assert overlap_of(tile, overlap, most=128, multiple=multiple) == found
 
 
 def test_bad_arguments():
@@ -72,10 +93,8 @@ def test_bad_arguments():
         pad_to_multiple(x, 0)
     with pytest.raises(ValueError, match="non-zero size"):
         pad_to_multiple(x[:, :0], 4)
-    with pytest.raises(ValueError, match="overlap must be from 0 to size - 1 = 3, got 4"):
-        tiles(x, 4, 4)
-    pieces, join = tiles(x, 4, 1)
-    with pytest.raises(ValueError, match=f"expected {len(pieces)} tiles, got 1"):
-        join(pieces[:1])
-    with pytest.raises(ValueError, match="4x4 or a whole multiple, got 6x6"):
-        join([noise(3, 6, 6)] * len(pieces))
+    with pytest.raises(ValueError, match="tile must be a multiple of 8, got 20"):
+        overlap_of(20, None, most=128, multiple=8)
+    for overlap in (4, -8, 64):
+        with pytest.raises(ValueError, match="overlap must be multiples of 8|multiples of 8, overlap smaller"):
+            overlap_of(64, overlap, most=128, multiple=8)

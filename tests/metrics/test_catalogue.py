@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 import torch
 
-from nflib import metrics
+from nflib import degraders, metrics
 from nflib.metrics import METRICS
 
 
@@ -14,8 +14,8 @@ def test_names_directions_and_needs_are_true():
     from nflib import data
 
     clean = data.photos()["flower"][None, :, 100:300, 200:500]
-    noisy = data.White(20 / 255)(clean, generator=torch.Generator().manual_seed(0))
-    noisier = data.White(40 / 255)(clean, generator=torch.Generator().manual_seed(0))
+    noisy = degraders.White(20 / 255)(clean, generator=torch.Generator().manual_seed(0))
+    noisier = degraders.White(40 / 255)(clean, generator=torch.Generator().manual_seed(0))
     for name, metric in METRICS.items():
         assert metric.name == name and metric.convention
         if name == "lpips":

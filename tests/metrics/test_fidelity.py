@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from vectors import ATOL, RTOL, case
+from tests.helpers.vectors import ATOL, RTOL, case
 
-from nflib import data, images, units
+from nflib import data, degraders, images, units
 from nflib.metrics import crop_border, diversity, lr_psnr, luma, psnr, ssim, ssim_map
 
 
@@ -14,7 +14,7 @@ def image_of(values, peak) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def pair():
     clean = data.photos()["chelsea"][None, :, 50:130, 100:201]
-    return data.degrade_ntire(clean, generator=units.generator(0)), clean
+    return degraders.degrade_ntire(clean, generator=units.generator(0)), clean
 
 
 @pytest.mark.parametrize("name", ["psnr_8bit", "psnr_unit_range"])

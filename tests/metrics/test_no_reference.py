@@ -8,7 +8,7 @@ import torch
 from scipy.ndimage import convolve, correlate
 from scipy.special import gamma
 
-from nflib import data, images
+from nflib import data, degraders, images
 from nflib.metrics import brisque, brisque_features, luma, niqe, piqe
 from nflib.metrics.no_reference import _parameters
 
@@ -159,7 +159,7 @@ def test_piqe_equals_its_rules_block_by_block(photo):
 
 
 def test_damage_raises_the_scores_and_batches_are_independent(photo):
-    noisy = data.White(25 / 255)(photo, generator=torch.Generator().manual_seed(0))
+    noisy = degraders.White(25 / 255)(photo, generator=torch.Generator().manual_seed(0))
     for metric in (niqe, brisque, piqe):
         found = metric(torch.cat([photo, noisy]))
         assert found.shape == (2,) and found.dtype == torch.float64 and found[1] > found[0]

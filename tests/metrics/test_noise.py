@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.signal import correlate2d
 
-from nflib import data, units
+from nflib import degraders, units
 from nflib.metrics import autocorrelation, channel_correlation, histogram_kl, power_spectrum
 
 
@@ -22,7 +22,7 @@ def test_autocorrelation_is_what_its_definition_says():
     assert found.shape == (2, 3, 9, 9)
 
 
-@pytest.mark.parametrize("degradation", [data.NTIRE(), data.White(), data.AIM()], ids=lambda d: type(d).__name__)
+@pytest.mark.parametrize("degradation", [degraders.NTIRE(), degraders.White(), degraders.AIM()], ids=lambda d: type(d).__name__)
 def test_statistics_find_the_known_covariance(degradation):
     noise = field(degradation)
     truth = degradation.covariance(48, 48)
@@ -32,7 +32,7 @@ def test_statistics_find_the_known_covariance(degradation):
     found = autocorrelation(noise, 2)
     error = found.std(0) / np.sqrt(len(noise))
     bias = 6 / 48  # the removed mean takes a little of long correlations away
-    assert ((found.mean(0) - expected).abs() < 5 * error + bias * (type(degradation) is data.AIM) + 1e-12).all()
+    assert ((found.mean(0) - expected).abs() < 5 * error + bias * (type(degradation) is degraders.AIM) + 1e-12).all()
 
     correlation = channel_correlation(noise).mean(0)
     expected = truth[:, :, 0, 0] / (scale[:, None] * scale).sqrt()

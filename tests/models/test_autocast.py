@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-import tiny_flows
+from tests.helpers import tiny_flows
 import torch
-from tiny_flows import FLOWS, IMAGES, arguments, gradients, nll
+from tests.helpers.tiny_flows import FLOWS, IMAGES, arguments, gradients, nll
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nflib import checkpoints
@@ -42,6 +42,8 @@ def transformed(model, inverse_of=None):
     """Latents and log_det of the images; or, of latents, what the inverse gives."""
     images, *rest = arguments(model)
     context = () if isinstance(model, Glow) else (model.prepare(rest[0]),)
+    if isinstance(model, DeFlow):
+        context = (context[0].conditioning,)
     transform = model.flow.transform
     return transform(images, *context) if inverse_of is None else transform.inverse(inverse_of, *context)
 

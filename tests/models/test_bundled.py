@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import nflib
-from nflib import data, metrics
+from nflib import data, degraders, metrics
 
-DEGRADATIONS = {"ntire": data.degrade_ntire, "camera": data.degrade_camera, "aim": data.degrade_aim}
+DEGRADATIONS = {"ntire": degraders.degrade_ntire, "camera": degraders.degrade_camera, "aim": degraders.degrade_aim}
 
 
 def crops():

@@ -2,7 +2,7 @@
 
 import json
 
-import golden
+from tests.helpers import golden
 import pytest
 import torch
 

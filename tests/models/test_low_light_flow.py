@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nflib import data, metrics, units
+from nflib import degraders, metrics, units
 from nflib.models import LowLightFlow, LowLightFlowConfig
 from nflib.models.low_light_flow import FLOOR, colour_map
 from nflib.testing import check_transform
@@ -119,7 +119,7 @@ def test_it_learns_to_brighten():
     def pair(seed, n=8):
         small = torch.rand(n, 3, 4, 4, generator=units.generator(seed))
         bright = torch.nn.functional.interpolate(small, scale_factor=8, mode="bilinear")
-        return bright, data.LowLight((0.25, 0.25), (2.0, 2.0))(bright)
+        return bright, degraders.LowLight((0.25, 0.25), (2.0, 2.0))(bright)
 
     for step in range(80):
         optimiser.zero_grad()

@@ -1,16 +1,18 @@
 """Reversible training of whole models: the gradients of plain training, in memory that does not grow with the steps."""
 
+import copy
 from dataclasses import replace
 
 import pytest
-import tiny_flows
+from tests.helpers import tiny_flows
 import torch
-from tiny_flows import FLOWS, bytes_kept, gradients, nll
+from tests.helpers.tiny_flows import FLOWS, bytes_kept, gradients, nll
 
 from nflib import checkpoints
 from nflib.data import photos
 from nflib.flow import Dequantize
-from nflib.models import Glow
+from nflib.models import Glow, SRFlow
+from nflib.models.conditional.condition import StepContext
 from nflib.transforms.base import Transform
 
 # largest difference of two gradients, relative to the largest value of their tensor (measured: 4e-6 and 2e-14)
@@ -43,10 +45,16 @@ def test_gradients_of_trained_models(name):
     twin = reversible_twin(model)
     crops = torch.stack([photo[..., :32, 32:64] for photo in list(photos().values())[:4]])
 
-    def of_crops(model):
-        return nll(model, Dequantize()(crops, torch.Generator().manual_seed(0)))
+    values = Dequantize()(crops, torch.Generator().manual_seed(0))
 
-    assert difference(gradients(twin, of_crops), gradients(model, of_crops)) < TOLERANCE[torch.float32]
+    def of_crops(model):
+        return nll(model, values.to(next(model.parameters())))
+
+    # in float32 gradients of a trained model have errors of their own, which depend on the processor: the twin's are like them
+    exact = gradients(copy.deepcopy(model).double(), of_crops)
+    assert difference(gradients(copy.deepcopy(twin).double(), of_crops), exact) < TOLERANCE[torch.float64]
+    own = difference({name: g.double() for name, g in gradients(model, of_crops).items()}, exact)
+    assert difference({name: g.double() for name, g in gradients(twin, of_crops).items()}, exact) < 3 * own
     assert twin.state_dict().keys() == model.state_dict().keys()
     assert torch.equal(of_crops(twin.eval()), of_crops(model.eval()))
 
@@ -86,7 +94,8 @@ def test_nothing_else_recomputes(name):
     if not isinstance(model, Glow):
         prepared = model.prepare(rest[0])
         torch.testing.assert_close(model.nll(images, prepared, *rest[1:]), nll(model))
-        assert all(isinstance(step, tuple) for level in prepared.levels for step in level)
+        conditioning = prepared if isinstance(model, SRFlow) else prepared.conditioning
+        assert not conditioning.recomputed and all(isinstance(step, StepContext) for level in conditioning.levels for step in level)
     calls = []
     for module in model.modules():
         if getattr(module, "recomputation", None) is not None:

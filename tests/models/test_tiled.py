@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from nflib.models import DeFlow, DeFlowConfig, RRDBConfig, SRFlow, SRFlowConfig
-from nflib.models.tiled import degrade_tiled, super_resolve_tiled
 
 CONFIG = SRFlowConfig(RRDBConfig(4, 4, 2, 1), taps=(0,), levels=3, steps=1, transitions=1, hidden=4)
 
@@ -22,7 +21,7 @@ def model(scale=4, levels=3):
 def both(net, height, width, tile, overlap, n=1, tau=0.9):
     lr = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(1)).double()
     whole = net.super_resolve(lr, tau, n, torch.Generator().manual_seed(2))
-    return whole, super_resolve_tiled(net, lr, tau, n, torch.Generator().manual_seed(2), tile, overlap)
+    return whole, net.super_resolve(lr, tau, n, torch.Generator().manual_seed(2), tile=tile, overlap=overlap)
 
 
 @pytest.mark.parametrize("scale, levels", [(4, 3), (2, 2), (8, 3)])
@@ -66,14 +65,14 @@ def test_tiles_are_never_larger_than_asked(monkeypatch):
     net, sizes = model(), []
     prepare = net.prepare
     monkeypatch.setattr(net, "prepare", lambda lr: sizes.append(tuple(lr.shape[2:])) or prepare(lr))
-    super_resolve_tiled(net, torch.rand(1, 3, 100, 200).double(), tile=64, overlap=16)
+    net.super_resolve(torch.rand(1, 3, 100, 200).double(), tile=64, overlap=16)
     assert set(sizes) == {(64, 64)} and len(sizes) == 2 * 4
 
 
 @pytest.mark.parametrize("tile, overlap", [(65, 16), (64, 15), (64, 64)])
 def test_tiles_that_cannot_be(tile, overlap):
     with pytest.raises(ValueError, match="multiples of 2"):
-        super_resolve_tiled(model(), torch.rand(1, 3, 100, 100).double(), tile=tile, overlap=overlap)
+        model().super_resolve(torch.rand(1, 3, 100, 100).double(), tile=tile, overlap=overlap)
 
 
 # ---- DeFlow
@@ -100,7 +99,7 @@ def photo(height, width, seed=1):
 def degraded_both(net, height, width, tile, overlap, tau=0.4, n=1):
     image = photo(height, width)
     whole = net.degrade(image, tau, generator=torch.Generator().manual_seed(2))
-    return image, whole, degrade_tiled(net, image, tau, n, torch.Generator().manual_seed(2), tile, overlap)
+    return image, whole, net.samples(image, tau, n, generator=torch.Generator().manual_seed(2), tile=tile, overlap=overlap)
 
 
 def test_degraded_in_tiles_equals_the_whole_away_from_the_borders_of_tiles(deflow):
@@ -134,23 +133,23 @@ def test_degraded_in_tiles_of_any_size(deflow, height, width):
 def test_of_an_image_within_a_tile_the_first_result_is_that_of_degrade(deflow):
     _, whole, tiled = degraded_both(deflow, 37, 40, tile=64, overlap=16, n=3)
     torch.testing.assert_close(whole, tiled[0], rtol=0, atol=1e-12)
-    fewer = degrade_tiled(deflow, photo(37, 40), 0.4, 2, torch.Generator().manual_seed(2), 64, 16)
+    fewer = deflow.samples(photo(37, 40), 0.4, 2, generator=torch.Generator().manual_seed(2), tile=64, overlap=16)
     torch.testing.assert_close(fewer, tiled[:2], rtol=0, atol=0)
 
 
 def test_tiles_without_strength_return_the_input(deflow):
     image = photo(40, 50)
-    assert torch.equal(degrade_tiled(deflow, image, 0.0, 2, tile=32, overlap=8), torch.stack([image, image]))
+    assert torch.equal(deflow.samples(image, 0.0, 2, tile=32, overlap=8), torch.stack([image, image]))
 
 
 def test_the_image_is_encoded_once_for_all_results(deflow, monkeypatch):
     sizes, encode = [], deflow.encode
     monkeypatch.setattr(deflow, "encode", lambda image, context: sizes.append(tuple(image.shape[2:])) or encode(image, context))
-    degrade_tiled(deflow, photo(100, 200), n=3, tile=64, overlap=16)
+    deflow.samples(photo(100, 200), n=3, tile=64, overlap=16)
     assert sizes == [(64, 64)] * (2 * 4)
 
 
 @pytest.mark.parametrize("changes, message", [({"tile": 66}, "multiples of"), ({"tau": -1.0}, "tau"), ({"n": 0}, "n must be")])
 def test_bad_tiles_of_deflow(deflow, changes, message):
     with pytest.raises(ValueError, match=message):
-        degrade_tiled(deflow, photo(16, 16), **{"tile": 64, "overlap": 16, **changes})
+        deflow.samples(photo(16, 16), **{"tile": 64, "overlap": 16, **changes})

@@ -11,7 +11,7 @@ import zlib
 
 import pytest
 import torch
-from folders import contents, named_folder
+from tests.helpers.folders import contents, named_folder
 from typer.testing import CliRunner
 
 import nflib
@@ -123,16 +123,16 @@ def test_a_result_that_cannot_be_is_a_bad_file(folder, tmp_path, monkeypatch):
 def test_bad_input(folder, model, tmp_path):
     out = tmp_path / "out"
     for arguments, message in (
-        ((folder, "none", out), "none: no such file, bundled model"),
-        ((folder, model, folder), "holds the images themselves"),
-        ((folder, "ntire", out, -1.0), "tau a number, 0 or more"),
-        ((folder, "ntire", out, float("inf")), "tau a number, 0 or more"),
-        ((folder, "ntire", out, 1.0, 0), "samples must be at least 1"),
-        ((folder, model, out, 1.0, 1, 30), "tile must be a multiple of 4, got 30"),
-        ((tmp_path / "no", "ntire", out), "none of 1 images could be used; the first: .*no such file"),
+        ({"model": "none"}, "none: no such file, bundled model"),
+        ({"out": folder}, "holds the images themselves"),
+        ({"model": "ntire", "tau": -1.0}, "tau a number, 0 or more"),
+        ({"model": "ntire", "tau": float("inf")}, "tau a number, 0 or more"),
+        ({"model": "ntire", "samples": 0}, "samples must be at least 1"),
+        ({"tile": 30}, "tile must be a multiple of 4, got 30"),
+        ({"source": tmp_path / "no", "model": "ntire"}, "none of 1 images could be used; the first: .*no such file"),
     ):
         with pytest.raises(ValueError, match=message):
-            degrade(*arguments)
+            degrade(**{"source": folder, "model": model, "out": out, **arguments})
     images.write(folder / "a.jpg", torch.rand(3, 8, 8))
     with pytest.raises(ValueError, match="more than one image is called a"):
         degrade(folder, "ntire", tmp_path / "other")

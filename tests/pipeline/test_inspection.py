@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from folders import folder_of, random_images
+from tests.helpers.folders import folder_of, random_images
 from scipy.stats import ttest_ind
 from typer.testing import CliRunner
 
@@ -11,7 +11,7 @@ from nflib import images
 from nflib.cli import app
 from nflib.pipeline import inspect
 
-SMALL = {"scale": 4, "crop": 16}  # photos of these tests are too small for the leak test, which takes seconds
+SMALL = {"crop": 16}  # photos of these tests are too small for the leak test, which takes seconds
 
 
 @pytest.fixture
@@ -101,24 +101,24 @@ def test_what_h_gives_away(tmp_path):
     noise = torch.randn(3, 128, 128, generator=torch.Generator().manual_seed(2))
     noisy = [(photo + 0.1 * noise).clamp(0, 1) for photo in y]
     folders = folder_of(tmp_path / "x", x), folder_of(tmp_path / "y", noisy)
-    found = inspect(*folders, scale=1, noise=0.0, crop=16)
+    found = inspect(*folders, h="noise:0.0", crop=16)
     assert found.leaks["h"].auc == 1 and set(found.leaks) == {"photos", "h"}
     assert any(text.startswith("h gives away the folder (AUC 1.00") for text in warnings(found))
 
 
 def test_nothing_to_train_on(folders, tmp_path):
-    found = inspect(*folders, scale=4, crop=64)
+    found = inspect(*folders, crop=64)
     assert [error.text for error in found.errors] == [
         f"{name}: no photo has 64x64 pixels, the size of a crop" for name in ("clean", "degraded")
     ]
     with pytest.raises(ValueError, match="no such folder"):
         inspect(tmp_path / "none", folders[1])
     with pytest.raises(ValueError, match="scale must be 1, 2, 4, 8 or 16, got 3"):
-        inspect(*folders, scale=3)
+        inspect(*folders, h="downsample:3")
     with pytest.raises(ValueError, match="crop a multiple of 8, got 8 and 20"):
         inspect(*folders, crop=20)
-    with pytest.raises(ValueError, match="noise must not be negative"):
-        inspect(*folders, noise=-1)
+    with pytest.raises(ValueError, match="sigma must be a number, 0 or more, got -1"):
+        inspect(*folders, h="noise:-1")
 
 
 def test_the_command(folders, tmp_path):
@@ -131,7 +131,7 @@ def test_the_command(folders, tmp_path):
     for line in ("warning: clean: 1 files cannot be read and will be left out", "good: no photo is in both folders"):
         assert line in result.stdout.splitlines()
     record = json.loads((tmp_path / "found.json").read_text())
-    assert record["settings"] == {"scale": 4, "noise": 0.03, "crop": 16, "seed": 0} and record["leaks"] == {}
+    assert record["settings"] == {"h": "downsample:4+noise:0.03", "crop": 16, "seed": 0} and record["leaks"] == {}
     assert len(record["clean"]["photos"]) == 12 and len(record["clean"]["skipped"]) == 1
     assert record["gaps"]["red"]["low"] < 0 < record["gaps"]["red"]["high"]
     assert CliRunner().invoke(app, arguments).exit_code == 2  # no photo is as large as a crop of 64

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from folders import folder_of, random_images
+from tests.helpers.folders import folder_of, random_images
 from PIL import Image
 
-from nflib import data, images
+from nflib import data, degraders, images
 from nflib.pipeline.photo_facts import folder_facts, photo_facts, same_pixels, same_scene
 
 
@@ -48,7 +48,7 @@ def test_the_same_scene_is_found_again_and_no_other(tmp_path):
         folder.mkdir()
     for i, (name, photo) in enumerate(data.photos().items()):
         images.write(clean / f"{name}.png", photo)
-        degrade = (data.degrade_aim, data.degrade_ntire, data.degrade_camera)[i % 3]
+        degrade = (degraders.degrade_aim, degraders.degrade_ntire, degraders.degrade_camera)[i % 3]
         images.write(degraded / f"{name}.jpg", degrade(images.resize(photo, 0.5).clamp(0, 1)))
     images.write(clean / "flat.png", torch.full((3, 40, 40), 0.4))
     images.write(degraded / "flat.png", torch.full((3, 40, 40), 0.4))

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from folders import folder_of, random_images
+from tests.helpers.folders import folder_of, random_images
 from PIL import Image
 from typer.testing import CliRunner
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from folders import contents, named_folder
+from tests.helpers.folders import contents, named_folder
 from typer.testing import CliRunner
 
 import nflib
@@ -12,7 +12,7 @@ from nflib import checkpoints, images, units
 from nflib.cli import app
 from nflib.models import DnCNN, DnCNNConfig, Glow, GlowConfig, LowLightFlow, LowLightFlowConfig, RefinementConfig, RefinementNet, RRDBConfig, RRDBNet
 from nflib.pipeline import restore
-from nflib.pipeline.restoration import OVERLAP, restored
+from nflib.pipeline.restoration import restored
 
 
 def denoiser():
@@ -78,19 +78,19 @@ def test_tiles_are_what_the_whole_is(net, tile, overlap):
     image = torch.rand(3, 113, 130, generator=units.generator(3))
     with torch.no_grad():
         whole = net(image[None])[0].clamp(0, 1)
-    torch.testing.assert_close(restored(net, image, tile, overlap), whole, rtol=0, atol=2e-6)
-    assert (restored(net, image, tile, 0) - whole).abs().max() > 1e-4  # tiles with nothing around them do not know
+    torch.testing.assert_close(restored(net, image, tile=tile, overlap=overlap), whole, rtol=0, atol=2e-6)
+    assert (restored(net, image, tile=tile, overlap=0) - whole).abs().max() > 1e-4  # tiles with nothing around them do not know
 
 
 def test_the_usual_overlap_is_enough_for_the_largest_denoiser():
-    assert OVERLAP // 4 >= DnCNNConfig().layers
+    assert DnCNN.largest_overlap // 4 >= DnCNNConfig().layers
 
 
 def test_results_stay_in_the_range_of_images():
     net = denoiser()
     with torch.no_grad():
         net.convs[-1].bias.copy_(torch.tensor([2.0, -2.0, 0.0]))
-    result = restored(net, torch.rand(3, 8, 8), 512, OVERLAP)
+    result = restored(net, torch.rand(3, 8, 8), tile=512)
     assert torch.equal(result[0], torch.zeros(8, 8)) and torch.equal(result[1], torch.ones(8, 8))
 
 
@@ -117,11 +117,11 @@ def test_bad_files_and_bad_models(folder, files, tmp_path):
     assert first.startswith(f"skipped {folder / 'c.png'}") and last == "files skipped: 1"
     assert sorted(contents(out)) == ["a.json", "a.png", "b.json", "b.png"]
     for arguments, message in (
-        ((folder, files / "glow.safetensors", out), "is a Glow, expected one that restores: DnCNN, RRDBNet, RefinementNet"),
-        ((folder, "none", out), "none: no such file"),
-        ((folder / "c.png", model, tmp_path / "new"), "none of 1 images could be used"),
-        ((folder, model, folder), "holds the images themselves"),
-        ((folder, model, out, 0), "tile must be a multiple of 1, got 0"),
+        ({"model": files / "glow.safetensors"}, "is a Glow, expected one that restores"),
+        ({"model": "none"}, "none: no such file"),
+        ({"source": folder / "c.png", "out": tmp_path / "new"}, "none of 1 images could be used"),
+        ({"out": folder}, "holds the images themselves"),
+        ({"tile": 0}, "tile must be a multiple of 1, got 0"),
     ):
         with pytest.raises(ValueError, match=message):
-            restore(*arguments, device="cpu")
+            restore(**{"source": folder, "model": model, "out": out, **arguments}, device="cpu")

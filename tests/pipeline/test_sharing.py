@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from folders import contents, named_folder
+from tests.helpers.folders import contents, named_folder
 from typer.testing import CliRunner
 
 from nflib import processes
@@ -21,7 +21,7 @@ from nflib.pipeline.sharing import shared
 from nflib.processes import Share
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
-SETTINGS = (1.0, 1, 512, 0)
+SETTINGS = {"tau": 1.0, "samples": 1, "tile": 512, "seed": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def dies(source: Path, out: Path, *, device, share: Share):
             write(path, image)
 
         samples.write = killed
-    return _degrade(source, "ntire", out, *SETTINGS, device=device, share=share)
+    return _degrade(source, "ntire", out, **SETTINGS, device=device, share=share)
 
 
 def test_two_processes_make_the_same_files_as_one(folder, whole, tmp_path):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 import torch
-from folders import named_folder
+from tests.helpers.folders import named_folder
 from typer.testing import CliRunner
 
 import nflib

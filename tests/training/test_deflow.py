@@ -5,15 +5,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from folders import smooth_photos
 from torch.utils.data import Subset, default_collate
 
 from nflib import checkpoints
 from nflib.data import UnpairedImages
 from nflib.models import DeFlow, DeFlowConfig, RRDBConfig
-from nflib.training import DeFlowTask, Recipe, fit
-from nflib.training.deflow import LEVELS, dequantised
-from nflib.training.jobs import start_linear
+from nflib.training import DeFlowTask, Recipe, Running, fit
+from nflib.training.deflow import LEVELS, dequantised, start_linear
+from tests.helpers.folders import smooth_photos
 
 TINY = DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=1, transitions=0, hidden=4)
 
@@ -42,7 +41,8 @@ def test_the_noise_moves_at_a_rate_of_its_own_and_its_growth_is_logged(tmp_path)
     assert sorted(id(p) for group, _ in groups for p in group) == sorted(id(p) for p in model.parameters())
     start_linear(model, data(), seed=0, closed_form=False)
     before = task.figures()["noise_power"]
-    fit(task, data(), tmp_path / "run", Recipe(steps=40, batch=8, lr=2e-3, average=0.5, every=20), Subset(data(1), range(16)), device="cpu")
+    recipe = Recipe(steps=40, batch=8, lr=2e-3, average=0.5, every=20)
+    fit(task, data(), tmp_path / "run", recipe=recipe, validation=Subset(data(1), range(16)), running=Running(device="cpu"))
     lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     column = lines[0].split(",").index("noise_power")
     logged = [float(line.split(",")[column]) for line in lines[1:]]
@@ -55,7 +55,7 @@ def test_a_factor_of_zero_never_leaves(tmp_path):
     """A saddle: why the noise starts small and not at zero."""
     torch.manual_seed(0)
     task = DeFlowTask(DeFlow(replace(TINY, noise=0.0)))
-    fit(task, data(), tmp_path / "run", Recipe(steps=5, batch=4, lr=1e-2, every=5), device="cpu")
+    fit(task, data(), tmp_path / "run", recipe=Recipe(steps=5, batch=4, lr=1e-2, every=5), running=Running(device="cpu"))
     assert task.figures()["noise_power"] == 0.0
 
 

@@ -3,21 +3,20 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import tiny
 import torch
 from safetensors.torch import load_file
 
 from nflib.data import UnpairedImages
 from nflib.models import LUDVAE, DeFlow, DeFlowConfig, Glow, GlowConfig, LUDVAEConfig, RRDBConfig
-from nflib.training import DeFlowTask, GlowTask, LUDVAETask, Recipe, fit
+from nflib.training import DeFlowTask, GlowTask, LUDVAETask, Recipe, Running, fit
 from nflib.training.fit import _Steps
+from tests.helpers import tiny
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.skipif(not hasattr(os, "fork"), reason="needs to fork")]
 RECIPE = Recipe(steps=8, batch=8, every=1, lr=1e-3)
@@ -47,7 +46,7 @@ def train(kind, out, **running):
     else:
         task = GlowTask(Glow(GlowConfig(levels=2, steps=2, hidden=4, reversible=kind == "reversible glow")))
         data = unpaired().domains[0]
-    return fit(task, data, out, RECIPE, seed=5, device="cpu", strategy="ddp_fork", **running)
+    return fit(task, data, out, recipe=RECIPE, seed=5, running=Running(device="cpu", strategy="ddp_fork", **running))
 
 
 @pytest.mark.parametrize("kind", ["deflow", "ludvae", "glow", "reversible glow"])
@@ -81,7 +80,7 @@ def test_one_process_dies_and_the_training_is_resumed(tmp_path):
     """Started as a command is: the program starts itself again for the second device."""
     whole = tiny.train(tmp_path / "whole", devices=2)
     folder = tmp_path / "run"
-    program = subprocess.Popen([sys.executable, tiny.__file__, str(folder), "2"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    program = tiny.program(folder, 2, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     while not (folder / "last.state").exists():
         assert program.poll() is None, program.stderr.read().decode()[-2000:]
         time.sleep(0.002)

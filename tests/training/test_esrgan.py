@@ -16,7 +16,7 @@ from nflib.cli import app
 from nflib.data import SuperResolutionImages
 from nflib.models import ESRGANDiscriminator, ESRGANDiscriminatorConfig, RefinementConfig, RefinementNet, RRDBConfig, RRDBNet
 from nflib.models.esrgan import discriminator_loss, generator_loss, perceptual_loss, vgg19_features
-from nflib.training import ESRGANTask, Recipe, fit, train_restorer
+from nflib.training import ESRGANTask, Recipe, Running, fit, train_esrgan
 
 RECIPE = Recipe(steps=8, batch=2, lr=1e-3, every=4)
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -34,9 +34,13 @@ def crops(seed=0):
     return SuperResolutionImages([torch.rand(3, 40, 48, generator=generator) for _ in range(3)], 2, 32, seed)
 
 
-def train(out, task=None, **more):
+def train(out, task=None):
     task = task or small_task()
-    return task, lambda **how: fit(task, crops(), out, RECIPE, crops(seed=1), seed=5, device="cpu", **more, **how)
+
+    def run(**how):
+        return fit(task, crops(), out, recipe=RECIPE, validation=crops(seed=1), seed=5, running=Running(device="cpu", **how))
+
+    return task, run
 
 
 @pytest.fixture(scope="module")
@@ -173,12 +177,12 @@ def photos(tmp_path, monkeypatch):
     return tmp_path / "clean"
 
 
-COMMON = {"steps": 2, "batch": 2, "crop": 32, "device": "cpu"}
+COMMON = {"steps": 2, "batch": 2, "crop": 32}
 
 
 def test_the_command_trains_a_start_first_and_says_what_is_missing(photos, tmp_path, caplog):
     arguments = [str(a) for a in (
-        "train", "restorer", "--clean", photos, "--degrader", "white:5", "--task", "sr", "--loss", "gan", "--out", tmp_path / "run",
+        "train", "restorer", "--clean", photos, "--degrader", "white:5", "--task", "sr", "--loss", "gan", "--out", tmp_path / "run", "--device", "cpu",
         *(part for name, value in COMMON.items() for part in (f"--{name}", value)),
     )]
     with caplog.at_level(logging.WARNING):
@@ -204,8 +208,8 @@ def test_from_a_model_with_named_weights(photos, tmp_path):
     start = RRDBNet(RRDBConfig(4, 4, 2, 1))
     checkpoints.save(start, tmp_path / "start.safetensors")
     torch.save({f"features.{name}": tensor for name, tensor in vgg19_features(pretrained=False)[1].state_dict().items()}, tmp_path / "vgg.pth")
-    how = {"task": "sr", "scale": 4, "loss": "gan", "start": tmp_path / "start.safetensors", "vgg": tmp_path / "vgg.pth", "lr": 1e-12, **COMMON}
-    model = checkpoints.load(train_restorer(photos, "white:5", tmp_path / "run", **how))
+    how = {"scale": 4, "start": tmp_path / "start.safetensors", "vgg": tmp_path / "vgg.pth", "lr": 1e-12, **COMMON}
+    model = checkpoints.load(train_esrgan(photos, "white:5", tmp_path / "run", **how, running=Running(device="cpu")))
     assert model.config == start.config and model.notes["perceptual"] == "VGG19, conv5_4" and not (tmp_path / "run" / "start").exists()
     # with almost no learning it is still the one that was given
     assert all(torch.allclose(a, b, atol=1e-9) for a, b in zip(model.parameters(), start.parameters(), strict=True))
@@ -215,14 +219,11 @@ def test_bad_input(photos, tmp_path):
     checkpoints.save(RefinementNet(RefinementConfig(2, 4, 1)), tmp_path / "two.safetensors")
     (tmp_path / "vgg.pth").write_text("no weights")
     for arguments, message in (
-        ({"loss": "wgan"}, "loss must be one of pixel, gan, got 'wgan'"),
-        ({"task": "denoise"}, "loss gan needs the task sr, got denoise"),
         ({"start": tmp_path / "two.safetensors", "scale": 4}, r"expected RRDBNet or RefinementNet of scale 4, found RefinementNet with .*scale=2"),
         ({"start": tmp_path / "two.safetensors", "size": "huge"}, "size must be one of small, full"),
         ({"vgg": tmp_path / "vgg.pth"}, "expected the weights of torchvision's vgg19"),
-        ({"loss": "pixel", "vgg": tmp_path / "vgg.pth"}, "vgg is for the loss gan, got pixel"),
         ({"size": "full", "crop": 40}, "crop must be a multiple of 32 for a discriminator of kind 'vgg', got 40"),
     ):
         with pytest.raises(ValueError, match=message):
-            train_restorer(photos, "white:5", tmp_path / "run", **{"task": "sr", "loss": "gan", **COMMON, **arguments})
+            train_esrgan(photos, "white:5", tmp_path / "run", **{**COMMON, **arguments}, running=Running(device="cpu"))
         assert not (tmp_path / "run").exists()

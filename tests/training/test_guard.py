@@ -4,14 +4,14 @@ import logging
 import re
 
 import pytest
-import tiny
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from nflib.models import RRDBConfig, RRDBNet
-from nflib.training import RRDBTask, Recipe, fit
+from nflib.training import Recipe, RRDBTask, Running, fit
 from nflib.training.guard import blame
+from tests.helpers import tiny
 
 
 class BadGradient(torch.autograd.Function):
@@ -44,7 +44,7 @@ def train(out, bad, kind="output", **recipe):
     torch.manual_seed(0)
     task = Poisoned(RRDBNet(RRDBConfig(4, 4, 2, 1)))
     task.bad, task.kind = bad, kind
-    return task, lambda: fit(task, tiny.crops(), out, Recipe(batch=2, **recipe), device="cpu")
+    return task, lambda: fit(task, tiny.crops(), out, recipe=Recipe(batch=2, **recipe), running=Running(device="cpu"))
 
 
 @pytest.mark.parametrize("kind, named", [

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from folders import smooth_photos
 from torch.utils.data import Subset, default_collate
 
 from nflib import checkpoints
 from nflib.data import UnpairedImages
 from nflib.metrics import spectrum_error
 from nflib.models import LUDVAE, LUDVAEConfig, start_near_identity
-from nflib.training import LUDVAETask, Recipe, fit, train_ludvae
+from nflib.training import LUDVAETask, Recipe, Running, fit, train_ludvae
 from nflib.training.unpaired import FLATTEST
+from tests.helpers.folders import smooth_photos
 
 TINY = LUDVAEConfig(levels=2, width=6, sigma_clean=0.1, sigma_degraded=0.08, difference=True)
 
@@ -69,7 +69,8 @@ def test_the_kl_weight_grows_for_a_twentieth_of_the_steps():
 def test_training_lowers_the_bound_and_validation_is_the_spectrum(tmp_path):
     one = task()
     held_out = Subset(data(1), range(16))
-    fit(one, data(), tmp_path / "run", Recipe(steps=60, batch=8, lr=2e-3, average=0.5, every=20, clip=1e3), held_out, device="cpu")
+    recipe = Recipe(steps=60, batch=8, lr=2e-3, average=0.5, every=20, clip=1e3)
+    fit(one, data(), tmp_path / "run", recipe=recipe, validation=held_out, running=Running(device="cpu"))
     lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     column = lines[0].split(",").index("loss")
     losses = [float(line.split(",")[column]) for line in lines[1:] if line.split(",")[column]]
@@ -105,7 +106,7 @@ def test_small_training_finds_the_noise_first(tmp_path):
     noise = 0.06 * torch.randn(3, 3, 128, 128, generator=generator(3))
     degraded = [(0.15 + 0.7 * photo + n).clamp(0, 1) for photo, n in zip(larger(smooth_photos(1)), noise)]
     clean = [0.15 + 0.7 * photo for photo in larger(smooth_photos(0))]
-    found = train_ludvae(clean, degraded, tmp_path / "run", steps=3, batch=4, device="cpu")
+    found = train_ludvae(clean, degraded, tmp_path / "run", steps=3, batch=4, running=Running(device="cpu"))
     model = checkpoints.load(found)
     config = model.config
     assert config.shaped and config.difference
@@ -113,7 +114,7 @@ def test_small_training_finds_the_noise_first(tmp_path):
     flat = torch.full((1, 3, 64, 64), 0.5)
     assert (model.degrade(flat, generator=generator()) - flat).std().item() == pytest.approx(0.06, rel=0.3)
     with pytest.raises(ValueError, match="holds a run already"):
-        train_ludvae(clean, degraded, tmp_path / "run", steps=3, batch=4, device="cpu")
+        train_ludvae(clean, degraded, tmp_path / "run", steps=3, batch=4, running=Running(device="cpu"))
 
 
 @pytest.mark.parametrize(

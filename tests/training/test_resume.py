@@ -3,17 +3,16 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-import tiny
 import torch
 from safetensors.torch import load_file
 
+from nflib.training import Running
 from nflib.training.state import random_states
-
+from tests.helpers import tiny
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -30,7 +29,7 @@ def rows(folder):
 
 def train_until_killed(folder, is_time):
     """In a process of its own, ended by SIGKILL when is_time() first holds."""
-    child = subprocess.Popen([sys.executable, tiny.__file__, str(folder), "1"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    child = tiny.program(folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         while not is_time():
             assert child.poll() is None, f"ended before it was killed: {child.stderr.read().decode()[-2000:]}"
@@ -105,7 +104,7 @@ def test_global_generators_are_as_before(tmp_path):
     before = random_states()
     model = tiny.SRFlowTask(tiny.SRFlow(tiny.CONFIG))
     between = random_states()
-    tiny.fit(model, tiny.crops(), tmp_path / "run", tiny.RECIPE, device="cpu")
+    tiny.fit(model, tiny.crops(), tmp_path / "run", recipe=tiny.RECIPE, running=Running(device="cpu"))
     after = random_states()
     assert torch.equal(after["torch"], between["torch"]) and not torch.equal(before["torch"], after["torch"])
     assert after["numpy"] == between["numpy"] and after["python"] == between["python"]

@@ -1,19 +1,15 @@
-"""Precision, layout, compilation and dry runs: arguments of fit that change how it is computed, not what."""
+"""Precision, layout and compilation: what changes how a training is computed, not what."""
 
 import functools
 import json
 
 import pytest
-import tiny
 import torch
 from safetensors.torch import load_file
-from typer.testing import CliRunner
 
-from nflib import images
-from nflib.cli import app
-from nflib.models import LUDVAE, Glow, GlowConfig, LUDVAEConfig, RRDBConfig, SRFlow, SRFlowConfig
-from nflib.training import GlowTask, LUDVAETask, Recipe, Rehearsal, RRDBTask, SRFlowTask, fit, rehearse, running
-from nflib.training.rehearsal import duration
+from nflib.models import LUDVAE, Glow, GlowConfig, LUDVAEConfig, RRDBConfig, RRDBNet, SRFlow, SRFlowConfig
+from nflib.training import LUDVAETask, Recipe, RRDBTask, Running, SRFlowTask, fit, running
+from tests.helpers import tiny
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CONFIG = SRFlowConfig(RRDBConfig(4, 4, 2, 1), taps=(0,), levels=3, steps=1, transitions=1, hidden=8)
@@ -21,7 +17,8 @@ CONFIG = SRFlowConfig(RRDBConfig(4, 4, 2, 1), taps=(0,), levels=3, steps=1, tran
 
 def train(out, steps=6, **how):
     torch.manual_seed(3)
-    return fit(SRFlowTask(SRFlow(CONFIG)), tiny.crops(), out, Recipe(steps=steps, batch=4, lr=1e-3, every=1), device="cpu", seed=5, **how)
+    recipe = Recipe(steps=steps, batch=4, lr=1e-3, every=1)
+    return fit(SRFlowTask(SRFlow(CONFIG)), tiny.crops(), out, recipe=recipe, seed=5, running=Running(device="cpu", **how))
 
 
 def losses(file):
@@ -56,16 +53,14 @@ def test_channels_last_reaches_images_and_weights():
             seen["weight"] = model.conv_first.weight.is_contiguous(memory_format=torch.channels_last)
             return super().loss(model, batch, generator)
 
-    from nflib.models import RRDBNet
-
     task = Watching(RRDBNet(RRDBConfig(4, 4, 2, 1)))
-    task.begin(Recipe(steps=1, batch=2), 0, (torch.rand(2, 3, 16, 16), torch.rand(2, 3, 4, 4)), channels_last=True)
+    task.begin(Recipe(steps=1, batch=2), 0, (torch.rand(2, 3, 16, 16), torch.rand(2, 3, 4, 4)), Running(channels_last=True))
     assert seen == {"batch": [True, True], "weight": True}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")  # of the compiler's own code
 def test_compiled_blocks_compute_the_same(monkeypatch):
-    """Traced and differentiated as for every backend; without the minutes that code for the CPU takes (benchmarks/options.py has them)."""
+    """Traced and differentiated as for every backend; without the minutes that code for the CPU takes (experiments/speed/options.py has them)."""
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
     torch.manual_seed(0)
     batch = torch.rand(2, 3, 8, 8), torch.tensor([0, 1])
@@ -73,7 +68,7 @@ def test_compiled_blocks_compute_the_same(monkeypatch):
     for compile in (False, True):
         torch.manual_seed(1)
         task = LUDVAETask(LUDVAE(LUDVAEConfig(levels=1, width=6)))
-        task.begin(Recipe(steps=2, batch=2), 0, batch, compile=compile)
+        task.begin(Recipe(steps=2, batch=2), 0, batch, Running(compile=compile))
         task.keep()
         task.advance(batch)
         found.append((task.last["loss"], task.last["gradient_norm"]))
@@ -88,36 +83,6 @@ def test_every_model_has_blocks_to_compile(model):
     assert any(isinstance(module, running.BLOCKS) for module in model.modules())
 
 
-def test_a_dry_run_writes_nothing_and_tells_what_it_takes(tmp_path):
-    found = train(tmp_path / "run", steps=7200, dry_run=True)
-    assert isinstance(found, Rehearsal) and not (tmp_path / "run").exists()
-    assert found.parameters == sum(p.numel() for p in SRFlow(CONFIG).parameters()) and found.crop == (3, 16, 16) and found.batch == 4
-    assert found.step_seconds > 0 and found.hours == pytest.approx(2 * found.step_seconds) and found.memory > 2**20
-    shared = train(tmp_path / "run", dry_run=True, devices=2)
-    assert shared.batch == 2 and "2 devices share each step" in str(shared)
-    assert "million parameters" in str(found) and "7200 steps: about" in str(found)
-
-
-def test_workers_are_advised_where_crops_take_long():
-    def advised(crop, step):
-        return Rehearsal("Glow", 1, "cpu", 1, 4, (3, 8, 8), 10, step, crop, None).workers
-
-    assert [advised(0.01, 1), advised(0.5, 1), advised(1.0, 1), advised(2.5, 1)] == [0, 1, 1, 3]
-
-
-def test_too_little_memory_is_said(monkeypatch):
-    def full(self, model, batch, generator):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
-
-    monkeypatch.setattr(GlowTask, "loss", full)
-    with pytest.raises(ValueError, match="CUDA out of memory: a step of 4 crops does not fit. What helps: a smaller batch"):
-        rehearse(GlowTask(Glow(GlowConfig(2, 1, 4))), tiny.crops(), Recipe(steps=1, batch=4), device="cpu")
-
-
-def test_durations():
-    assert [duration(h) for h in (0.5, 7.51, 100)] == ["30 minutes", "7.51 hours", "4.17 days"]
-
-
 @pytest.mark.parametrize("how, said", [
     ({"strategy": "fsdp"}, "strategy must be one of ddp, ddp_fork, got 'fsdp'"), ({"nodes": 0}, "nodes must be at least 1, got 0"),
     ({"precision": "float16"}, "precision must be one of"),
@@ -127,27 +92,12 @@ def test_bad_arguments(tmp_path, how, said):
         train(tmp_path / "run", **how)
 
 
-def test_commands_pass_it_on(tmp_path):
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    images.write(folder / "0.png", torch.rand(3, 40, 48, generator=torch.Generator().manual_seed(0)))
-    arguments = ["train", "glow", "--images", folder, "--out", tmp_path / "run", "--steps", 2, "--batch", 2, "--crop", 16, "--device", "cpu"]
-    found = CliRunner().invoke(app, [str(a) for a in (*arguments, "--precision", "bfloat16", "--channels-last", "--reversible", "--dry-run")])
-    assert found.exit_code == 0 and "Glow, " in found.stdout and "2 steps: about" in found.stdout, found.output
-    assert not (tmp_path / "run").exists()
-    found = CliRunner().invoke(app, [str(a) for a in (*arguments, "--precision", "bfloat16", "--reversible")])
-    notes = json.loads((tmp_path / "run" / "model.json").read_text())
-    assert found.exit_code == 0 and notes["precision"] == "bfloat16" and notes["model"]["reversible"] is True
-    found = CliRunner().invoke(app, [str(a) for a in (*arguments, "--devices", 3)])
-    assert found.exit_code == 2 and "batch must share equally many crops among 3 devices" in found.stderr
-
-
 @pytest.mark.parametrize("arguments, said", [
     ((2, 1, "ddp_fork", "cuda"), "strategy ddp_fork is for the cpu"), ((2, 1, "ddp", "mps"), "if they are cuda or cpu, got mps"),
     ((2, 1, "ddp", "cuda:1"), "none can be chosen, got cuda:1"), ((99, 1, "ddp", "cuda"), r"devices must be at most \d+, as many as there are here"),
 ])
 def test_devices_that_cannot_work_together(monkeypatch, arguments, said):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    *how, device = arguments
+    devices, nodes, strategy, device = arguments
     with pytest.raises(ValueError, match=said):
-        running.check_running(*how, torch.device(device))
+        running.check_running(Running(devices=devices, nodes=nodes, strategy=strategy), torch.device(device))

@@ -1,4 +1,4 @@
-"""Every transform keeps the contract: Jacobians, round trips, batches, saving. tests/test_mutations.py relies on this file."""
+"""Every transform keeps the contract: Jacobians, round trips, batches, saving. tests/transforms/test_mutations.py relies on this file."""
 
 from functools import partial
 
@@ -11,6 +11,7 @@ from nflib.transforms import (
     SigmoidScale, Split, Squeeze, convnet, mlp,
 )
 from nflib.transforms.scales import GaussianScale, InverseScale
+from tests.helpers.transforms import exported_transforms
 
 small_conv, small_mlp = partial(convnet, hidden=5), partial(mlp, hidden=5)
 
@@ -69,3 +70,7 @@ def test_pyramid_context():
         Sequential(Squeeze(), AffineCoupling(8, 3, net=small_conv)),
     ]
     check_transform(Multiscale(levels), draw(2, 1, 4, 4), (draw(2, 2, 2, 2, seed=1), draw(2, 3, 1, 1, seed=2)))
+
+
+def test_every_exported_transform_has_a_case():
+    assert {name.partition("-")[0] for name in CASES} == set(exported_transforms())

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import torch
-from tiny_flows import bytes_kept
+from tests.helpers.tiny_flows import bytes_kept
 
 from nflib.transforms import (
     ActNorm, Affine, AffineCoupling, AffineInjector, FullConv1x1, Inverse, InvertibleConv1x1, Multiscale, Sequential, SigmoidScale, Split,

@@ -1,6 +1,5 @@
 """Two processes with different parts of a batch do what one process does with the whole of it."""
 
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-SCRIPT = Path(__file__).with_name("two_processes.py")
+from tests.helpers import two_processes
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +17,10 @@ def results(tmp_path_factory):
     """What one process alone found, and what each of two did."""
     folder = tmp_path_factory.mktemp("processes")
     processes = [
-        subprocess.Popen([sys.executable, str(SCRIPT), str(rank), "2", str(folder)], stderr=subprocess.PIPE, text=True) for rank in range(2)
+        subprocess.Popen([sys.executable, "-m", two_processes.__name__, str(rank), "2", str(folder)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        for rank in range(2)
     ]
-    alone = runpy.run_path(str(SCRIPT))["work"](0, 1)
+    alone = two_processes.work(0, 1)
     errors = [process.communicate(timeout=120)[1] for process in processes]
     assert all(process.returncode == 0 for process in processes), "\n".join(errors)
     return alone, [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from widgets.node import run
-from widgets.scene import degradation, degradation_explorer
+from tests.helpers.node import run
+from tests.helpers.scene import degradation, degradation_explorer
 
 import nflib
 from nflib import widgets
@@ -26,7 +26,7 @@ def by_the_model(model, image, condition, widget) -> torch.Tensor:
     """Eq. (30) in the model's own float32, with the browser's random numbers."""
     with torch.no_grad():
         known = model.prepare(condition)
-        white = tuple(n.float() for n in flow_export.noise(model.flow.transform, known, widget.seed))
+        white = tuple(n.float() for n in flow_export.noise(model.flow.transform, known.conditioning, widget.seed))
         shift = model.base(known).shift_of(white, widget.tau)
         return model.decode(tuple(z + u for z, u in zip(model.encode(image, known), shift)), known).clamp(0, 1)[0]
 

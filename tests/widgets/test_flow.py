@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from widgets.node import run
+from tests.helpers.node import run
 
-from nflib.models.condition import LevelFeatures
-from nflib.models.conditional import ConditionalFlow
+from nflib.models.conditional.condition import LevelFeatures
+from nflib.models.conditional.flow import ConditionalFlow
 from nflib.transforms import ActNorm
 from nflib.widgets import flow_export
 
@@ -113,12 +113,12 @@ def test_what_the_browser_cannot_run_is_refused():
     flow, known = random_flow(FORMS["one level"], False, batch=2)
     with pytest.raises(ValueError, match="known must be of one image, got 2"):
         flow_export.export(flow, known)
-    published = ConditionalFlow(1, 1, 0, 6, 5, affine="divide")
+    published = ConditionalFlow(levels=1, steps=1, transitions=0, hidden=6, condition=5, affine="divide")
     with pytest.raises(ValueError, match='affine="bounded"'):
         flow_export.export(published, known)
     flow, known = random_flow(FORMS["one level"], False)
     with pytest.raises(ValueError, match="even hidden width.*got 5"):
-        flow_export.export(ConditionalFlow(1, 1, 0, 5, 5), known)
+        flow_export.export(ConditionalFlow(levels=1, steps=1, transitions=0, hidden=5, condition=5), known)
 
 
 def test_data_that_do_not_fit_their_sizes_are_refused():

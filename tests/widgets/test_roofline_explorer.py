@@ -8,10 +8,10 @@ import pytest
 
 from nflib import widgets
 from nflib.models import DeFlowConfig
-from nflib.pipeline import CARDS, training_cost
+from nflib.costs import CARDS, training_cost
 
 pytest.importorskip("anywidget", reason="the widget classes need anywidget")
-STALE = "the models have changed: run tools/count_deflow.py"
+STALE = "the models have changed: run experiments/bundled/deflow_costs.py"
 CHANGES = {"steps": 2, "hidden": 24}
 
 

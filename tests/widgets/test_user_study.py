@@ -9,12 +9,12 @@ import re
 import numpy as np
 import pytest
 import torch
-from widgets.node import run
-from widgets.scene import study, study_choices, study_results
+from tests.helpers.node import run
+from tests.helpers.scene import study, study_choices, study_results
 
 from nflib import widgets
-from nflib.bradley_terry import draw, fit
-from nflib.study import Choice, read_choices, win_matrix
+from nflib.study.bradley_terry import draw, fit
+from nflib.study.choices import Choice, read_choices, win_matrix
 from nflib.widgets.user_study import _decode
 
 pytest.importorskip("anywidget", reason="the widget classes need anywidget")

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from widgets.scene import degradation, degradation_explorer, explorer, parts, study
+from tests.helpers.scene import degradation, degradation_explorer, explorer, parts, study
 
 from nflib import widgets
 from nflib.models import DeFlow, DeFlowConfig

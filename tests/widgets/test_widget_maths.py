@@ -8,11 +8,11 @@ import re
 import numpy as np
 import pytest
 from scipy import stats
-from widgets.node import run
-from widgets.scene import degradation_scene, scene, study, study_choices
+from tests.helpers.node import run
+from tests.helpers.scene import degradation_scene, scene, study, study_choices
 
 from nflib import widgets
-from nflib.couplings import GaussianCoupling
+from nflib.closed_form.couplings import GaussianCoupling
 from nflib.widgets import prng
 
 pytest.importorskip("anywidget", reason="the widget classes need anywidget")

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from torch import Tensor, nn
 
-from ...models.conditional import ConditionalFlow
-from ...models.deflow import DeFlow, DeFlowConfig
+from ...models.conditional.flow import ConditionalFlow
+from ...models.deflow.model import DeFlow, DeFlowConfig
 from ...models.rrdb import RRDBConfig
-from ...models.srflow import SRFlow, SRFlowConfig
+from ...models.srflow.model import SRFlow, SRFlowConfig
 from ...transforms import FullConv1x1
 from . import rrdb
 from .reading import numbers

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from torch import Tensor
 
-from ...models.ludvae import LUDVAE, LUDVAEConfig
+from ...models.ludvae.model import LUDVAE, LUDVAEConfig
 from .reading import numbers
 
 

@@ -1,4 +1,4 @@
-// Closed forms of the unpaired Gaussian problem; tests compare them with nflib.gaussian and scipy.
+// Closed forms of the unpaired Gaussian problem; tests compare them with nflib.closed_form.gaussian and scipy.
 
 const LOG_2PI = Math.log(2 * Math.PI);
 

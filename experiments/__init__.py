@@ -1,0 +1,1 @@
+"""Every run whose numbers or weights are committed, beside its results: see README.md."""

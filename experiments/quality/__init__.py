@@ -1,0 +1,1 @@
+"""How good degradations and restorers are, against simpler ways."""

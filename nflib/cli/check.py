@@ -1,0 +1,113 @@
+"""The command ``check``: two folders looked over before a training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .app import command
+from .options import ConditionScale, Map, map_of
+
+COLOURS = {"error": "red", "warning": "yellow", "good": "green"}
+LEAKS = {"photos": "the photos themselves", "h": "h of the photos", "control": "h, clean against clean"}
+
+
+@command
+def check(
+    clean: Annotated[Path, typer.Option(help="Folder of clean photos.")],
+    degraded: Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")],
+    scale: ConditionScale = 4,
+    h: Map = None,
+    crop: Annotated[int, typer.Option(min=1, help="Side of the training crops in pixels.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise and of the leak test.")] = 0,
+    json: Annotated[Optional[Path], typer.Option(help="Also write the result to this file.")] = None,
+):
+    """Look two folders over before a training: files, sizes, duplicates, colours, what h gives away, memory.
+
+    Exit code 0 with warnings, 2 if the folders cannot be trained on.
+    """
+    from ..pipeline import inspect
+
+    found = inspect(clean, degraded, h=map_of(h, scale), crop=crop, seed=seed)
+    for line in (*found.clean.skipped, *found.degraded.skipped):
+        typer.echo(f"skipped {line}", err=True)
+    if json is not None:
+        found.save(json)
+    show_inspection(found)
+    if found.errors:
+        raise typer.Exit(2)
+
+
+def show_inspection(inspection) -> None:
+    """Print an :class:`~nflib.pipeline.Inspection`: tables, then the findings."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(_photos(inspection))
+    console.print(_channels(inspection))
+    if inspection.leaks:
+        console.print(_leaks(inspection))
+    console.print(_memory(inspection))
+    for finding in inspection.findings:
+        console.print(f"[{COLOURS[finding.level]}]{finding.level}[/]: ", end="")
+        console.print(finding.text, markup=False)
+
+
+def _photos(inspection) -> Table:
+    from ..units import grey_levels
+
+    table = Table("", "clean", "degraded", title="Photos")
+    folders = inspection.clean, inspection.degraded
+
+    def row(label: str, of) -> None:
+        table.add_row(label, *map(of, folders))
+
+    row("photos", lambda f: str(len(f.photos)))
+    row("cannot be read", lambda f: str(len(f.skipped)))
+    row("kinds", lambda f: "\n".join(f"{kind} {number}" for kind, number in f.kinds.most_common()))
+    row("width", lambda f: _range([p.width for p in f.photos]))
+    row("height", lambda f: _range([p.height for p in f.photos]))
+    row("grey levels", lambda f: _range([round(grey_levels(v)) for p in f.photos for v in (p.low, p.high)]))
+    return table
+
+
+def _channels(inspection) -> Table:
+    from ..units import grey_levels
+
+    table = Table(title="Channels: mean ± deviation of the pixels, grey levels")
+    for heading in ("channel", "clean", "degraded", "gap", "95 % interval"):
+        table.add_column(heading, justify="left" if heading == "channel" else "right")
+    sides = inspection.clean.statistics, inspection.degraded.statistics
+    for i, (name, gap) in enumerate(inspection.gaps.items()):
+        cells = [f"{grey_levels(side.mean[i]):.1f} ± {grey_levels(side.deviation[i]):.1f}" for side in sides]
+        interval = "unknown" if gap.low is None else f"{grey_levels(gap.low):+.1f} to {grey_levels(gap.high):+.1f}"
+        table.add_row(name, *cells, f"{grey_levels(gap.difference):+.1f}", interval)
+    return table
+
+
+def _leaks(inspection) -> Table:
+    table = Table(title=f"Can the folder be told? h: {inspection.settings['h']}")
+    for heading in ("", "AUC (0.5: no)", "95 % interval", "MMD²", "p"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, leak in inspection.leaks.items():
+        low, high = leak.interval
+        interval = f"{low:.2f} to {high:.2f}"
+        table.add_row(LEAKS[name], f"{leak.auc:.2f}", interval, f"{leak.mmd:.4f}", f"{leak.p_value:.2f}")
+    return table
+
+
+def _memory(inspection) -> Table:
+    table = Table(title="Memory to train a DeFlow, GiB: exact lower bound, and with gradients of the activations")
+    for heading in ("model", "parameters", "states", "activations", "from", "to"):
+        table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
+    for name, memory in inspection.memory.items():
+        sizes = memory.states, memory.activations, memory.low, memory.high
+        table.add_row(name, f"{memory.parameters:,}", *(f"{size / 2**30:.2f}" for size in sizes))
+    return table
+
+
+def _range(numbers) -> str:
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,0 +1,69 @@
+"""The command ``evaluate``: scores of images, with or without their truth."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from .app import command
+
+
+@command
+def evaluate(
+    images: Annotated[Path, typer.Argument(help="Folder of images to be judged.")],
+    reference: Annotated[
+        Optional[Path], typer.Argument(help="Folder of the truth, same file names; not needed without a comparison.")
+    ] = None,
+    metrics: Annotated[
+        str, typer.Option(help="Some of psnr, ssim, ssim-uniform, lpips, niqe, brisque, piqe; with commas.")
+    ] = "psnr,ssim",
+    border: Annotated[int, typer.Option(help="Pixels to leave out on every side.")] = 0,
+    per_image: Annotated[bool, typer.Option("--per-image", help="Show every image, not only the mean.")] = False,
+    json: Annotated[Optional[Path], typer.Option(help="Also write the result to this file.")] = None,
+):
+    """Score images, against images of the same name in a second folder or without any."""
+    from ..pipeline import evaluate as score
+
+    names = [name.strip() for name in metrics.split(",") if name.strip()]
+    evaluation = score(images, reference, names, border)
+    for line in evaluation.skipped:
+        typer.echo(f"skipped {line}", err=True)
+    if json is not None:
+        evaluation.save(json)
+    show_evaluation(evaluation, per_image)
+    for folder, files in zip((images, reference), evaluation.unpaired):
+        if files:
+            typer.echo(f"without a partner in {folder}: {len(files)} ({', '.join(files)})", err=True)
+    if evaluation.skipped:
+        typer.echo(f"files skipped: {len(evaluation.skipped)}", err=True)
+
+
+def show_evaluation(evaluation, per_image: bool) -> None:
+    """Print an :class:`~nflib.pipeline.Evaluation`; arrows point to where better is."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..metrics import METRICS
+
+    chosen = [METRICS[name] for name in evaluation.metrics]
+    border = f", border of {evaluation.border} left out" if evaluation.border else ""
+    count = len(evaluation.scores)
+    table = Table(title=f"{count} image{'s' if count > 1 else ''}{border}")
+    table.add_column("", no_wrap=True)
+    for metric in chosen:
+        table.add_column(f"{metric.name}\n{metric.arrow} {metric.unit}".rstrip(), justify="right")
+
+    def row(label: str, values):
+        table.add_row(label, *("-" if v is None else f"{v:.{m.decimals}f}" for v, m in zip(values, chosen)))
+
+    if per_image:
+        for file, scores in evaluation.scores.items():
+            row(file, scores)
+        table.add_section()
+    row("mean", [evaluation.mean(metric.name) for metric in chosen])
+    row("standard deviation", [evaluation.deviation(metric.name) for metric in chosen])
+    console = Console(highlight=False)
+    console.print(table)
+    for metric in chosen:
+        better = "lower" if metric.lower_is_better else "higher"
+        console.print(f"{metric.name}: {better} is better; {metric.convention}")

@@ -1,0 +1,84 @@
+"""The command ``models``: what there is, how it was made, how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from .app import command
+
+if TYPE_CHECKING:
+    from ..checkpoints import Description
+
+
+@command
+def models(
+    name: Annotated[Optional[str], typer.Argument(help="A bundled model or a file, to see all that is known of it.")] = None,
+):
+    """List the models that come with nflib: how large they are, what they were trained on, how good they are."""
+    from ..checkpoints import bundled, describe
+
+    if name is None:
+        show_models([describe(one) for one in bundled()])
+    else:
+        show_model(describe(name))
+
+
+def show_models(models: Sequence[Description]) -> None:
+    """One row a model, and below them the licences of all photos they were trained on."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("model", "how it was made, how good it is", show_lines=True, expand=True)
+    table.columns[0].no_wrap = True
+    for model in models:
+        metrics = "; ".join(f"{name}: {value:.4g}" for name, value in model.metrics.items()) or "not measured"
+        table.add_row(
+            f"{model.name}\n{_kind(model)}\n{_parameters(model)}\n{model.size / 1e6:.1f} MB",
+            f"data: {_noted(model, 'data')}\n{metrics}\n{_noted(model, 'seconds')} s on {_noted(model, 'device')}, seed {_noted(model, 'seed')}\n"
+            f"{_noted(model, 'command')}",
+        )
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    console.print("Photos and their licences:")
+    for line in dict.fromkeys(line for model in models for line in model.notes.get("licences", [])):
+        console.print(f"- {line}", soft_wrap=True)
+    console.print("All that is known of one model: nflib models NAME")
+
+
+def show_model(model: Description) -> None:
+    """Everything that the file says, a line each."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    console.print(f"{model.name}: {_kind(model)}, {_parameters(model)}, {model.size:,} bytes, written by nflib {model.version}")
+    for heading, content in (("configuration", model.config), ("metrics", model.metrics), ("notes", model.notes)):
+        console.print(f"\n{heading}")
+        _tree(console, content, "  ")
+
+
+def _tree(console, content: dict, indent: str) -> None:
+    for key, value in content.items():
+        if isinstance(value, dict):
+            console.print(f"{indent}{key}:", soft_wrap=True)
+            _tree(console, value, indent + "  ")
+        elif isinstance(value, list) and value and all(isinstance(entry, str) for entry in value):
+            console.print(f"{indent}{key}:", soft_wrap=True)
+            for entry in value:
+                console.print(f"{indent}  {entry}", soft_wrap=True)
+        else:
+            console.print(f"{indent}{key}: {value}", soft_wrap=True)
+
+
+def _kind(model: Description) -> str:
+    return model.architecture if model.purpose is None else f"{model.architecture}, to {model.purpose}"
+
+
+def _parameters(model: Description) -> str:
+    return "parameters not counted" if model.parameters is None else f"{model.parameters:,} parameters"
+
+
+def _noted(model: Description, key: str) -> str:
+    return str(model.notes.get(key, "not noted"))

@@ -1,0 +1,341 @@
+"""DeFlow: a degradation learned from unpaired clean and degraded images (Wolf et al., CVPR 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...bases import Domain, DomainGaussian, LocalDomainGaussian, StandardNormal
+from ...domain import AddNoise, Compose, Downsample, spell
+from ...flow import Flow
+from ...images import pad_to_multiple
+from ...images.tiling import Window, joined, overlap_of
+from ...transforms import BoundedScale
+from ...transforms.base import Latent
+from ...transforms.precision import full_precision
+from ..conditional.condition import Conditioning, level_features
+from ..conditional.flow import check_sizes
+from ..conditional.size import FlowSize
+from ..model import ImageModel, check_samples
+from ..rrdb import RRDBConfig, RRDBNet
+
+if TYPE_CHECKING:
+    from ...data import ColourMatch
+
+
+# Deviation of the noise of the default condition, in units of the image range.
+CONDITION_NOISE = 0.03
+
+
+def usual_h(scale: int) -> Compose:
+    """The h of DeFlow: the image at 1/scale of its size, with a little noise (section 3.4)."""
+    return Compose(*([Downsample(scale)] if scale > 1 else []), AddNoise(CONDITION_NOISE))
+
+
+@dataclass(frozen=True)
+class DeFlowConfig(FlowSize):
+    """Size and form of a :class:`DeFlow`, with what :class:`~nflib.models.FlowSize` says.
+
+    >>> DeFlowConfig.small(scale=4).h
+    Compose(Downsample(factor=4), AddNoise(sigma=0.03))
+
+    Attributes:
+        h: the map that makes the condition of an image, of :mod:`nflib.domain`; it must shrink as much as the encoder's scale says. By
+            default, an empty composition, the image is downscaled bicubically and gets Gaussian noise of deviation 0.03, as published.
+        splits: half of the channels leave after every level but the last two, as published. Without splits one Gaussian describes
+            the noise of whole blocks of 2^L pixels, its correlation in space included.
+        centred: the flow models what the image has beyond its enlarged condition; as published it models the image.
+        local: the strength of the noise depends on the colours of the condition, axis by axis (:class:`~nflib.bases.LocalDomainGaussian`);
+            as published it is the same everywhere. Needs ``splits=False``.
+        matched: the flow sees degraded images in the colours of clean ones (:meth:`DeFlow.set_colours`), as in the published work on AIM.
+        noise: the noise factor A of each latent starts as ``noise * I``. The published configurations have 0, a saddle from
+            which it never moves; zero is for loading them.
+    """
+
+    FORMS: ClassVar[tuple[str, ...]] = ("bounded", "divide")
+
+    eps: float = 1e-3
+    h: Compose = Compose()
+    splits: bool = False
+    centred: bool = True
+    local: bool = False
+    matched: bool = False
+    noise: float = 0.05
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.h.maps:
+            object.__setattr__(self, "h", usual_h(self.scale))
+        spell(self.h)  # has a name, or could not be saved
+        if self.h.shrink != self.scale:
+            raise ValueError(f"h must shrink images by the encoder's scale {self.scale}, got {spell(self.h)}, which shrinks by {self.h.shrink}")
+        if not self.noise >= 0:
+            raise ValueError(f"noise must not be negative, got {self.noise}")
+        if self.local and self.splits:
+            raise ValueError("local needs splits=False: only the deepest latent has a gain")
+
+    @classmethod
+    def migrated(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The fields of a file of an older nflib as they are now: h was the numbers of a blur and of a noise."""
+        values = dict(values)
+        if "condition_noise" in values:
+            noise, blur = values.pop("condition_noise"), values.pop("condition_blur", 0.0)
+            scale = values["encoder"]["scale"]
+            parts = [f"downsample:{scale}"] * (scale > 1) + [f"blur:{blur}"] * (blur > 0) + [f"noise:{noise}"]
+            values["h"] = "+".join(parts)
+        return values
+
+    @classmethod
+    def aim(cls) -> DeFlowConfig:
+        """The published model for the AIM 2019 data."""
+        return cls(encoder=RRDBConfig(scale=8), hidden=128, affine="divide", splits=True, centred=False, noise=0.0)
+
+    @classmethod
+    def ntire(cls) -> DeFlowConfig:
+        """The published model for the NTIRE 2020 data."""
+        return cls(affine="divide", splits=True, centred=False, noise=0.0)
+
+    @classmethod
+    def dped(cls) -> DeFlowConfig:
+        """The published model for the DPED data; the same size as :meth:`ntire`."""
+        return cls.ntire()
+
+    @classmethod
+    def small(cls, scale: int = 4, **changes) -> DeFlowConfig:
+        """Learns a degradation in minutes on a CPU when it starts at the linear solution (:func:`linear_start`)."""
+        encoder = RRDBConfig(scale, channels=32, growth=16, blocks=1)
+        return cls(encoder, **{"taps": (), "steps": 2, "transitions": 0, "hidden": 32, "local": True, "levels": max(3, scale.bit_length() - 1), **changes})
+
+
+class Known(NamedTuple):
+    """What the model knows of conditions: what its flow is told, and, where noise is local, its gain (B, C, h, w), shaped like
+    the deepest latent."""
+
+    conditioning: Conditioning
+    gain: Tensor | None = None
+
+
+class DeFlow(ImageModel):
+    """``p(image | h)`` for two domains that share one flow: a degraded latent is a clean one plus a Gaussian shift (eq. 27-29).
+
+    Images are (B, 3, H, W) in [0, 1]. The condition h is a smaller version of the image, (B, 3, H/s, W/s), that should look the
+    same in both domains: ``config.h`` of it. Wherever a condition is
+    asked for, the result of :meth:`prepare` may be given instead: then the work on it is not done again.
+
+    >>> model, clean = DeFlow(DeFlowConfig.small(hidden=4, steps=1)).eval(), torch.rand(1, 3, 16, 16)
+    >>> model.samples(clean, tau=0.5, n=3).shape
+    torch.Size([3, 1, 3, 16, 16])
+    >>> torch.equal(model.degrade(clean, tau=0), clean)
+    True
+    """
+
+    purpose = "degrade"
+
+    def __init__(self, config: DeFlowConfig = DeFlowConfig()):
+        super().__init__()
+        self.config = config
+        self.encoder = RRDBNet(config.encoder)
+        width = config.encoder.channels
+        transform = config.flow(splits=config.splits)
+        side = 2**config.levels
+        channels = [shape[1] for shape in transform.latent_shape((1, 3, side, side))]
+        self.flow = Flow(transform, (LocalDomainGaussian if config.local else DomainGaussian)(channels, config.noise))
+        self.gain = _no_change(nn.Conv2d(3, channels[-1], 1)) if config.local else None
+        # the networks of h, if it has any
+        self.h = nn.ModuleList(step.build() for step in config.h.maps if step.has_weights)
+        if config.matched:
+            # mean and deviation of the clean and of the degraded domain; equal ones change nothing
+            self.register_buffer("colours", torch.tensor([0.0, 1.0]).view(1, 2, 1).repeat(2, 1, 3))
+
+    def set_colours(self, match: ColourMatch) -> None:
+        """Say how degraded images were brought to the colours of clean ones in training: ``degrade`` then gives them back theirs."""
+        if not self.config.matched:
+            raise ValueError("the model was made for colours as they are; matched=True in its configuration says otherwise")
+        pairs = [(one.mean, one.deviation) for one in (match.target, match.source)]
+        self.colours.copy_(torch.tensor(pairs, dtype=torch.float64))
+
+    def match(self, degraded: Tensor) -> Tensor:
+        """Degraded images (B, 3, H, W) in the colours in which the flow sees them, in [0, 1]."""
+        return self._recoloured(degraded, 1, 0).clamp(0, 1)
+
+    def to_image(self, values: Tensor, domain: str) -> Tensor:
+        """What the flow decoded, (B, 3, H, W), as images of a domain: in its colours, in [0, 1]."""
+        return (self._recoloured(values, 0, 1) if domain == "degraded" else values).clamp(0, 1)
+
+    def _recoloured(self, values: Tensor, source: int, target: int) -> Tensor:
+        if not self.config.matched:
+            return values
+        (mean, deviation), (new_mean, new_deviation) = self.colours.unsqueeze(-1).unsqueeze(-1)[[source, target]]
+        return (values - mean) / deviation * new_deviation + new_mean
+
+    def condition(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """h of an image, as the configuration has it. (B, 3, H/s, W/s)"""
+        networks = iter(self.h)
+        with full_precision(image):
+            for step in self.config.h.maps:
+                image = (next(networks) if step.has_weights else step)(image, generator)
+        return image
+
+    def prepare(self, condition: Tensor) -> Known:
+        """All that the model needs to know of the condition, computed once."""
+        return self._told(condition, self.flow.transform.prepare)
+
+    def _told(self, condition: Tensor, tell: Callable[..., Conditioning]) -> Known:
+        features = self.encoder.features(condition, self.config.taps, ups=max(self.config.scale.bit_length() - 2, 0))
+        centre = None
+        if self.config.centred:
+            centre = F.interpolate(condition, scale_factor=self.config.scale, mode="bilinear") if self.config.scale > 1 else condition
+        conditioning = tell(level_features(features, self.config.scale, self.config.levels), centre)
+        if self.gain is None:
+            return Known(conditioning)
+        with full_precision(condition):
+            return Known(conditioning, BoundedScale().log_scale(self.gain(self.surroundings(condition))).exp())
+
+    def surroundings(self, condition: Tensor) -> Tensor:
+        """What the gain of the noise depends on: the mean colours of h in the 3x3 blocks around each position of the deepest latent."""
+        blocks = F.avg_pool2d(condition, 2**self.config.levels // self.config.scale)
+        return F.avg_pool2d(F.pad(blocks, (1, 1, 1, 1), mode="replicate"), 3, 1)
+
+    def base(self, known: Known) -> DomainGaussian:
+        """Distribution of the latents of images with this condition, in both domains."""
+        return self.flow.base.given(known.gain) if self.config.local else self.flow.base
+
+    def nll(self, image: Tensor, condition: Tensor | Known, domain: Domain) -> Tensor:
+        """Negative log-likelihood in nats, shape (B,) (eq. 28). Dequantise before; ``domain``: "clean", "degraded", or one per image."""
+        check_sizes(self.config, image=image, condition=condition)
+        known = self._told(condition, self.flow.transform.tell) if isinstance(condition, Tensor) else condition
+        latents, log_det = self.flow.transform(image, known.conditioning)
+        with full_precision(image):
+            return -self.base(known).log_prob(latents, domain) - log_det
+
+    def encode(self, image: Tensor, condition: Tensor | Known) -> Latent:
+        """Latents of images, a tuple, the finest first."""
+        check_sizes(self.config, image=image, condition=condition)
+        return self.flow.encode(image, self._known(condition).conditioning)
+
+    def decode(self, latents: Latent, condition: Tensor | Known) -> Tensor:
+        """Images of latents, not clipped."""
+        return self.flow.decode(latents, self._known(condition).conditioning)
+
+    def degrade(
+        self,
+        clean: Tensor,
+        tau: float = 1.0,
+        condition: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        *,
+        tile: int | None = None,
+        overlap: int | None = None,
+    ) -> Tensor:
+        """Degrade clean images of any size: encode, add tau times a random shift, decode (eq. 27 and 30). (B, 3, H, W) in [0, 1].
+
+        Arguments as for :meth:`samples`, of which this is the first.
+        """
+        return self.samples(clean, tau, condition=condition, generator=generator, tile=tile, overlap=overlap)[0]
+
+    @torch.no_grad()
+    def samples(
+        self,
+        clean: Tensor,
+        tau: float = 1.0,
+        n: int = 1,
+        *,
+        condition: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        tile: int | None = None,
+        overlap: int | None = None,
+    ) -> Tensor:
+        """n degraded versions of each clean image, (n, B, 3, H, W) in [0, 1]. They share the condition and the clean latents.
+
+        The noise of the condition and the random numbers of all shifts are drawn for the whole image, before anything is computed. So
+        neighbouring tiles agree, up to what a network misses beyond the border of its tile.
+
+        Args:
+            clean: (B, 3, H, W) in [0, 1].
+            tau: strength; scales mean and deviation of the shift. 0 returns the input, exactly.
+            n: how many.
+            condition: h of the clean images, the default if not given.
+            generator: same seed, same result.
+            tile: side of the tiles in which larger images are computed, in pixels, a multiple of 2^levels; by default there is one.
+            overlap: of neighbouring tiles; exact where the networks reach no further than a quarter of it.
+
+        Raises:
+            ValueError: an argument out of range, or tiles that do not fit the model.
+        """
+        overlap = overlap_of(tile, overlap, most=self.largest_overlap, multiple=self.multiple)
+        check_samples(n, tau)
+        if tau == 0:
+            return clean.expand(n, *clean.shape)
+        padded, crop = pad_to_multiple(clean, self.multiple)
+        condition = self._padded_condition(padded, condition, generator)
+        like = tuple(clean.new_empty(s) for s in self.flow.transform.latent_shape(tuple(padded.shape)))
+        draws = [StandardNormal().sample(like, generator=generator) for _ in range(n)]
+
+        def degraded(window: Window) -> Iterator[Tensor]:
+            known = self.prepare(window(condition))
+            latents = self.encode(window(padded), known)
+            with full_precision(clean):
+                base = self.base(known)
+            for draw in draws:
+                with full_precision(clean):
+                    shift = base.shift_of(tuple(window(white) for white in draw), tau)
+                    shifted = tuple(z + u for z, u in zip(latents, shift, strict=True))
+                yield self.decode(shifted, known)
+
+        results = joined(degraded, clean.new_zeros(n, *padded.shape), tile=tile, overlap=overlap)
+        return self.to_image(crop(results), "degraded")
+
+    @torch.no_grad()
+    def restore(self, degraded: Tensor, condition: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """One clean image that could be behind each degraded one: a draw from the posterior of the clean latents, not their mean."""
+        return self.to_image(self._translate(self.match(degraded), condition, generator, lambda z, base: base.sample_posterior(z, generator)), "clean")
+
+    @torch.no_grad()
+    def sample(self, condition: Tensor | Known, domain: Domain, generator: torch.Generator | None = None) -> Tensor:
+        """New images of a domain with the given condition, not clipped."""
+        known = self._known(condition)
+        shape = (known.conditioning.batch, 3, *known.conditioning.size)
+        parameter = self.flow.base.mean[0]
+        like = tuple(parameter.new_empty(s) for s in self.flow.transform.latent_shape(shape))
+        with full_precision(parameter):
+            latents = self.base(known).sample(like, generator=generator, domain=domain)
+        return self.decode(latents, known)
+
+    def _translate(self, image, condition, generator, change) -> Tensor:
+        padded, crop = pad_to_multiple(image, self.multiple)
+        condition = self._padded_condition(padded, condition, generator)
+        known = self.prepare(condition)
+        latents = self.encode(padded, known)
+        with full_precision(image):
+            changed = change(latents, self.base(known))
+        return crop(self.decode(changed, known))
+
+    def _padded_condition(self, padded: Tensor, condition: Tensor | None, generator: torch.Generator | None) -> Tensor:
+        """The default h of padded images, or one that was given for them before padding."""
+        if condition is None:
+            condition = self.condition(padded, generator)
+        else:
+            condition, _ = pad_to_multiple(condition, self.multiple // self.config.scale)
+        check_sizes(self.config, image=padded, condition=condition)
+        return condition
+
+    def example_loss(self, image: Tensor) -> Tensor:
+        """The loss as if all images were degraded, whose density costs most."""
+        return self.nll(image, self.condition(image), "degraded").mean()
+
+    def example_result(self, image: Tensor) -> Tensor:
+        return self.degrade(image)
+
+    def _known(self, condition: Tensor | Known) -> Known:
+        return self.prepare(condition) if isinstance(condition, Tensor) else condition
+
+
+def _no_change(layer: nn.Conv2d) -> nn.Conv2d:
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer

@@ -1,0 +1,75 @@
+"""What every image model says about itself, so that whoever uses models need not know which there are."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from torch import Tensor, nn
+
+Purpose = Literal["degrade", "restore", "super-resolve", "enhance", "generate"]
+"""The type of a purpose: one of :data:`PURPOSES`."""
+PURPOSES: tuple[Purpose, ...] = ("degrade", "restore", "super-resolve", "enhance", "generate")
+"""What models can be for; :class:`ImageModel` says what each purpose asks of a model."""
+
+
+class ImageModel(nn.Module):
+    """Base class of the models of :mod:`nflib.models`.
+
+    To add one: make a frozen dataclass for its configuration, with a property ``multiple``, inherit from this class, set ``purpose`` and
+    write ``example_loss`` and ``example_result``. What the purpose asks for:
+
+    - "degrade": ``samples(clean, tau, n, generator=, tile=, overlap=) -> (n, B, 3, H, W)`` in [0, 1]; strength 0 returns the input.
+    - "restore" and "enhance": ``model(degraded) -> (B, 3, scale * H, scale * W)``, one answer.
+    - "super-resolve": ``super_resolve(lr, tau, n, generator, tile=, overlap=) -> (n, B, 3, scale * H, scale * W)``.
+    - "generate": ``sample(n, ...)``.
+
+    How it is trained is a row of :data:`nflib.training.TRAININGS`.
+
+    >>> from nflib.models import DnCNN, DnCNNConfig
+    >>> model = DnCNN(DnCNNConfig.small())
+    >>> isinstance(model, ImageModel), model.purpose
+    (True, 'restore')
+
+    Attributes:
+        purpose: what the model is for.
+        config: a frozen dataclass that rebuilds the model.
+        notes: what whoever made its file wrote down (:func:`nflib.load`).
+        usual_tile: side of the tiles in which large images are computed, in pixels of the input.
+        largest_overlap: of neighbouring tiles, beyond which hardly anything is seen of a tile's border, in pixels of the input.
+    """
+
+    purpose: ClassVar[Purpose]
+    usual_tile: ClassVar[int] = 512
+    largest_overlap: ClassVar[int] = 128
+    config: Any
+    notes: dict[str, Any]
+
+    @property
+    def multiple(self) -> int:
+        """Sides of the images that the networks take are multiples of this; others are padded and cropped back."""
+        return self.config.multiple
+
+    @property
+    def scale(self) -> int:
+        """By how much results are larger than what the model is given."""
+        return 1
+
+    def example_loss(self, image: Tensor) -> Tensor:
+        """A loss like that of its training, a scalar, on results (B, 3, H, W) in [0, 1]: to count and time what a step takes."""
+        raise NotImplementedError
+
+    def example_result(self, image: Tensor) -> Tensor:
+        """Results of the shape (B, 3, H, W) of ``image``, made as its users make them."""
+        raise NotImplementedError
+
+    def smaller(self, image: Tensor) -> Tensor:
+        """What the model might be given for such results, (B, 3, H/scale, W/scale): as good as any where only time and cost count."""
+        return image[:, :, :: self.scale, :: self.scale]
+
+
+def check_samples(n: int, tau: float) -> None:
+    """Raise ValueError unless there can be so many results of this strength or temperature."""
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+    if not tau >= 0:
+        raise ValueError(f"tau must not be negative, got {tau}")

@@ -1,0 +1,50 @@
+import subprocess
+import sys
+
+import nflib
+from tests.helpers.commands import run
+
+
+def test_version_and_help():
+    assert run("--version").output == f"nflib {nflib.__version__}\n"
+    result = run("--help")
+    assert result.exit_code == 0 and "photos" in result.output and "noise" in result.output
+    for command in ("photos", "noise", "evaluate"):
+        assert run(command, "--help").exit_code == 0
+
+
+def test_help_imports_nothing_heavy():
+    program = """
+import sys
+from nflib.cli import app
+try: app(["--help"])
+except SystemExit as end: assert end.code == 0
+assert not {"torch", "numpy", "PIL", "matplotlib"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_the_installed_command(tmp_path):
+    """The real program: an error is one line on stderr without a traceback."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from nflib.cli import app; app()",
+            "noise",
+            "--clean",
+            tmp_path / "no",
+            "--degraded",
+            tmp_path,
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr == f"nflib: {tmp_path / 'no'}: no such folder\n"
+
+
+def test_usage_errors():
+    assert run("noise").exit_code == 2
+    assert run("photos", "x", "--degradation", "fog").exit_code == 2
+    assert run("no-such-command").exit_code == 2
