@@ -16,9 +16,9 @@ _declarations = None
 def import_torchvision() -> ModuleType:
     """Import torchvision, also where a CPU build of torch sits beside a CUDA build of torchvision.
 
-    There torchvision's compiled operators do not load, and the import fails since their Python side finds nothing to
-    register with. Two declarations without an implementation are enough for all that does not call these operators:
-    models, transforms, lpips. Any other error is passed on.
+    There torchvision's compiled operators do not load, and the import fails since their Python side finds
+    nothing to register with. Two declarations without an implementation are enough for all that does not call
+    these operators: models, transforms, lpips. Any other error is passed on.
     """
     global _declarations
     try:

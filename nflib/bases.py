@@ -27,15 +27,28 @@ class StandardNormal(nn.Module):
     """
 
     def log_prob(self, z: Latent, domain: Domain = "clean") -> Tensor:
-        """Log-density in nats, shape (B,), summed over all latents. z: a tensor (B, ...) or a tuple of such."""
+        """Log-density in nats, shape (B,), summed over all latents. z: a tensor (B, ...) or a
+        tuple of such."""
         if is_degraded(domain, len(zeros(z))).any():
-            raise ValueError('StandardNormal knows only the domain "clean"; use DomainGaussian for two domains')
+            raise ValueError(
+                'StandardNormal knows only the domain "clean"; use DomainGaussian for two domains'
+            )
         return sum(_normal_log_prob(latent) for latent in _as_tuple(z))
 
-    def sample(self, like: Latent, temperature: float = 1.0, generator: torch.Generator | None = None, domain: Domain = "clean"):
-        """Draw latents shaped like ``like``. The temperature multiplies the standard deviation (SRFlow's tau)."""
+    def sample(
+        self,
+        like: Latent,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+        domain: Domain = "clean",
+    ):
+        """Draw latents shaped like ``like``. The temperature multiplies the standard deviation (SRFlow's
+        tau).
+        """
         if is_degraded(domain, len(zeros(like))).any():
-            raise ValueError('StandardNormal knows only the domain "clean"; use DomainGaussian for two domains')
+            raise ValueError(
+                'StandardNormal knows only the domain "clean"; use DomainGaussian for two domains'
+            )
         draws = tuple(temperature * randn(latent.shape, latent, generator) for latent in _as_tuple(like))
         return draws if isinstance(like, tuple) else draws[0]
 
@@ -43,8 +56,8 @@ class StandardNormal(nn.Module):
 class DomainGaussian(nn.Module):
     """Two domains in one latent space: clean is N(0, I), degraded is N(mu, I + A A^T) (DeFlow, eq. 28).
 
-    A degraded latent is a clean one plus an independent shift ``u ~ N(mu, A A^T)``. mu and A act on the channels and are
-    shared by all positions of a latent; each level of a multi-scale flow has its own.
+    A degraded latent is a clean one plus an independent shift ``u ~ N(mu, A A^T)``. mu and A act on the
+    channels and are shared by all positions of a latent; each level of a multi-scale flow has its own.
 
     A starts small and not at zero: at zero the gradient with respect to A vanishes and it never leaves.
 
@@ -80,9 +93,16 @@ class DomainGaussian(nn.Module):
                 total = torch.where(degraded, total + self._degraded_log_prob(latent, *parameters), total)
         return total
 
-    def sample(self, like: Latent, temperature: float = 1.0, generator: torch.Generator | None = None, domain: Domain = "clean"):
-        """Draw latents shaped like ``like``. The temperature multiplies the standard deviation of the clean part and the
-        whole shift of the degraded part."""
+    def sample(
+        self,
+        like: Latent,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+        domain: Domain = "clean",
+    ):
+        """Draw latents shaped like ``like``. The temperature multiplies the standard deviation of the clean
+        part and the whole shift of the degraded part.
+        """
         degraded = is_degraded(domain, len(zeros(like))).to(zeros(like).device)
         clean = tuple(temperature * randn(latent.shape, latent, generator) for latent in _as_tuple(like))
         if degraded.any():
@@ -91,18 +111,23 @@ class DomainGaussian(nn.Module):
         return clean if isinstance(like, tuple) else clean[0]
 
     def shift(self, like: Latent, tau: float = 1.0, generator: torch.Generator | None = None) -> Latent:
-        """Draw ``tau * u``, ``u ~ N(mu, A A^T)``, shaped like ``like`` (DeFlow, eq. 30: tau scales mean and deviation)."""
+        """Draw ``tau * u``, ``u ~ N(mu, A A^T)``, shaped like ``like`` (DeFlow, eq. 30: tau scales mean and
+        deviation).
+        """
         return self.shift_of(StandardNormal().sample(like, generator=generator), tau)
 
     def shift_of(self, white: Latent, tau: float = 1.0) -> Latent:
         """``tau * u`` for given standard normal numbers, shaped like the latents."""
-        shifts = tuple(tau * (per_channel(mean, n) + _mix(factor, n)) for n, mean, factor in self._levels(white))
+        shifts = tuple(
+            tau * (per_channel(mean, n) + _mix(factor, n)) for n, mean, factor in self._levels(white)
+        )
         return shifts if isinstance(white, tuple) else shifts[0]
 
     def posterior(self, z: Latent) -> tuple[Latent, tuple[Tensor, ...]]:
         """Law of the clean latent given a degraded one ``z``, which is Gaussian.
 
-        With S = A A^T: mean ``(I+S)^-1 (z - mu)`` shaped like z, covariance ``S (I+S)^-1``, one (C, C) matrix per level.
+        With S = A A^T: mean ``(I+S)^-1 (z - mu)`` shaped like z, covariance ``S (I+S)^-1``, one (C, C) matrix
+        per level.
         """
         means, covariances = [], []
         for latent, mean, factor in self._levels(z):
@@ -146,13 +171,14 @@ class DomainGaussian(nn.Module):
 
 
 class LocalDomainGaussian(DomainGaussian):
-    """Two domains, with noise whose strength depends on the place: clean is N(0, I), degraded is ``N(V g mu, I + V (g A)^2 V^T)``.
+    """Two domains, with noise whose strength depends on the place: clean is N(0, I), degraded is
+    ``N(V g mu, I + V (g A)^2 V^T)``.
 
     Otherwise as :class:`DomainGaussian`.
 
-    The axes V are orthogonal and fixed, A is diagonal. After a full linear layer this loses nothing (the layer can turn), and then
-    a gain g > 0 of every axis and position costs nothing more. Noise that depends on brightness, or that the flow divides by local
-    contrast, is noise with a gain.
+    The axes V are orthogonal and fixed, A is diagonal. After a full linear layer this loses nothing (the
+    layer can turn), and then a gain g > 0 of every axis and position costs nothing more. Noise that depends
+    on brightness, or that the flow divides by local contrast, is noise with a gain.
 
     Use it through :meth:`given`; without gain it is 1 everywhere. ``axes`` start as the identity.
 
@@ -167,11 +193,15 @@ class LocalDomainGaussian(DomainGaussian):
         super().__init__(channels, noise)
         for i, factor in enumerate(self.factor):
             self.register_buffer(f"axes{i}", torch.eye(len(factor)))
-        self.factor = nn.ParameterList(nn.Parameter(factor.detach().diagonal().clone()) for factor in self.factor)
+        self.factor = nn.ParameterList(
+            nn.Parameter(factor.detach().diagonal().clone()) for factor in self.factor
+        )
         self.gain: Latent | None = None
 
     def given(self, gain: Latent | None) -> LocalDomainGaussian:
-        """This distribution, with its parameters, at a gain: shaped like the latents, or broadcasting to them."""
+        """This distribution, with its parameters, at a gain: shaped like the latents, or broadcasting to
+        them.
+        """
         local = copy.copy(self)
         local.gain = gain
         return local
@@ -184,8 +214,9 @@ class LocalDomainGaussian(DomainGaussian):
         return shifts if isinstance(white, tuple) else shifts[0]
 
     def posterior(self, z):
-        """Law of the clean latent given a degraded one: mean shaped like z, and, instead of covariances, the variances along the
-        axes, shaped like z too."""
+        """Law of the clean latent given a degraded one: mean shaped like z, and, instead of covariances, the
+        variances along the axes, shaped like z too.
+        """
         means, variances = [], []
         for latent, mean, factor, axes, gain in self._levels(z):
             added = (gain * per_channel(factor, latent)).square().expand_as(latent)

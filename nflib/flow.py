@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,10 +34,12 @@ class Flow(nn.Module):
     def __init__(self, transform: Transform, base: nn.Module | None = None):
         super().__init__()
         self.transform = transform
-        self.base = StandardNormal() if base is None else base
+        self.base: Any = StandardNormal() if base is None else base
 
     def log_prob(self, x: Tensor, context: Context = None, domain: Domain = "clean") -> Tensor:
-        """Log-density of x (B, ...) in nats, shape (B,). ``domain``: "clean", "degraded", or one of them per sample."""
+        """Log-density of x (B, ...) in nats, shape (B,). ``domain``: "clean", "degraded", or one of them per
+        sample.
+        """
         z, log_det = self.transform(x, context)
         return self.base.log_prob(z, domain) + log_det
 
@@ -59,11 +62,16 @@ class Flow(nn.Module):
         """Draw data of the given shape, the batch included: (B, D) or (B, C, H, W). No gradients.
 
         Args:
-            temperature: multiplies the standard deviation of the latents (and, in the degraded domain, the shift).
+            temperature: multiplies the standard deviation of the latents (and, in the degraded domain, the
+                shift).
         """
         shapes = self.transform.latent_shape(shape)
         parameter = next(self.parameters())
-        like = tuple(parameter.new_empty(s) for s in shapes) if isinstance(shapes[0], tuple) else parameter.new_empty(shapes)
+        like = (
+            tuple(parameter.new_empty(s) for s in shapes)
+            if isinstance(shapes[0], tuple)
+            else parameter.new_empty(shapes)
+        )
         with torch.no_grad():
             return self.decode(self.base.sample(like, temperature, generator, domain), context)
 
@@ -71,8 +79,8 @@ class Flow(nn.Module):
 class Dequantize(nn.Module):
     """Grey levels -> continuous values: ``k/255 -> (k + U)/256`` with U uniform on [0, 1).
 
-    A continuous density on integers can be made as large as one likes; with U added, the mean log-density plus
-    ``D*log(256)`` is a lower bound of the log-probability of the integers. ``bins`` is what
+    A continuous density on integers can be made as large as one likes; with U added, the mean log-density
+    plus ``D*log(256)`` is a lower bound of the log-probability of the integers. ``bins`` is what
     :func:`~nflib.units.bits_per_dim` wants to know.
 
     >>> image, dequantize = torch.tensor([0.0, 0.5, 1.0]), Dequantize()
@@ -93,15 +101,22 @@ class Dequantize(nn.Module):
     def bins(self) -> int:
         return self.levels
 
-    def forward(self, image: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None = None) -> Tensor:
-        """image in [0, 1], any shape -> values in [0, 1) of the same shape. A sequence of generators has one for each image."""
+    def forward(
+        self, image: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None = None
+    ) -> Tensor:
+        """image in [0, 1], any shape -> values in [0, 1) of the same shape. A sequence of generators has one
+        for each image.
+        """
         noise = rand(image.shape, image, generator)
-        # U closer to 0 or 1 than rounding can tell would be taken for the next level, and 255 + U for the value 1
+        # U closer to 0 or 1 than rounding can tell would be taken for the next level, and 255 + U for the
+        # value 1
         margin = 2 * self.levels * torch.finfo(image.dtype).eps
         return ((image * (self.levels - 1)).round() + noise.clamp(margin, 1 - margin)) / self.levels
 
     def inverse(self, y: Tensor) -> Tensor:
-        """Values -> the image of grey levels in [0, 1] they came from; values outside [0, 1) go to the nearest level."""
+        """Values -> the image of grey levels in [0, 1] they came from; values outside [0, 1) go to the
+        nearest level.
+        """
         return (y * self.levels).floor().clamp(0, self.levels - 1) / (self.levels - 1)
 
     def mean(self, image: Tensor) -> Tensor:
@@ -109,7 +124,9 @@ class Dequantize(nn.Module):
         return (image * (self.levels - 1) + 0.5) / self.levels
 
     def to_image(self, y: Tensor) -> Tensor:
-        """Values -> images in [0, 1] that are not rounded: ``(256 y - 1/2) / 255``, undoes :meth:`mean`, and clips."""
+        """Values -> images in [0, 1] that are not rounded: ``(256 y - 1/2) / 255``, undoes :meth:`mean`, and
+        clips.
+        """
         return ((y * self.levels - 0.5) / (self.levels - 1)).clamp(0, 1)
 
     def extra_repr(self) -> str:

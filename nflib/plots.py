@@ -1,8 +1,8 @@
 """Figures of more than one chapter: images at whole-number zoom, residuals, histograms with densities.
 
-Every function returns a matplotlib Figure that pyplot does not know: as the last value of a notebook cell it is shown
-once. At most 6.5 inches wide, white and opaque (so it can be read on a dark page), in colours that colour-blind readers
-tell apart.
+Every function returns a matplotlib Figure that pyplot does not know: as the last value of a notebook cell it
+is shown once. At most 6.5 inches wide, white and opaque (so it can be read on a dark page), in colours that
+colour-blind readers tell apart.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ DPI = 100
 
 
 def style() -> None:
-    """Make all matplotlib figures of this session look like the book's. Call once at the top of a notebook."""
+    """Make all matplotlib figures of this session look like the book's. Call once at the top of a
+    notebook."""
     import matplotlib
 
     matplotlib.rcParams.update(_settings())
@@ -72,15 +73,18 @@ def show_images(
         images = images.values()
     arrays = [_to_array(image, value_range, scale) for image in images]
     if len({array.shape[:2] for array in arrays}) != 1:
-        raise ValueError(f"images must be at least one, and of one size, got sizes {[a.shape[:2] for a in arrays]}")
+        raise ValueError(
+            f"images must be at least one, and of one size, got sizes {[a.shape[:2] for a in arrays]}"
+        )
     if titles is not None and len(titles) != len(arrays):
         raise ValueError(f"got {len(titles)} titles for {len(arrays)} images")
     columns = min(columns or len(arrays), len(arrays))
     rows = math.ceil(len(arrays) / columns)
     height, width = arrays[0].shape[:2]
 
-    # All lengths in output pixels, whole numbers, so that an image pixel never falls between two of them. A figure that
-    # would be wider than the page gets more pixels per inch instead; whole tens, for notebooks add a tenth of an inch.
+    # All lengths in output pixels, whole numbers, so that an image pixel never falls between two of them. A
+    # figure that would be wider than the page gets more pixels per inch instead; whole tens, for notebooks
+    # add a tenth of an inch.
     dpi = 10 * math.ceil(max(DPI, columns * width / (WIDTH - GAP * (columns - 1) - 0.01 * columns)) / 10)
     gap, line = math.ceil(GAP * dpi), math.ceil(LINE * dpi)
     head = line if titles is not None else 0
@@ -89,8 +93,8 @@ def show_images(
     note = note or f"black {low:g}, white {high:g}" + (f", {scale}x" if scale > 1 else "")
     with plt.rc_context(_settings()):
         figure = plt.figure(figsize=(total[0] / dpi, total[1] / dpi), dpi=dpi)
-        # Notebooks cut figures to what is drawn, by fractions of a pixel: this rectangle, and nothing else, tells them
-        # where.
+        # Notebooks cut figures to what is drawn, by fractions of a pixel: this rectangle, and nothing else,
+        # tells them where.
         figure.add_artist(
             Rectangle((0, 0), 1, 1, transform=figure.transFigure, facecolor="white", linewidth=0, zorder=-1)
         )
@@ -117,20 +121,23 @@ def show_residual(
     scale: int = 3,
     span: float | None = None,
 ) -> Figure:
-    """For every degraded image a row: the clean image, the degraded one and their difference, all on one scale.
+    """For every degraded image a row: the clean image, the degraded one and their difference, all on one
+    scale.
 
     Args:
         clean: (3, H, W) in [0, 1].
         degraded: an image of that size, or a mapping from titles to such.
         crop: (top, left, size) of a square to show; everything by default.
         scale: whole-number zoom.
-        span: difference (image range) shown as white, its negative as black, none as grey. By default what 99.9 % of
-            all differences stay below, in whole grey levels.
+        span: difference (image range) shown as white, its negative as black, none as grey. By default what
+            99.9 % of all differences stay below, in whole grey levels.
     """
     rows = degraded if isinstance(degraded, Mapping) else {"degraded": degraded}
     for name, image in rows.items():
         if image.shape != clean.shape:
-            raise ValueError(f"{name} must have the shape of clean, {tuple(clean.shape)}, got {tuple(image.shape)}")
+            raise ValueError(
+                f"{name} must have the shape of clean, {tuple(clean.shape)}, got {tuple(image.shape)}"
+            )
     top, left, height, width = (0, 0, *clean.shape[1:]) if crop is None else (*crop, crop[2])
     if not (0 <= top <= clean.shape[1] - height and 0 <= left <= clean.shape[2] - width and height > 0):
         raise ValueError(f"crop (top, left, size) must lie inside {tuple(clean.shape[1:])}, got {crop}")
@@ -144,7 +151,8 @@ def show_residual(
         images += [clean[window], image[window], (differences[name] / span + 1) / 2]
         titles += ["clean", name, f"{name} - clean"]
     note = (
-        f"images: black 0, white 1; difference: black {-span * 255:.3g}, white {span * 255:+.3g} grey levels; {scale}x"
+        f"images: black 0, white 1; difference: black {-span * 255:.3g}, white {span * 255:+.3g} "
+        f"grey levels; {scale}x"
     )
     return show_images(images, titles, scale, columns=3, note=note)
 
@@ -181,6 +189,8 @@ def _to_array(image: Tensor, value_range: tuple[float, float], scale: int) -> np
     low, high = value_range
     if not low < high:
         raise ValueError(f"value_range must be two rising numbers, got {value_range}")
-    pixels = ((image.detach().cpu().double() - low) / (high - low)).clamp(0, 1).mul(255).round().to(torch.uint8)
+    pixels = (
+        ((image.detach().cpu().double() - low) / (high - low)).clamp(0, 1).mul(255).round().to(torch.uint8)
+    )
     array = pixels.permute(1, 2, 0).numpy().repeat(int(scale), 0).repeat(int(scale), 1)
     return array[..., 0] if array.shape[-1] == 1 else array

@@ -11,8 +11,8 @@ from torch import Tensor
 
 __all__ = ["Share", "own_share"]
 
-# Who tells a process its number and how many there are: torchrun, and Slurm's srun. Both must be there: other programs that start
-# processes set one of them, and such a process may be alone with its job.
+# Who tells a process its number and how many there are: torchrun, and Slurm's srun. Both must be there: other
+# programs that start processes set one of them, and such a process may be alone with its job.
 LAUNCHERS = {("RANK", "WORLD_SIZE"): "LOCAL_RANK", ("SLURM_PROCID", "SLURM_NTASKS"): "SLURM_LOCALID"}
 
 
@@ -29,7 +29,9 @@ class Share(NamedTuple):
     count: int = 1
 
     def of(self, items: Sequence) -> Sequence:
-        """Every ``count``-th item, beginning with number ``index``; nothing if there are fewer items than parts."""
+        """Every ``count``-th item, beginning with number ``index``; nothing if there are fewer items than
+        parts.
+        """
         return items[self.index :: self.count]
 
     def part(self, index: int, count: int) -> Share:
@@ -48,16 +50,22 @@ def own_share() -> Share:
 
 
 def check_devices(kind: torch.device, n: int, nodes: int = 1) -> None:
-    """Raise ValueError unless each of so many machines can have n processes with a device of this kind each, as far as this one knows."""
+    """Raise ValueError unless each of so many machines can have n processes with a device of this kind each,
+    as far as this one knows.
+    """
     for name, value in (("devices", n), ("nodes", nodes)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     if n * nodes > 1 and kind.type not in ("cpu", "cuda"):
         raise ValueError(f"several devices can work together if they are cuda or cpu, got {kind.type}")
     if n * nodes > 1 and kind.index is not None:
-        raise ValueError(f"of several devices none can be chosen, got {kind}; CUDA_VISIBLE_DEVICES says which there are")
+        raise ValueError(
+            f"of several devices none can be chosen, got {kind}; CUDA_VISIBLE_DEVICES says which there are"
+        )
     if kind.type == "cuda" and n > torch.cuda.device_count():
-        raise ValueError(f"devices must be at most {torch.cuda.device_count()}, as many as there are here, got {n}")
+        raise ValueError(
+            f"devices must be at most {torch.cuda.device_count()}, as many as there are here, got {n}"
+        )
 
 
 def devices(kind: torch.device, n: int = 1) -> list[torch.device]:
@@ -82,7 +90,9 @@ def devices(kind: torch.device, n: int = 1) -> list[torch.device]:
 
 
 def rank() -> int:
-    """The number of this process among all that work together, 0 if it is alone; also before they are connected."""
+    """The number of this process among all that work together, 0 if it is alone; also before they are
+    connected.
+    """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank()
     return own_share().index
@@ -113,7 +123,10 @@ def _launcher() -> tuple[str, str] | None:
             continue
         found = [os.environ[name] for name in names]
         if not all(value.isdecimal() for value in found) or not int(found[0]) < int(found[1]):
-            raise ValueError(f"{' and '.join(names)} are {' and '.join(found)}, expected the number of this process, from 0, and how many there are")
+            raise ValueError(
+                f"{' and '.join(names)} are {' and '.join(found)}, expected the number of this process, "
+                "from 0, and how many there are"
+            )
         if int(found[1]) > 1:
             return names
     return None

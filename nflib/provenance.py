@@ -1,4 +1,5 @@
-"""What a record says of where and by what it was computed: the commit, the device, how much memory it took."""
+"""What a record says of where and by what it was computed: the commit, the device, how much memory
+it took."""
 
 from __future__ import annotations
 
@@ -12,12 +13,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def commit() -> str | None:
-    """The git commit of the source, with a + if a tracked file of the code was changed since; None if this is no checkout."""
+    """The git commit of the source, with a + if a tracked file of the code was changed since; None if this is
+    no checkout.
+    """
     if not (ROOT / ".git").exists():
         return None
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     try:
         changed = git("status", "--porcelain", "-uno", "--", "nflib", "tools", "experiments/*.py")
@@ -28,7 +33,11 @@ def commit() -> str | None:
 
 def device_name(device: torch.device) -> str:
     """What to call a device in a record."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type}, {torch.get_num_threads()} threads"
+    return (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{device.type}, {torch.get_num_threads()} threads"
+    )
 
 
 def processor_name(device: torch.device) -> str:
@@ -54,7 +63,9 @@ def resident(key: str = "VmRSS") -> int | None:
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """Bytes at the peak: of the device, or of the whole process if it is the CPU; None where the system does not tell."""
+    """Bytes at the peak: of the device, or of the whole process if it is the CPU; None where the system does
+    not tell.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if device.type == "mps":
@@ -63,5 +74,7 @@ def peak_memory(device: torch.device) -> int | None:
     if found is None and platform.system() == "Darwin":
         import resource
 
-        found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # not on Linux: there it may be the peak of who started this process
+        found = resource.getrusage(
+            resource.RUSAGE_SELF
+        ).ru_maxrss  # not on Linux: there it may be the peak of who started this process
     return found

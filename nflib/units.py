@@ -10,20 +10,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["bits_per_dim", "device", "generator", "grey_levels", "numbered_generator", "progress", "rand", "randn"]
+__all__ = [
+    "bits_per_dim",
+    "device",
+    "generator",
+    "grey_levels",
+    "numbered_generator",
+    "progress",
+    "rand",
+    "randn",
+]
 
 
 def bits_per_dim(nll, dims: int, bins: float):
     """Nats per sample -> bits per dimension relative to the original integer grid.
 
-    ``bits = nats / (dims * ln 2) + log2(bins)``. The second term pays for the width of a grey level in the modelled space,
-    so it must be told (Dequantize knows its own: ``flow.Dequantize().bins``).
+    ``bits = nats / (dims * ln 2) + log2(bins)``. The second term pays for the width of a grey level in the
+    modelled space, so it must be told (Dequantize knows its own: ``flow.Dequantize().bins``).
 
     Args:
         nll: negative log-likelihood in nats, per sample; a number or a tensor of any shape.
         dims: D = C*H*W, the number of values per sample.
-        bins: grey levels per unit of the modelled space: 256 for (k + U)/256, 255 for k/255 with noise of width 1/255,
-            128 for 256 levels on [-1, 1], 32 for noise of width 1/32.
+        bins: grey levels per unit of the modelled space: 256 for (k + U)/256, 255 for k/255 with noise of
+            width 1/255, 128 for 256 levels on [-1, 1], 32 for noise of width 1/32.
 
     Returns:
         Bits per dimension, like ``nll``.
@@ -50,7 +59,9 @@ def device(name: torch.device | str | None = None) -> torch.device:
         try:
             torch.empty(0, device=name)
         except (RuntimeError, AssertionError) as error:  # torch without CUDA answers with an AssertionError
-            raise ValueError(f"device {name} cannot be used here: {str(error).partition(chr(10))[0]}") from None
+            raise ValueError(
+                f"device {name} cannot be used here: {str(error).partition(chr(10))[0]}"
+            ) from None
         return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")
@@ -64,7 +75,9 @@ def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     return torch.Generator(device).manual_seed(seed)
 
 
-def randn(shape, like: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None = None) -> Tensor:
+def randn(
+    shape, like: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None = None
+) -> Tensor:
     """Standard normal draws with the dtype and device of ``like``, from a generator on any device.
 
     With one generator for each image of a batch, an image gets the numbers that it would get alone.
@@ -79,20 +92,26 @@ def rand(shape, like: Tensor, generator: torch.Generator | Sequence[torch.Genera
 
 def _draw(law, shape, like, generator) -> Tensor:
     if isinstance(generator, Sequence):
-        draws = [law(tuple(shape[1:]), dtype=like.dtype, device=one.device, generator=one) for one in generator]
+        draws = [
+            law(tuple(shape[1:]), dtype=like.dtype, device=one.device, generator=one) for one in generator
+        ]
         return torch.stack(draws).to(like.device) if draws else like.new_empty(tuple(shape))
     source = like.device if generator is None else generator.device
     return law(tuple(shape), dtype=like.dtype, device=source, generator=generator).to(like.device)
 
 
 def progress(iterable, description: str = "", total: int | None = None):
-    """A progress bar around an iterable. Silent where nobody watches: in executed notebooks, in CI and in pipes."""
+    """A progress bar around an iterable. Silent where nobody watches: in executed notebooks, in CI and in
+    pipes.
+    """
     from tqdm import tqdm
 
     return tqdm(iterable, desc=description, total=total, disable=not sys.stderr.isatty(), leave=False)
 
 
 def numbered_generator(*numbers: int) -> torch.Generator:
-    """A generator that depends on these numbers only, such as (seed, step): what resumes exactly must not depend on history."""
+    """A generator that depends on these numbers only, such as (seed, step): what resumes exactly must not
+    depend on history.
+    """
     state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))

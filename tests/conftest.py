@@ -10,12 +10,22 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BROWSERS = (
-    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
 FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 )
 
 
@@ -39,7 +49,8 @@ def find_browser() -> str | None:
 
 @pytest.fixture(scope="session")
 def browser():
-    """A headless Chromium or Chrome; without one the test is skipped, or fails where NFLIB_REQUIRE_BROWSER=1."""
+    """A headless Chromium or Chrome; without one the test is skipped, or fails where
+    NFLIB_REQUIRE_BROWSER=1."""
     program = find_browser()
     if program is None:
         reason = "no Chromium or Chrome found (CHROME may name one)"
@@ -56,7 +67,9 @@ def browser():
 
 @pytest.fixture
 def problems() -> list[str]:
-    """What went wrong in ``page`` so far: console errors, script errors, failed requests, requests that leave the disk."""
+    """What went wrong in ``page`` so far: console errors, script errors, failed requests, requests that leave
+    the disk.
+    """
     return []
 
 
@@ -64,7 +77,7 @@ def problems() -> list[str]:
 def page(browser, problems):
     """A fresh page at 1200 px; the test fails at its end if ``problems`` is not empty."""
 
-    def requested(request):
+    def requested(request) -> None:
         if not request.url.startswith(("file:", "data:", "blob:", "about:")):
             problems.append(f"asked the network for {request.url}")
 
@@ -72,7 +85,9 @@ def page(browser, problems):
     opened = context.new_page()
     opened.on("console", lambda m: problems.append(f"console: {m.text}") if m.type == "error" else None)
     opened.on("pageerror", lambda error: problems.append(f"script: {error}"))
-    opened.on("requestfailed", lambda request: problems.append(f"could not load {request.url}: {request.failure}"))
+    opened.on(
+        "requestfailed", lambda request: problems.append(f"could not load {request.url}: {request.failure}")
+    )
     opened.on("request", requested)
     yield opened
     context.close()

@@ -1,4 +1,6 @@
-"""What the commands of ``tools/dev.py`` and the stages of ``tools/checks.py`` do: run a program, execute notebooks, build pages."""
+"""What the commands of ``tools/dev.py`` and the stages of ``tools/checks.py`` do: run a program, execute
+notebooks, build pages.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,20 @@ def in_environment(*command: str, stdout: int | None = None, **variables: str) -
 
 def build_site(profile: str, output: Path) -> int:
     """Build the pages strictly into ``output/_build/html``; a failed build is not remembered."""
-    command = ["jupyter-book", "build", "-W", "--keep-going", "-n", "-q", "--path-output", str(output), "book/"]
-    status = in_environment(*command, stdout=subprocess.DEVNULL, NFLIB_PROFILE=profile)  # what is wrong is on stderr
+    command = [
+        "jupyter-book",
+        "build",
+        "-W",
+        "--keep-going",
+        "-n",
+        "-q",
+        "--path-output",
+        str(output),
+        "book/",
+    ]
+    status = in_environment(
+        *command, stdout=subprocess.DEVNULL, NFLIB_PROFILE=profile
+    )  # what is wrong is on stderr
     if status:  # else the next run would find the pages unchanged, and so nothing to complain about
         shutil.rmtree(output / "_build" / ".doctrees", ignore_errors=True)
     return status
@@ -51,7 +65,9 @@ def notebooks(profile: str, only: list[str]) -> int:
     environment.setup()
     print(f"Notebooks, profile {profile} (only what changed is executed):", flush=True)
     try:
-        execute_missing(ROOT, profile, str(environment.venv_program("python")), only, say=lambda s: print(s, flush=True))
+        execute_missing(
+            ROOT, profile, str(environment.venv_program("python")), only, say=lambda s: print(s, flush=True)
+        )
     except (ExecutionError, ValueError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

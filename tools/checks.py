@@ -42,7 +42,15 @@ def pytest(name: str, selection: str) -> Stage:
     report.unlink(missing_ok=True)
     started = time.monotonic()
     status = building.in_environment(
-        "python", "-m", "pytest", "-q", "-m", selection, f"--junitxml={report}", NFLIB_SITE=str(SITE), NFLIB_PROFILE="smoke"
+        "python",
+        "-m",
+        "pytest",
+        "-q",
+        "-m",
+        selection,
+        f"--junitxml={report}",
+        NFLIB_SITE=str(SITE),
+        NFLIB_PROFILE="smoke",
     )
     stage = Stage(name, status in (0, 5), time.monotonic() - started)  # 5: nothing selected
     cases = ElementTree.parse(report).getroot().iter("testcase") if report.is_file() else ()
@@ -68,7 +76,9 @@ def lint() -> Stage:
 
 
 def notebooks() -> Stage:
-    """Every notebook executed in the smoke profile. Their committed form is a unit test: tests/book/test_notebooks.py."""
+    """Every notebook executed in the smoke profile. Their committed form is a unit test:
+    tests/book/test_notebooks.py.
+    """
     print("\n== notebooks", flush=True)
     started = time.monotonic()
     ok = building.notebooks("smoke", []) == 0
@@ -99,6 +109,10 @@ def run_all() -> int:
         bad += ["built pages (not run)", "browser (not run)"]
     skipped = sum(sum(stage.skipped.values()) for stage in stages)
     total = sum(stage.seconds for stage in stages)
-    verdict = f"FAILED: {', '.join(bad)}" if bad else "All passed" + (f", {skipped} skipped (reasons above)" if skipped else "")
+    verdict = (
+        f"FAILED: {', '.join(bad)}"
+        if bad
+        else "All passed" + (f", {skipped} skipped (reasons above)" if skipped else "")
+    )
     print(f"\n{verdict}. {sum(stage.passed for stage in stages)} checks in {total:.0f} s.")
     return 1 if bad else 0

@@ -1,7 +1,8 @@
-"""Write ``constraints.txt``: the exact versions, in the environment that runs this, of everything nflib's extras need.
+"""Write ``constraints.txt``: the exact versions, in the environment that runs this, of everything nflib's
+extras need.
 
-Run by ``tools/dev.py constraints`` inside ``.venv`` after a full ``make test``. Only what is reached from nflib is listed, so a
-tool installed by hand stays out; packages other platforms need are left to pip.
+Run by ``tools/dev.py constraints`` inside ``.venv`` after a full ``make test``. Only what is reached from
+nflib is listed, so a tool installed by hand stays out; packages other platforms need are left to pip.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 HEADER = """\
-# The exact set of packages this version was tested with (Python 3.11, CPU). Written by: python3 tools/dev.py constraints
+# The exact set of packages this version was tested with (Python 3.11, CPU).
+# Written by: python3 tools/dev.py constraints
 # Used by: make setup. Ranges are in pyproject.toml.
 """
 NOT_LISTED = {"nflib", "pip", "wheel"}
@@ -22,7 +24,9 @@ EXTRAS = {"book", "train", "metrics", "test", "lint"}
 
 
 def reached(name: str, extras: frozenset[str], seen: dict[tuple[str, frozenset[str]], str]) -> None:
-    """Add to ``seen`` a distribution and all it requires here; GPU libraries of torch are torch's own business."""
+    """Add to ``seen`` a distribution and all it requires here; GPU libraries of torch are torch's own
+    business.
+    """
     if (name, extras) in seen:
         return
     try:

@@ -98,7 +98,9 @@ def main() -> int:
     commands.add_parser("book", help="execute the notebooks and build the pages in _build/html")
     commands.add_parser("test", help="run every check")
     commands.add_parser("lint", help="check format, lint and types")
-    commands.add_parser("serve", help="show the built book in a browser").add_argument("--port", type=int, default=8000)
+    commands.add_parser("serve", help="show the built book in a browser").add_argument(
+        "--port", type=int, default=8000
+    )
     commands.add_parser("clean", help="remove what was built")
     chosen = commands.add_parser("notebooks", help="execute notebooks: all, or those named")
     chosen.add_argument("--profile", choices=("smoke", "cpu", "gpu"), default="cpu")

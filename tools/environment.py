@@ -1,6 +1,7 @@
 """The environment of the book in ``.venv``: found or made, and left alone when it is already right.
 
-Standard library only, and old-Python syntax at import: whatever ``python3`` is, it must get far enough to say what is missing.
+Standard library only, and old-Python syntax at import: whatever ``python3`` is, it must get far enough to say
+what is missing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ def version_of(python: str | Path) -> tuple[int, int] | None:
     """(major, minor) of an interpreter, None if it does not run."""
     try:
         run = subprocess.run(
-            [str(python), "-c", "import sys; print(*sys.version_info[:2])"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            [str(python), "-c", "import sys; print(*sys.version_info[:2])"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
     except OSError:
         return None
@@ -47,14 +50,15 @@ def find_python() -> str:
         if version is None:
             continue
         seen[name] = version
-        if OLDEST <= version and (version <= NEWEST_TESTED or chosen):
+        if version >= OLDEST and (version <= NEWEST_TESTED or chosen):
             return path
         newer = newer or (path if version > NEWEST_TESTED else None)
     if newer:
         return newer
     found = ", ".join(f"{name} is {v[0]}.{v[1]}" for name, v in seen.items()) or "none was found"
     raise SetupError(
-        f"Python 3.11, 3.12 or 3.13 is needed; {found}.\nInstall one (python.org, apt install python3.12-venv, "
+        f"Python 3.11, 3.12 or 3.13 is needed; {found}.\nInstall one (python.org, apt install "
+        "python3.12-venv, "
         "brew install python@3.12) or name it: make setup PYTHON=/path/to/python3.12"
     )
 
@@ -81,7 +85,9 @@ def pip(*arguments: str) -> None:
             if not line.startswith("Requirement already satisfied"):
                 print("  " + line, end="", flush=True)
     if run.returncode:
-        raise SetupError("pip could not install the packages; its message is above. `make setup` tries again.")
+        raise SetupError(
+            "pip could not install the packages; its message is above. `make setup` tries again."
+        )
 
 
 def _make_venv() -> None:
@@ -90,7 +96,9 @@ def _make_venv() -> None:
     shutil.rmtree(VENV, ignore_errors=True)
     if subprocess.run([python, "-m", "venv", str(VENV)]).returncode:
         shutil.rmtree(VENV, ignore_errors=True)
-        raise SetupError(f"{python} cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv")
+        raise SetupError(
+            f"{python} cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv"
+        )
 
 
 def _no_gpu_hint() -> None:
@@ -105,7 +113,8 @@ def _no_gpu_hint() -> None:
 def setup() -> None:
     """Make ``.venv`` with everything the book and its tests need; instant if it is there.
 
-    Environment variables: PYTHON (interpreter to use), TORCH_INDEX (package index asked first for torch and torchvision).
+    Environment variables: PYTHON (interpreter to use), TORCH_INDEX (package index asked first for torch and
+    torchvision).
 
     Raises:
         SetupError: no suitable Python, no venv module, or pip failed.

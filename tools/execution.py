@@ -1,8 +1,8 @@
 """Executing the book's notebooks with papermill: once, and again only when something they use has changed.
 
-Results go to ``_build/executed/<profile>/NAME.ipynb`` with ``NAME.stamp.json`` beside it: a hash of the code cells and of the
-repository's files that the kernel really used (``tools/kernel`` writes them down). Only the standard library is needed here,
-so that the book's Sphinx extension and ``tools/dev.py`` share it.
+Results go to ``_build/executed/<profile>/NAME.ipynb`` with ``NAME.stamp.json`` beside it: a hash of the code
+cells and of the repository's files that the kernel really used (``tools/kernel`` writes them down). Only the
+standard library is needed here, so that the book's Sphinx extension and ``tools/dev.py`` share it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def code_cells(notebook: dict) -> list[dict]:
 
 
 def _package_data(folder: Path) -> set[Path]:
-    """Files of a package that are not Python: data, weights, scripts. Packages inside it are not counted with it."""
+    """Files of a package that are not Python: data, weights, scripts. Packages inside it are not counted with
+    it.
+    """
     found = set()
     for path in folder.iterdir():
         if path.is_dir() and path.name != "__pycache__" and not (path / "__init__.py").exists():
@@ -61,9 +63,13 @@ def fingerprint(root: Path, notebook: dict, used: list[str]) -> str:
         used: files the kernel used, relative to ``root``.
     """
     files = {root / name for name in used} | {root / "constraints.txt"} | set(_KERNEL.rglob("*.py"))
-    for folder in {path.parent for path in files if path.suffix == ".py" and (path.parent / "__init__.py").exists()}:
+    for folder in {
+        path.parent for path in files if path.suffix == ".py" and (path.parent / "__init__.py").exists()
+    }:
         files |= _package_data(folder)
-    digest = hashlib.sha256(json.dumps([[text(c), "parameters" in tags(c)] for c in code_cells(notebook)]).encode())
+    digest = hashlib.sha256(
+        json.dumps([[text(c), "parameters" in tags(c)] for c in code_cells(notebook)]).encode()
+    )
     for path in sorted(files):
         content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
         digest.update(f"{os.path.relpath(path, root)} {content}\n".encode())
@@ -85,7 +91,9 @@ def kernel_environment(root: Path, record: Path, ipython: Path) -> dict[str, str
     """Environment of the kernel: reproducible, quiet, and no more threads than a laptop has to spare."""
     threads = str(min(2, os.cpu_count() or 1))
     defaults = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
-    defaults["OMP_WAIT_POLICY"] = "PASSIVE"  # waiting threads that spin make small products 30 times slower on a busy machine
+    defaults["OMP_WAIT_POLICY"] = (
+        "PASSIVE"  # waiting threads that spin make small products 30 times slower on a busy machine
+    )
     fixed = {
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",
@@ -107,7 +115,10 @@ def failure(source: Path, part: Path, log: str) -> str:
             if output["output_type"] == "error":
                 where = f"{source.parent.name}/{source.name}, code cell {number} (id {cell.get('id')})"
                 trace = _ANSI.sub("", "\n".join(output["traceback"]))
-                return f"{where}: {output['ename']}: {_ANSI.sub('', output['evalue'])}\n\n{text(cell)}\n\n{trace}"
+                return (
+                    f"{where}: {output['ename']}: "
+                    f"{_ANSI.sub('', output['evalue'])}\n\n{text(cell)}\n\n{trace}"
+                )
     return f"{source.parent.name}/{source.name} could not be executed\n\n{log[-4000:]}"
 
 
@@ -124,7 +135,8 @@ def execute(root: Path, source: Path, profile: str, python: str) -> float:
         Seconds it took.
 
     Raises:
-        ExecutionError: a cell failed; what the notebook had shown by then is kept beside the result as ``NAME.failed.ipynb``.
+        ExecutionError: a cell failed; what the notebook had shown by then is kept beside the result as
+            ``NAME.failed.ipynb``.
     """
     target = executed_folder(root, profile) / source.relative_to(root / "book")
     stamp, failed = target.with_suffix(".stamp.json"), target.with_suffix(".failed.ipynb")
@@ -134,14 +146,40 @@ def execute(root: Path, source: Path, profile: str, python: str) -> float:
     started, begun = time.monotonic(), time.time()
     with tempfile.TemporaryDirectory(prefix="nflib-kernel-") as scratch:
         # its own place until it is whole: another build of this checkout may be at the same notebook
-        record, ipython, result = Path(scratch, "used.json"), Path(scratch, "ipython"), Path(scratch, target.name)
+        record, ipython, result = (
+            Path(scratch, "used.json"),
+            Path(scratch, "ipython"),
+            Path(scratch, target.name),
+        )
         shutil.copytree(_KERNEL, ipython)
         before = json.loads(source.read_text(encoding="utf-8"))
-        command = [python, "-m", "papermill", str(source), str(result), "-p", "profile", profile, "-k", "python3"]
-        command += ["--cwd", str(source.parent), "--no-progress-bar", "--execution-timeout", str(CELL_TIMEOUT)]
+        command = [
+            python,
+            "-m",
+            "papermill",
+            str(source),
+            str(result),
+            "-p",
+            "profile",
+            profile,
+            "-k",
+            "python3",
+        ]
+        command += [
+            "--cwd",
+            str(source.parent),
+            "--no-progress-bar",
+            "--execution-timeout",
+            str(CELL_TIMEOUT),
+        ]
         run = subprocess.run(
-            command, cwd=root, env=kernel_environment(root, record, ipython), text=True, errors="replace",
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            command,
+            cwd=root,
+            env=kernel_environment(root, record, ipython),
+            text=True,
+            errors="replace",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         if run.returncode:
             if result.is_file():
@@ -178,7 +216,10 @@ def execute_missing(root: Path, profile: str, python: str, only: list[str] | Non
     wanted = {Path(name).stem for name in only or []}
     unknown = wanted - {path.stem for path in found}
     if unknown:
-        raise ValueError(f"no notebook {', '.join(sorted(unknown))} in book/; there are: {', '.join(p.stem for p in found)}")
+        raise ValueError(
+            f"no notebook {', '.join(sorted(unknown))} in book/; there are: "
+            f"{', '.join(p.stem for p in found)}"
+        )
     count, failures = 0, []
     for source in found:
         name = source.relative_to(root / "book").as_posix()

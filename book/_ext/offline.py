@@ -1,7 +1,8 @@
 """Sphinx extension: the built site asks the network for nothing and works opened from disk.
 
-MathJax comes from the package ``sphinx-mathjax-offline``, the widgets' script from ``nflib.widgets``; both are written into the
-site here and nothing third-party is committed. What the theme would fetch from elsewhere, or cannot load from ``file://``, goes.
+MathJax comes from the package ``sphinx-mathjax-offline``, the widgets' script from ``nflib.widgets``; both
+are written into the site here and nothing third-party is committed. What the theme would fetch from
+elsewhere, or cannot load from ``file://``, goes.
 """
 
 from __future__ import annotations
@@ -17,15 +18,24 @@ from sphinx.util.fileutil import copy_asset
 from nflib.widgets import static_bundle
 
 BOOK = Path(__file__).resolve().parents[1]
-MATHJAX = ("tex-svg.js", "input/tex/extensions", "a11y", "sre")  # the SVG output needs no fonts, which file:// would refuse
+MATHJAX = (
+    "tex-svg.js",
+    "input/tex/extensions",
+    "a11y",
+    "sre",
+)  # the SVG output needs no fonts, which file:// would refuse
 WIDGETS_SCRIPT = "nf-widgets.js"
 _FONT_PRELOAD = re.compile(r'<link rel="preload" as="font"[^>]*>\s*')
 
 
 def _assets() -> str:
-    """A hash of what surrounds the pages: Sphinx rewrites them when it changes, which it would not do by itself."""
+    """A hash of what surrounds the pages: Sphinx rewrites them when it changes, which it would not do by
+    itself.
+    """
     digest = hashlib.sha256(static_bundle().encode())
-    for path in sorted(p for folder in ("_static", "_ext") for p in (BOOK / folder).rglob("*.*") if p.suffix != ".pyc"):
+    for path in sorted(
+        p for folder in ("_static", "_ext") for p in (BOOK / folder).rglob("*.*") if p.suffix != ".pyc"
+    ):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -35,7 +45,9 @@ def _write_scripts(app: Sphinx) -> None:
     if app.builder.format != "html":
         return
     static = Path(app.outdir) / "_static"
-    package = importlib.util.find_spec("sphinx-mathjax-offline")  # a name that an import statement could not say
+    package = importlib.util.find_spec(
+        "sphinx-mathjax-offline"
+    )  # a name that an import statement could not say
     mathjax = Path(package.origin).with_name("static") / "mathjax"
     for name in MATHJAX:
         target = static / "mathjax" / name
@@ -44,7 +56,9 @@ def _write_scripts(app: Sphinx) -> None:
 
 
 def _tidy_page(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
-    """Drop Thebe (it would load from a CDN; the widgets need no kernel); add the widgets' script where it is used."""
+    """Drop Thebe (it would load from a CDN; the widgets need no kernel); add the widgets' script where it is
+    used.
+    """
     context["script_files"][:] = [s for s in context.get("script_files", []) if not _is_thebe(s)]
     context["css_files"][:] = [s for s in context.get("css_files", []) if not _is_thebe(s)]
     if 'class="nf-widget' in context.get("body", ""):
@@ -58,7 +72,9 @@ def _is_thebe(asset) -> bool:
 
 
 def _drop_font_preloads(app: Sphinx, exception: Exception | None) -> None:
-    """Browsers refuse preloaded fonts from file:// and say so in the console; the icons are drawn by script anyway."""
+    """Browsers refuse preloaded fonts from file:// and say so in the console; the icons are drawn by script
+    anyway.
+    """
     if exception or app.builder.format != "html":
         return
     for path in Path(app.outdir).rglob("*.html"):

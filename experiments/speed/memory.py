@@ -250,6 +250,8 @@ def plot(rows: list[dict], file: str) -> None:
     for panel, ways in zip(panels, (WAYS[:5], WAYS[5:]), strict=True):
         for i, way in enumerate(ways):
             mine = [row for row in rows if row["way"] == way]
+            if not mine:  # a library that is not installed
+                continue
             steps = [row["steps"] for row in mine]
             panel.loglog(steps, [row["kept"] / 1e6 for row in mine], f"C{i}o-", label=f"{way}, kept")
             if all(row["peak"] is not None for row in mine):

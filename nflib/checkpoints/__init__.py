@@ -1,4 +1,6 @@
-"""Models on disk: our files (safetensors with the configuration in the header) and the official checkpoints of the papers."""
+"""Models on disk: our files (safetensors with the configuration in the header) and the official checkpoints
+of the papers.
+"""
 
 from .catalogue import Description, describe
 from .files import bundled, load, save

@@ -24,9 +24,10 @@ class Description:
         parameters: how many numbers can be trained; None in files that do not say.
         size: of the file in bytes.
         version: of nflib, by which it was written.
-        notes: what whoever made it wrote down. The bundled models have ``data``, ``licences`` (a line for each photo or set),
-            ``command``, ``seed``, ``device``, ``seconds``, and ``metrics`` (name -> number) or ``validation`` with its
-            ``validation_unit`` (or ``unit``, that of the loss, if it is the same).
+        notes: what whoever made it wrote down. The bundled models have ``data``, ``licences`` (a line for
+            each photo or set), ``command``, ``seed``, ``device``, ``seconds``, and ``metrics`` (name ->
+            number) or ``validation`` with its ``validation_unit`` (or ``unit``, that of the loss, if it is
+            the same).
     """
 
     name: str

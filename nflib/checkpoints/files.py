@@ -1,4 +1,6 @@
-"""Our checkpoint files: one safetensors file with the weights, and in its header the model's class, configuration and notes."""
+"""Our checkpoint files: one safetensors file with the weights, and in its header the model's class,
+configuration and notes.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ def save(model: nn.Module, path: str | os.PathLike, notes: dict | None = None) -
     Args:
         model: has a ``config``, a frozen dataclass that rebuilds it.
         path: the file; its folder must exist.
-        notes: anything JSON can hold: data statistics, device, seed, seconds of training. Comes back from :func:`nflib.load` as ``model.notes``.
+        notes: anything JSON can hold: data statistics, device, seed, seconds of training. Comes back from
+            :func:`nflib.load` as ``model.notes``.
     """
     from safetensors.torch import save as serialise
 
@@ -35,7 +38,9 @@ def save(model: nn.Module, path: str | os.PathLike, notes: dict | None = None) -
         "parameters": str(sum(parameter.numel() for parameter in model.parameters())),
         "notes": json.dumps(notes or {}),
     }
-    write_bytes(path, serialise({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, header))
+    write_bytes(
+        path, serialise({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, header)
+    )
 
 
 def load(name_or_path: str | os.PathLike) -> nn.Module:
@@ -64,7 +69,9 @@ def build(architecture: str, config: dict) -> nn.Module:
 
     cls = getattr(models, architecture, None)
     if cls is None:
-        raise ValueError(f"unknown architecture {architecture!r}; this nflib ({__version__}) may be older than the file")
+        raise ValueError(
+            f"unknown architecture {architecture!r}; this nflib ({__version__}) may be older than the file"
+        )
     return cls(_config(typing.get_type_hints(cls.__init__)["config"], config))
 
 
@@ -78,8 +85,14 @@ def plain(config: Any) -> Any:
 
 
 def _config(cls, values: dict):
-    """A (nested) configuration dataclass from what JSON made of it; fields that an older nflib wrote become what they are now."""
-    hints = {field.name: hint for field in dataclasses.fields(cls) for hint in [typing.get_type_hints(cls)[field.name]]}
+    """A (nested) configuration dataclass from what JSON made of it; fields that an older nflib wrote become
+    what they are now.
+    """
+    hints = {
+        field.name: hint
+        for field in dataclasses.fields(cls)
+        for hint in [typing.get_type_hints(cls)[field.name]]
+    }
     values = cls.migrated(values) if hasattr(cls, "migrated") else values
     unknown = set(values) - set(hints)
     if unknown:
@@ -121,5 +134,7 @@ def read_header(path: Path) -> dict[str, str]:
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: not a readable safetensors file: {error}") from None
     if "architecture" not in header:
-        raise ValueError(f"{path}: was not written by nflib; for the papers' own checkpoints use load_official")
+        raise ValueError(
+            f"{path}: was not written by nflib; for the papers' own checkpoints use load_official"
+        )
     return header

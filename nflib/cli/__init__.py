@@ -1,4 +1,6 @@
-"""The command ``nflib``: reads arguments, calls :mod:`nflib.pipeline` and :mod:`nflib.training`, prints. Bad input: one line, exit code 2."""
+"""The command ``nflib``: reads arguments, calls :mod:`nflib.pipeline` and :mod:`nflib.training`, prints. Bad
+input: one line, exit code 2.
+"""
 
 from . import apply, bench, check, data, evaluate, models, noise, photos, study, train
 from .app import app, train_app

@@ -15,7 +15,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-train_app = typer.Typer(help="Train a model on a folder of photos.", no_args_is_help=True, rich_markup_mode=None)
+train_app = typer.Typer(
+    help="Train a model on a folder of photos.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(train_app, name="train")
 data_app = typer.Typer(help="Prepare photos for training.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
@@ -42,7 +44,7 @@ data_command = functools.partial(command, group=data_app)
 study_command = functools.partial(command, group=study_app)
 
 
-def show_version(wanted: bool):
+def show_version(wanted: bool) -> None:
     if wanted:
         from .. import __version__
 
@@ -53,7 +55,8 @@ def show_version(wanted: bool):
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", callback=show_version, is_eager=True)
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=show_version, is_eager=True),
     ] = False,
-):
+) -> None:
     pass

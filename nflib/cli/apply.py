@@ -11,24 +11,41 @@ from .options import Device
 Results = Annotated[Path, typer.Option(help="Folder for the results.")]
 Count = Annotated[int, typer.Option(min=1, help="Results for each image.")]
 Tile = Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")]
-Devices = Annotated[int, typer.Option(min=1, help="Devices, a process for each; they share the images. More machines: start it by torchrun or srun.")]
+Devices = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Devices, a process for each; they share the images. More machines: start it by torchrun "
+        "or srun.",
+    ),
+]
 
 
 @command
 def super_resolve(
     source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a folder of images.")],
-    model: Annotated[str, typer.Option(help="A file written by `train srflow`, or the name of a bundled model.")],
+    model: Annotated[
+        str, typer.Option(help="A file written by `train srflow`, or the name of a bundled model.")
+    ],
     out: Results,
-    tau: Annotated[float, typer.Option(min=0, help="Temperature: multiplies the standard deviation of the latents.")] = 0.8,
+    tau: Annotated[
+        float, typer.Option(min=0, help="Temperature: multiplies the standard deviation of the latents.")
+    ] = 0.8,
     samples: Count = 1,
     tile: Tile = 128,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the latents.")] = 0,
-    device: Device = None, devices: Devices = 1,
-):
+    device: Device = None,
+    devices: Devices = 1,
+) -> None:
     """Sample high-resolution versions of images. Called again, it goes on where it was stopped."""
     from ..pipeline import super_resolve as run
 
-    show_samples(run(source, model, out, tau=tau, samples=samples, tile=tile, seed=seed, device=device, devices=devices), out)
+    show_samples(
+        run(
+            source, model, out, tau=tau, samples=samples, tile=tile, seed=seed, device=device, devices=devices
+        ),
+        out,
+    )
 
 
 @command
@@ -37,7 +54,8 @@ def degrade(
     model: Annotated[
         str,
         typer.Option(
-            help="A file written by `train deflow` or `train ludvae`, a bundled model, or ntire, aim, camera, lowlight, white:12 (grey levels), "
+            help="A file written by `train deflow` or `train ludvae`, a bundled model, or ntire, aim, "
+            "camera, lowlight, white:12 (grey levels), "
             "patches:FOLDER, dark, dark+ANY OF THESE."
         ),
     ],
@@ -46,22 +64,31 @@ def degrade(
     samples: Count = 1,
     tile: Tile = 512,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the degradation.")] = 0,
-    device: Device = None, devices: Devices = 1,
-):
+    device: Device = None,
+    devices: Devices = 1,
+) -> None:
     """Degrade clean images as a model learned it. Called again, it goes on where it was stopped."""
     from ..pipeline import degrade as run
 
-    show_samples(run(source, model, out, tau=tau, samples=samples, tile=tile, seed=seed, device=device, devices=devices), out)
+    show_samples(
+        run(
+            source, model, out, tau=tau, samples=samples, tile=tile, seed=seed, device=device, devices=devices
+        ),
+        out,
+    )
 
 
 @command
 def restore(
     source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a folder of degraded images.")],
-    model: Annotated[str, typer.Option(help="A file written by `train restorer`, or the name of a bundled model.")],
+    model: Annotated[
+        str, typer.Option(help="A file written by `train restorer`, or the name of a bundled model.")
+    ],
     out: Results,
     tile: Tile = 512,
-    device: Device = None, devices: Devices = 1,
-):
+    device: Device = None,
+    devices: Devices = 1,
+) -> None:
     """Restore degraded images with a trained restorer. Called again, it goes on where it was stopped."""
     from ..pipeline import restore as run
 
@@ -69,15 +96,24 @@ def restore(
 
 
 def show_samples(done, out: Path) -> None:
-    """Print :class:`~nflib.pipeline.Samples`, and of which share of the images they are if this process has only one."""
+    """Print :class:`~nflib.pipeline.Samples`, and of which share of the images they are if this process has
+    only one.
+    """
     from ..processes import own_share
 
     share = own_share()
     for line in done.skipped:
         typer.echo(f"skipped {line}", err=True)
     if share.count > 1:
-        typer.echo(f"share {share.index + 1} of {share.count}: {len(done.written)} images written to {out}, {done.kept} were done already")
+        typer.echo(
+            f"share {share.index + 1} of {share.count}: {len(done.written)} images written to {out}, "
+            f"{done.kept} were done already"
+        )
     else:
-        typer.echo(f"{len(done.written)} images written to {out}" if done.written else f"{out} is complete, nothing to do")
+        typer.echo(
+            f"{len(done.written)} images written to {out}"
+            if done.written
+            else f"{out} is complete, nothing to do"
+        )
     if done.skipped:
         typer.echo(f"files skipped: {len(done.skipped)}", err=True)

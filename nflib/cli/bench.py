@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,25 +18,49 @@ TITLES = {"training": "Training", "result": "Degrading one image (SRFlow: super-
 
 @command
 def bench(
-    size: Annotated[Size, typer.Option(help="full: as published; small: those that train on a laptop.")] = Size.full,
-    models: Annotated[str, typer.Option(help="Which, with commas between; also glow, rrdb, denoiser, super_resolver, enhancer.")] = "deflow,srflow,ludvae",
-    batch: Annotated[Optional[int], typer.Option(min=1, help="Crops of a training step; as published, on a CPU 2.")] = None,
-    crop: Annotated[Optional[int], typer.Option(min=1, help="Side of the crops in pixels; as published.")] = None,
+    size: Annotated[
+        Size, typer.Option(help="full: as published; small: those that train on a laptop.")
+    ] = Size.full,
+    models: Annotated[
+        str,
+        typer.Option(help="Which, with commas between; also glow, rrdb, denoiser, super_resolver, enhancer."),
+    ] = "deflow,srflow,ludvae",
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Crops of a training step; as published, on a CPU 2.")
+    ] = None,
+    crop: Annotated[
+        int | None, typer.Option(min=1, help="Side of the crops in pixels; as published.")
+    ] = None,
     image: Annotated[int, typer.Option(min=1, help="Side of the resulting image in pixels.")] = 256,
-    precision: Precise = Precision.float32, channels_last: ChannelsLast = False, compile: Compile = False, reversible: Reversible = False,
-    repeat: Annotated[Optional[int], typer.Option(min=1, help="How often each is timed: 1 on a CPU, else 10.")] = None,
+    precision: Precise = Precision.float32,
+    channels_last: ChannelsLast = False,
+    compile: Compile = False,
+    reversible: Reversible = False,
+    repeat: Annotated[
+        int | None, typer.Option(min=1, help="How often each is timed: 1 on a CPU, else 10.")
+    ] = None,
     device: Device = None,
-    json: Annotated[Optional[Path], typer.Option(help="Also write the numbers to this file.")] = None,
-):
-    """Time training and degrading with each model on random images: images/s, peak memory, share of what the machine can do.
+    json: Annotated[Path | None, typer.Option(help="Also write the numbers to this file.")] = None,
+) -> None:
+    """Time training and degrading with each model on random images: images/s, peak memory, share of what the
+    machine can do.
 
     The full models take some minutes on a CPU.
     """
     from ..costs import bench as run
 
     found = run(
-        [name.strip() for name in models.split(",")], size=size.value, batch=batch, crop=crop, image=image, precision=precision.value,
-        channels_last=channels_last, compile=compile, reversible=reversible, repeat=repeat, device=device,
+        [name.strip() for name in models.split(",")],
+        size=size.value,
+        batch=batch,
+        crop=crop,
+        image=image,
+        precision=precision.value,
+        channels_last=channels_last,
+        compile=compile,
+        reversible=reversible,
+        repeat=repeat,
+        device=device,
     )
     if json is not None:
         found.save(json)
@@ -48,15 +72,33 @@ def show_bench(bench) -> None:
     console = Console(highlight=False, soft_wrap=True)
     machine, card = bench.machine, bench.machine.card
     memory = "" if machine.memory is None else f", {machine.memory / 2**30:.1f} GiB"
-    console.print(f"{card.name} ({machine.device}), {machine.threads} threads{memory}; torch {machine.torch}, nflib {machine.nflib}", markup=False)
+    console.print(
+        f"{card.name} ({machine.device}), {machine.threads} threads{memory}; torch {machine.torch}, "
+        f"nflib {machine.nflib}",
+        markup=False,
+    )
     tf32 = "" if card.tf32 is None else f", {card.tf32:.3g} in TF32"
-    console.print(f"measured: {card.float32:.3g} TFLOP/s in float32{tf32}, {card.bfloat16:.3g} in bfloat16; {card.bandwidth:.4g} GB/s")
+    console.print(
+        f"measured: {card.float32:.3g} TFLOP/s in float32{tf32}, {card.bfloat16:.3g} in bfloat16; "
+        f"{card.bandwidth:.4g} GB/s"
+    )
     job = bench.measurements[0].job
-    ways = [name for name, used in (("channels last", job.channels_last), ("compiled", job.compile), ("reversible", job.reversible)) if used]
+    ways = [
+        name
+        for name, used in (
+            ("channels last", job.channels_last),
+            ("compiled", job.compile),
+            ("reversible", job.reversible),
+        )
+        if used
+    ]
     console.print(f"models: {job.size}; {', '.join([job.precision, *ways])}; median of {job.repeat}")
     for title in TITLES:
         console.print(_table(title, [one for one in bench.measurements if one.job.job == title]))
-    console.print("roofline: share of the speed that this machine allows, limited by operations (op) or by bytes that move (B)")
+    console.print(
+        "roofline: share of the speed that this machine allows, limited by operations (op) or by bytes "
+        "that move (B)"
+    )
 
 
 def _table(job: str, rows) -> Table:
@@ -66,13 +108,19 @@ def _table(job: str, rows) -> Table:
     from ..training import training
 
     for one in rows:
-        start = (training(one.job.model).title, f"{one.parameters / 1e6:.2f} M", f"{one.job.batch} x {one.job.side}²")
+        start = (
+            training(one.job.model).title,
+            f"{one.parameters / 1e6:.2f} M",
+            f"{one.job.batch} x {one.job.side}²",
+        )
         if one.timing.failed is not None:
             table.add_row(*start, one.timing.failed)
             continue
         memory = "-" if one.timing.memory is None else f"{one.timing.memory / 2**30:.2f} GiB"
         share = f"{one.share:.0%} {BOUNDS[one.floor.bound]}"
-        table.add_row(*start, _milliseconds(one.timing.seconds), f"{one.images_per_second:.3g}", share, memory)
+        table.add_row(
+            *start, _milliseconds(one.timing.seconds), f"{one.images_per_second:.3g}", share, memory
+        )
     return table
 
 

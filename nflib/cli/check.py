@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -24,8 +24,8 @@ def check(
     h: Map = None,
     crop: Annotated[int, typer.Option(min=1, help="Side of the training crops in pixels.")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise and of the leak test.")] = 0,
-    json: Annotated[Optional[Path], typer.Option(help="Also write the result to this file.")] = None,
-):
+    json: Annotated[Path | None, typer.Option(help="Also write the result to this file.")] = None,
+) -> None:
     """Look two folders over before a training: files, sizes, duplicates, colours, what h gives away, memory.
 
     Exit code 0 with warnings, 2 if the folders cannot be trained on.
@@ -82,7 +82,9 @@ def _channels(inspection) -> Table:
     sides = inspection.clean.statistics, inspection.degraded.statistics
     for i, (name, gap) in enumerate(inspection.gaps.items()):
         cells = [f"{grey_levels(side.mean[i]):.1f} ± {grey_levels(side.deviation[i]):.1f}" for side in sides]
-        interval = "unknown" if gap.low is None else f"{grey_levels(gap.low):+.1f} to {grey_levels(gap.high):+.1f}"
+        interval = (
+            "unknown" if gap.low is None else f"{grey_levels(gap.low):+.1f} to {grey_levels(gap.high):+.1f}"
+        )
         table.add_row(name, *cells, f"{grey_levels(gap.difference):+.1f}", interval)
     return table
 
@@ -99,7 +101,9 @@ def _leaks(inspection) -> Table:
 
 
 def _memory(inspection) -> Table:
-    table = Table(title="Memory to train a DeFlow, GiB: exact lower bound, and with gradients of the activations")
+    table = Table(
+        title="Memory to train a DeFlow, GiB: exact lower bound, and with gradients of the activations"
+    )
     for heading in ("model", "parameters", "states", "activations", "from", "to"):
         table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
     for name, memory in inspection.memory.items():

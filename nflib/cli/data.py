@@ -2,7 +2,7 @@
 
 import functools
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -12,10 +12,13 @@ from .options import ManyScales
 
 @data_command
 def show(
-    name: Annotated[Optional[str], typer.Argument(help="aim19, ntire20, ...; without a name they are listed.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="aim19, ntire20, ...; without a name they are listed.")
+    ] = None,
     root: Annotated[Path, typer.Option(help="Folder of the data set.")] = Path("."),
-):
-    """Show published data sets: which folders they have, what is missing under the root, and what to type to get it.
+) -> None:
+    """Show published data sets: which folders they have, what is missing under the root, and what to type to
+    get it.
 
     Nothing is downloaded.
     """
@@ -38,7 +41,10 @@ def show(
     if chosen.notes:
         console.print(chosen.notes)
     commands = chosen.commands(root)
-    console.print(f"Described in {chosen.page}." + (" Addresses as in the authors' scripts; they may have moved:" if commands else ""))
+    console.print(
+        f"Described in {chosen.page}."
+        + (" Addresses as in the authors' scripts; they may have moved:" if commands else "")
+    )
     for line in commands:
         console.print(line)
 
@@ -47,11 +53,17 @@ def show(
 def prepare(
     source: Annotated[Path, typer.Option(help="Folder of photos, any sizes and formats.")],
     target: Annotated[Path, typer.Option(help="Folder of the domain: 1x, 2x, ... are made in it.")],
-    scales: Annotated[list[int], typer.Option(min=1, metavar="N...", help="One or more: 1 2 8 keeps the size, halves it and makes it 1/8.")],
-):
+    scales: Annotated[
+        list[int],
+        typer.Option(
+            min=1, metavar="N...", help="One or more: 1 2 8 keeps the size, halves it and makes it 1/8."
+        ),
+    ],
+) -> None:
     """Write photos at several sizes, as training needs them, with their channel statistics.
 
-    All sizes are cut to multiples of the largest scale and shrunk as MATLAB does it. Called again, it goes on where it was stopped.
+    All sizes are cut to multiples of the largest scale and shrunk as MATLAB does it. Called again, it goes on
+    where it was stopped.
     """
     from ..pipeline import prepare as run
 
@@ -59,7 +71,9 @@ def prepare(
     for line in done.skipped:
         typer.echo(f"skipped {line}", err=True)
     if done.written:
-        typer.echo(f"{done.written} photos written to {target} at scales {' '.join(map(str, sorted(scales)))}")
+        typer.echo(
+            f"{done.written} photos written to {target} at scales {' '.join(map(str, sorted(scales)))}"
+        )
     else:
         typer.echo(f"{target} is complete, nothing to do")
     if done.skipped:

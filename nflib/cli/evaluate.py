@@ -1,7 +1,7 @@
 """The command ``evaluate``: scores of images, with or without their truth."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -12,15 +12,18 @@ from .app import command
 def evaluate(
     images: Annotated[Path, typer.Argument(help="Folder of images to be judged.")],
     reference: Annotated[
-        Optional[Path], typer.Argument(help="Folder of the truth, same file names; not needed without a comparison.")
+        Path | None,
+        typer.Argument(help="Folder of the truth, same file names; not needed without a comparison."),
     ] = None,
     metrics: Annotated[
         str, typer.Option(help="Some of psnr, ssim, ssim-uniform, lpips, niqe, brisque, piqe; with commas.")
     ] = "psnr,ssim",
     border: Annotated[int, typer.Option(help="Pixels to leave out on every side.")] = 0,
-    per_image: Annotated[bool, typer.Option("--per-image", help="Show every image, not only the mean.")] = False,
-    json: Annotated[Optional[Path], typer.Option(help="Also write the result to this file.")] = None,
-):
+    per_image: Annotated[
+        bool, typer.Option("--per-image", help="Show every image, not only the mean.")
+    ] = False,
+    json: Annotated[Path | None, typer.Option(help="Also write the result to this file.")] = None,
+) -> None:
     """Score images, against images of the same name in a second folder or without any."""
     from ..pipeline import evaluate as score
 
@@ -53,7 +56,7 @@ def show_evaluation(evaluation, per_image: bool) -> None:
     for metric in chosen:
         table.add_column(f"{metric.name}\n{metric.arrow} {metric.unit}".rstrip(), justify="right")
 
-    def row(label: str, values):
+    def row(label: str, values) -> None:
         table.add_row(label, *("-" if v is None else f"{v:.{m.decimals}f}" for v, m in zip(values, chosen)))
 
     if per_image:

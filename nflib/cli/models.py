@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 @command
 def models(
-    name: Annotated[Optional[str], typer.Argument(help="A bundled model or a file, to see all that is known of it.")] = None,
-):
-    """List the models that come with nflib: how large they are, what they were trained on, how good they are."""
+    name: Annotated[
+        str | None, typer.Argument(help="A bundled model or a file, to see all that is known of it.")
+    ] = None,
+) -> None:
+    """List the models that come with nflib: how large they are, what they were trained on, how
+    good they are."""
     from ..checkpoints import bundled, describe
 
     if name is None:
@@ -37,7 +40,8 @@ def show_models(models: Sequence[Description]) -> None:
         metrics = "; ".join(f"{name}: {value:.4g}" for name, value in model.metrics.items()) or "not measured"
         table.add_row(
             f"{model.name}\n{_kind(model)}\n{_parameters(model)}\n{model.size / 1e6:.1f} MB",
-            f"data: {_noted(model, 'data')}\n{metrics}\n{_noted(model, 'seconds')} s on {_noted(model, 'device')}, seed {_noted(model, 'seed')}\n"
+            f"data: {_noted(model, 'data')}\n{metrics}\n{_noted(model, 'seconds')} s on "
+            f"{_noted(model, 'device')}, seed {_noted(model, 'seed')}\n"
             f"{_noted(model, 'command')}",
         )
     console = Console(highlight=False, markup=False)
@@ -53,8 +57,15 @@ def show_model(model: Description) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
-    console.print(f"{model.name}: {_kind(model)}, {_parameters(model)}, {model.size:,} bytes, written by nflib {model.version}")
-    for heading, content in (("configuration", model.config), ("metrics", model.metrics), ("notes", model.notes)):
+    console.print(
+        f"{model.name}: {_kind(model)}, {_parameters(model)}, {model.size:,} bytes, written by nflib "
+        f"{model.version}"
+    )
+    for heading, content in (
+        ("configuration", model.config),
+        ("metrics", model.metrics),
+        ("notes", model.notes),
+    ):
         console.print(f"\n{heading}")
         _tree(console, content, "  ")
 

@@ -1,7 +1,7 @@
 """The command ``noise``: how noisy degraded photos are, beside clean ones of other scenes."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -12,8 +12,8 @@ from .app import command
 def noise(
     clean: Annotated[Path, typer.Option(help="Folder of clean photos.")],
     degraded: Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")],
-    json: Annotated[Optional[Path], typer.Option(help="Also write the result to this file.")] = None,
-):
+    json: Annotated[Path | None, typer.Option(help="Also write the result to this file.")] = None,
+) -> None:
     """Estimate the noise level of degraded photos from clean photos of other scenes, without pairs."""
     from ..pipeline import estimate_noise
 
@@ -38,11 +38,17 @@ def show_noise(estimate) -> None:
     for heading in ("channel", "noise", "95 % interval", "content beside it"):
         table.add_column(heading, justify="left" if heading == "channel" else "right")
     for name, found in estimate.channels.items():
-        interval = "unknown" if found.low is None else f"{grey_levels(found.low):.2f} to {grey_levels(found.high):.2f}"
+        interval = (
+            "unknown"
+            if found.low is None
+            else f"{grey_levels(found.low):.2f} to {grey_levels(found.high):.2f}"
+        )
         table.add_row(name, f"{grey_levels(found.sigma):.2f}", interval, f"{grey_levels(found.content):.2f}")
     console = Console(highlight=False)
     console.print(table)
-    console.print(f"From {estimate.clean_photos} clean and {estimate.degraded_photos} degraded photos. This assumes:")
+    console.print(
+        f"From {estimate.clean_photos} clean and {estimate.degraded_photos} degraded photos. This assumes:"
+    )
     for line in estimate.ASSUMES:
         console.print(f"- {line}")
     if any(found.low is None for found in estimate.channels.values()):
@@ -50,6 +56,7 @@ def show_noise(estimate) -> None:
     less = [name for name, found in estimate.channels.items() if found.case == 2]
     if less:
         console.print(
-            f"The degraded photos have less fine detail than the clean ones ({', '.join(less)}): no noise can be seen. "
+            f"The degraded photos have less fine detail than the clean ones ({', '.join(less)}): no "
+            "noise can be seen. "
             "Either there is none, or the content differs, or the degradation blurs."
         )

@@ -2,20 +2,20 @@
 
 import functools
 import inspect
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from typer.core import TyperCommand
 
 
-class Size(str, Enum):
+class Size(StrEnum):
     small = "small"
     full = "full"
 
 
-class Degradation(str, Enum):
+class Degradation(StrEnum):
     ntire = "ntire"
     aim = "aim"
     camera = "camera"
@@ -24,23 +24,23 @@ class Degradation(str, Enum):
     none = "none"
 
 
-class Restoration(str, Enum):
+class Restoration(StrEnum):
     denoise = "denoise"
     sr = "sr"
     lowlight = "lowlight"
 
 
-class Loss(str, Enum):
+class Loss(StrEnum):
     pixel = "pixel"
     gan = "gan"
 
 
-class Precision(str, Enum):
+class Precision(StrEnum):
     float32 = "float32"
     bfloat16 = "bfloat16"
 
 
-class Strategy(str, Enum):
+class Strategy(StrEnum):
     ddp = "ddp"
     ddp_fork = "ddp_fork"
 
@@ -63,54 +63,125 @@ Photos = Annotated[Path, typer.Option(help="Folder of photos, any sizes and form
 Run = Annotated[Path, typer.Option(help="Folder of the run: model, state to resume from, logs.")]
 Clean = Annotated[Path, typer.Option(help="Folder of clean photos, any sizes and formats.")]
 Degraded = Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")]
-OtherClean = Annotated[Optional[Path], typer.Option(help="Other clean photos, to choose the best model by, or to follow it.")]
-OtherDegraded = Annotated[Optional[Path], typer.Option(help="Other degraded photos, likewise.")]
+OtherClean = Annotated[
+    Path | None, typer.Option(help="Other clean photos, to choose the best model by, or to follow it.")
+]
+OtherDegraded = Annotated[Path | None, typer.Option(help="Other degraded photos, likewise.")]
 Map = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(
         "--h",
-        help="The map that hides the degradation from the condition: names with + between, such as downsample:8+noise:0.1 or median:5+noise:0.05; "
+        help="The map that hides the degradation from the condition: names with + between, such as "
+        "downsample:8+noise:0.1 or median:5+noise:0.05; "
         "also multiply, blur, bilateral, maxpool, autoencoder. By default downsample:SCALE+noise:0.03.",
     ),
 ]
-ConditionScale = Annotated[int, typer.Option(help="How much smaller the condition is, without --h: 4 for fine noise, 8 for coarse.")]
+ConditionScale = Annotated[
+    int, typer.Option(help="How much smaller the condition is, without --h: 4 for fine noise, 8 for coarse.")
+]
 Scale = Annotated[int, typer.Option(help="By how much the high resolution is higher: 2, 4, 8 or 16.")]
-ModelSize = Annotated[Size, typer.Option(help="small trains on a laptop; full is as large as the published models.")]
-HeldOut = Annotated[Optional[Path], typer.Option(help="Folder of other photos, by which the best model is chosen.")]
-Device = Annotated[Optional[str], typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
-Precise = Annotated[Precision, typer.Option(help="Of the networks; latents and log-determinants stay float32. bfloat16 is for GPUs.")]
-ChannelsLast = Annotated[bool, typer.Option("--channels-last", help="Keep images with their channels last in memory.")]
-Compile = Annotated[bool, typer.Option("--compile", help="Compile the blocks of the networks; the first steps take minutes.")]
+ModelSize = Annotated[
+    Size, typer.Option(help="small trains on a laptop; full is as large as the published models.")
+]
+HeldOut = Annotated[
+    Path | None, typer.Option(help="Folder of other photos, by which the best model is chosen.")
+]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
+Precise = Annotated[
+    Precision,
+    typer.Option(help="Of the networks; latents and log-determinants stay float32. bfloat16 is for GPUs."),
+]
+ChannelsLast = Annotated[
+    bool, typer.Option("--channels-last", help="Keep images with their channels last in memory.")
+]
+Compile = Annotated[
+    bool, typer.Option("--compile", help="Compile the blocks of the networks; the first steps take minutes.")
+]
 Reversible = Annotated[
-    bool, typer.Option("--reversible", help="Keep no activations of the flow: memory does not grow with its depth, steps take longer.")
+    bool,
+    typer.Option(
+        "--reversible",
+        help="Keep no activations of the flow: memory does not grow with its depth, steps take longer.",
+    ),
 ]
 
 # What every training can be told besides its folders and its model: name -> option and default.
 TRAINING = {
-    "steps": (Annotated[Optional[int], typer.Option(min=1, help="Optimiser steps; by default what the size suggests.")], None),
-    "batch": (Annotated[Optional[int], typer.Option(min=1, help="Crops per step, of all devices together.")], None),
-    "crop": (Annotated[Optional[int], typer.Option(min=1, help="Side of the crops in pixels.")], None),
-    "lr": (Annotated[Optional[float], typer.Option(help="Learning rate at the start.")], None),
+    "steps": (
+        Annotated[
+            int | None, typer.Option(min=1, help="Optimiser steps; by default what the size suggests.")
+        ],
+        None,
+    ),
+    "batch": (
+        Annotated[int | None, typer.Option(min=1, help="Crops per step, of all devices together.")],
+        None,
+    ),
+    "crop": (Annotated[int | None, typer.Option(min=1, help="Side of the crops in pixels.")], None),
+    "lr": (Annotated[float | None, typer.Option(help="Learning rate at the start.")], None),
     "seed": (Annotated[int, typer.Option(min=0, help="Seed of weights, crops and noise.")], 0),
     "device": (Device, None),
-    "devices": (Annotated[int, typer.Option(min=1, help="Devices of each machine, a process for each; they share every batch.")], 1),
-    "nodes": (Annotated[int, typer.Option(min=1, help="Machines; the command is started on each, by torchrun or a batch system.")], 1),
+    "devices": (
+        Annotated[
+            int,
+            typer.Option(min=1, help="Devices of each machine, a process for each; they share every batch."),
+        ],
+        1,
+    ),
+    "nodes": (
+        Annotated[
+            int,
+            typer.Option(
+                min=1, help="Machines; the command is started on each, by torchrun or a batch system."
+            ),
+        ],
+        1,
+    ),
     "strategy": (Annotated[Strategy, typer.Option(help="How several devices work together.")], Strategy.ddp),
     "precision": (Precise, Precision.float32),
     "channels_last": (ChannelsLast, False),
     "compile": (Compile, False),
-    "workers": (Annotated[int, typer.Option(min=0, help="Processes that prepare crops; the result does not depend on it.")], 0),
-    "resume": (Annotated[bool, typer.Option("--resume", help="Go on where the run in this folder was stopped.")], False),
-    "dry_run": (Annotated[bool, typer.Option("--dry-run", help="Train a few steps, write nothing, say what the whole would take.")], False),
+    "workers": (
+        Annotated[
+            int, typer.Option(min=0, help="Processes that prepare crops; the result does not depend on it.")
+        ],
+        0,
+    ),
+    "resume": (
+        Annotated[bool, typer.Option("--resume", help="Go on where the run in this folder was stopped.")],
+        False,
+    ),
+    "dry_run": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--dry-run", help="Train a few steps, write nothing, say what the whole would take."
+            ),
+        ],
+        False,
+    ),
 }
 
 
 # Those of them that say how a training is run; the others say what is trained.
-RUNNING = ("device", "devices", "nodes", "strategy", "precision", "channels_last", "compile", "workers", "resume", "dry_run")
+RUNNING = (
+    "device",
+    "devices",
+    "nodes",
+    "strategy",
+    "precision",
+    "channels_last",
+    "compile",
+    "workers",
+    "resume",
+    "dry_run",
+)
 
 
 def with_training_options(function):
-    """A command whose ``**training`` are the options above: each by its name and its plain value, those of RUNNING as ``running``."""
+    """A command whose ``**training`` are the options above: each by its name and its plain value, those of
+    RUNNING as ``running``.
+    """
 
     @functools.wraps(function)
     def run(**options):
@@ -121,8 +192,15 @@ def with_training_options(function):
         running = Running(**{name: plain.pop(name) for name in RUNNING})
         return function(**options, **plain, running=running)
 
-    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    more = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=d, annotation=a) for name, (a, d) in TRAINING.items()]
+    own = [
+        p
+        for p in inspect.signature(function, eval_str=True).parameters.values()
+        if p.kind is not p.VAR_KEYWORD
+    ]
+    more = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=d, annotation=a)
+        for name, (a, d) in TRAINING.items()
+    ]
     run.__signature__ = inspect.Signature(own + more)
     return run
 

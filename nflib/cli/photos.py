@@ -11,10 +11,14 @@ from .options import Degradation
 
 @command
 def photos(
-    out: Annotated[Path, typer.Argument(help="Folder to write to: new, empty, or made by this command before.")],
-    degradation: Annotated[Degradation, typer.Option(help="What to do to the degraded photos.")] = Degradation.ntire,
+    out: Annotated[
+        Path, typer.Argument(help="Folder to write to: new, empty, or made by this command before.")
+    ],
+    degradation: Annotated[
+        Degradation, typer.Option(help="What to do to the degraded photos.")
+    ] = Degradation.ntire,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
-):
+) -> None:
     """Write bundled photos as two unpaired folders, OUT/clean and OUT/degraded, and pairs in OUT/validation.
 
     Nothing is downloaded. Called again, it goes on where it was stopped.

@@ -10,8 +10,13 @@ from .app import study_command
 
 @study_command
 def results(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Choices, as the widget recorded or a page gave them: one or more files.")],
-):
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="Choices, as the widget recorded or a page gave them: one or more files."
+        ),
+    ],
+) -> None:
     """Print the Bradley-Terry scores of the methods with their intervals."""
     from ..study.bradley_terry import fit
     from ..study.choices import read_choices, win_matrix

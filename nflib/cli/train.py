@@ -1,19 +1,34 @@
-"""Commands of the group train: one for each row of the catalogue, made of what its function says, and one for restorers."""
+"""Commands of the group train: one for each row of the catalogue, made of what its function says, and one for
+restorers.
+"""
 
 from __future__ import annotations
 
 import inspect
 import re
 from pathlib import Path
-from typing import Annotated, Any, Optional, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.core import TyperGroup
 
 from .app import command, train_command
-from .options import TRAINING, Clean, Loss, ModelSize, Photos, Degraded, Restoration, Reversible, Run, Size, with_training_options
+from .options import (
+    TRAINING,
+    Clean,
+    Degraded,
+    Loss,
+    ModelSize,
+    Photos,
+    Restoration,
+    Reversible,
+    Run,
+    Size,
+    with_training_options,
+)
 
-# Options that several trainings have: name of the argument -> option. What has no entry gets its help from the docstring.
+# Options that several trainings have: name of the argument -> option. What has no entry gets its help from
+# the docstring.
 OPTIONS: dict[str, Any] = {
     "clean": Clean,
     "degraded": Degraded,
@@ -24,11 +39,17 @@ OPTIONS: dict[str, Any] = {
     "reversible": Reversible,
 }
 # Which command uses a model: by what it is for.
-USES = {"degrade": "nflib degrade {first}", "super-resolve": "nflib super-resolve FOLDER", "enhance": "nflib restore FOLDER"}
+USES = {
+    "degrade": "nflib degrade {first}",
+    "super-resolve": "nflib super-resolve FOLDER",
+    "enhance": "nflib restore FOLDER",
+}
 
 
 def report(done, use: str = "") -> None:
-    """Say where the model of a training is and which command uses it, or what a dry run found. Once, however many processes took part."""
+    """Say where the model of a training is and which command uses it, or what a dry run found. Once, however
+    many processes took part.
+    """
     from ..processes import is_first
     from ..training import Rehearsal
 
@@ -78,7 +99,7 @@ def _option(name: str, hint: Any, help_text: str) -> Any:
     if "bool" in names:
         return Annotated[bool, typer.Option(f"--{name.replace('_', '-')}", help=help_text)]
     kind: Any = int if "int" in names else float if "float" in names else str
-    return Annotated[Optional[kind] if "NoneType" in names else kind, typer.Option(help=help_text)]
+    return Annotated[kind | None if "NoneType" in names else kind, typer.Option(help=help_text)]
 
 
 def _helps(docstring: str) -> dict[str, str]:
@@ -103,7 +124,10 @@ class Trainings(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         from ..training import TRAININGS
 
-        return [*(name for name, row in TRAININGS.items() if not trained_on_pairs(row)), *super().list_commands(ctx)]
+        return [
+            *(name for name, row in TRAININGS.items() if not trained_on_pairs(row)),
+            *super().list_commands(ctx),
+        ]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         from ..training import TRAININGS
@@ -123,17 +147,40 @@ class Trainings(TyperGroup):
 def restorer(
     clean: Clean,
     degrader: Annotated[str, typer.Option(help="What makes the pairs: all that `degrade --model` takes.")],
-    task: Annotated[Restoration, typer.Option(help="denoise; sr: super-resolution of degraded photos; lowlight, with dark+MODEL or such.")],
+    task: Annotated[
+        Restoration,
+        typer.Option(
+            help="denoise; sr: super-resolution of degraded photos; lowlight, with dark+MODEL or such."
+        ),
+    ],
     out: Run,
     scale: Annotated[int, typer.Option(help="Of super-resolution: 2, 4, 8 or 16.")] = 2,
     size: ModelSize = Size.small,
-    loss: Annotated[Loss, typer.Option(help="pixel is the usual error; gan, of super-resolution, makes natural texture (ESRGAN).")] = Loss.pixel,
-    start: Annotated[Optional[str], typer.Option(help="A trained restorer to go on with; loss gan trains one first if none is given.")] = None,
-    vgg: Annotated[Optional[Path], typer.Option(help="Weights of torchvision's vgg19, which loss gan uses where they are.")] = None,
-    validation_clean: Annotated[Optional[Path], typer.Option(help="Folder of the truth of true pairs, to choose the best model by.")] = None,
-    validation_degraded: Annotated[Optional[Path], typer.Option(help="Folder of their degraded images, same names.")] = None, **training,
-):
-    """Train a denoiser, super-resolver or low-light enhancer on clean photos and what a degrader makes of them."""
+    loss: Annotated[
+        Loss,
+        typer.Option(
+            help="pixel is the usual error; gan, of super-resolution, makes natural texture (ESRGAN)."
+        ),
+    ] = Loss.pixel,
+    start: Annotated[
+        str | None,
+        typer.Option(help="A trained restorer to go on with; loss gan trains one first if none is given."),
+    ] = None,
+    vgg: Annotated[
+        Path | None,
+        typer.Option(help="Weights of torchvision's vgg19, which loss gan uses where they are."),
+    ] = None,
+    validation_clean: Annotated[
+        Path | None, typer.Option(help="Folder of the truth of true pairs, to choose the best model by.")
+    ] = None,
+    validation_degraded: Annotated[
+        Path | None, typer.Option(help="Folder of their degraded images, same names.")
+    ] = None,
+    **training,
+) -> None:
+    """Train a denoiser, super-resolver or low-light enhancer on clean photos and what a degrader makes of
+    them.
+    """
     from ..training import (
         train_denoiser,
         train_enhancer,

@@ -1,4 +1,6 @@
-"""What has a formula and needs no training: the unpaired Gaussian problem and what it leaves open, LUD-VAE of Gaussians, interpolation."""
+"""What has a formula and needs no training: the unpaired Gaussian problem and what it leaves open, LUD-VAE of
+Gaussians, interpolation.
+"""
 
 from . import couplings, divergences, gaussian, ludvae, super_resolution
 

@@ -15,8 +15,9 @@ __all__ = ["GaussianCoupling"]
 class GaussianCoupling:
     """A joint Gaussian of scalars x and y with given marginals and any correlation c between -1 and 1.
 
-    Unpaired data say everything about the marginals and nothing about c. The additive model ``y = x + u`` (DeFlow) is
-    ``c = sqrt(var_x / var_y)``; optimal transport, the limit of a deterministic translator, is ``c = 1``.
+    Unpaired data say everything about the marginals and nothing about c. The additive model ``y = x + u``
+    (DeFlow) is ``c = sqrt(var_x / var_y)``; optimal transport, the limit of a deterministic translator, is
+    ``c = 1``.
 
     >>> pairs = GaussianCoupling.additive(mean_x=0.0, var_x=1.0, mean_u=0.0, var_u=3.0)
     >>> pairs.correlation, pairs.cost, pairs.denoiser_slope
@@ -57,8 +58,14 @@ class GaussianCoupling:
         return self.correlation * math.sqrt(self.var_x / self.var_y)
 
     def denoising_error(self, slope: float) -> float:
-        """Mean squared error on pairs from this coupling of the denoiser with the right mean and the given slope."""
-        return self.var_x - 2 * slope * self.correlation * math.sqrt(self.var_x * self.var_y) + slope**2 * self.var_y
+        """Mean squared error on pairs from this coupling of the denoiser with the right mean and the given
+        slope.
+        """
+        return (
+            self.var_x
+            - 2 * slope * self.correlation * math.sqrt(self.var_x * self.var_y)
+            + slope**2 * self.var_y
+        )
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[np.ndarray, np.ndarray]:
         """n pairs, as two arrays (n,)."""

@@ -12,11 +12,15 @@ from torch import Tensor
 __all__ = ["bretagnolle_huber", "crossings", "kl_gaussian", "kl_normal", "l1_normal", "mmd_normal", "pinsker"]
 
 
-def kl_normal(mean: Tensor, log_sd: Tensor, other_mean: Tensor | float = 0.0, other_log_sd: Tensor | float = 0.0) -> Tensor:
-    """KL(N(mean, sd^2) || N(other_mean, other_sd^2)) element by element, in nats; the other law is N(0, 1) by default.
+def kl_normal(
+    mean: Tensor, log_sd: Tensor, other_mean: Tensor | float = 0.0, other_log_sd: Tensor | float = 0.0
+) -> Tensor:
+    """KL(N(mean, sd^2) || N(other_mean, other_sd^2)) element by element, in nats; the other law is N(0, 1) by
+    default.
 
     Args:
-        mean, log_sd, other_mean, other_log_sd: broadcast to one shape. These are logarithms of standard deviations.
+        mean, log_sd, other_mean, other_log_sd: broadcast to one shape. These are logarithms of standard
+            deviations.
     """
     other_log_sd = torch.as_tensor(other_log_sd, dtype=log_sd.dtype, device=log_sd.device)
     squares = (2 * log_sd).exp() + (mean - other_mean).square()
@@ -24,8 +28,8 @@ def kl_normal(mean: Tensor, log_sd: Tensor, other_mean: Tensor | float = 0.0, ot
 
 
 def kl_gaussian(mean, cov, other_mean, other_cov) -> float:
-    """KL(N(mean, cov) || N(other_mean, other_cov)) in nats, for full covariances (d, d) and means (d,), or numbers for
-    d = 1.
+    """KL(N(mean, cov) || N(other_mean, other_cov)) in nats, for full covariances (d, d) and means (d,), or
+    numbers for d = 1.
 
     Raises:
         ValueError: shapes that do not fit, or a covariance that is not positive definite.
@@ -34,10 +38,16 @@ def kl_gaussian(mean, cov, other_mean, other_cov) -> float:
     cov, other_cov = (np.atleast_2d(np.asarray(c, float)) for c in (cov, other_cov))
     d = len(mean)
     if other_mean.shape != (d,) or cov.shape != (d, d) or other_cov.shape != (d, d):
-        raise ValueError(f"expected means ({d},) and covariances ({d}, {d}), got {other_mean.shape}, {cov.shape} and {other_cov.shape}")
+        raise ValueError(
+            f"expected means ({d},) and covariances ({d}, {d}), got {other_mean.shape}, {cov.shape} and "
+            f"{other_cov.shape}"
+        )
     for name, matrix in (("cov", cov), ("other_cov", other_cov)):
         if not np.linalg.eigvalsh(matrix).min() > 0:
-            raise ValueError(f"{name} must be positive definite, its smallest eigenvalue is {np.linalg.eigvalsh(matrix).min():.3g}")
+            raise ValueError(
+                f"{name} must be positive definite, its smallest eigenvalue is "
+                f"{np.linalg.eigvalsh(matrix).min():.3g}"
+            )
     shift = other_mean - mean
     quadratic = shift @ np.linalg.solve(other_cov, shift)
     trace = np.trace(np.linalg.solve(other_cov, cov))
@@ -58,7 +68,9 @@ def crossings(mean: float, sd: float, other_mean: float, other_sd: float) -> tup
 
 
 def l1_normal(mean: float, sd: float, other_mean: float, other_sd: float) -> float:
-    """L1 distance of the densities of two normal laws of different deviations: 0 to 2, twice the total variation."""
+    """L1 distance of the densities of two normal laws of different deviations: 0 to 2, twice the total
+    variation.
+    """
     low, high = crossings(mean, sd, other_mean, other_sd)
 
     def below(place: float, m: float, s: float) -> float:
@@ -69,12 +81,18 @@ def l1_normal(mean: float, sd: float, other_mean: float, other_sd: float) -> flo
 
 
 def mmd_normal(variance: float, other_variance: float, bandwidth: float) -> float:
-    """Squared maximum mean discrepancy of two normal laws of one mean, kernel ``exp(-d^2 / (2 bandwidth^2))``."""
+    """Squared maximum mean discrepancy of two normal laws of one mean, kernel
+    ``exp(-d^2 / (2 bandwidth^2))``.
+    """
 
     def mean_kernel(total: float) -> float:
         return bandwidth / math.sqrt(bandwidth**2 + total)
 
-    return mean_kernel(2 * variance) + mean_kernel(2 * other_variance) - 2 * mean_kernel(variance + other_variance)
+    return (
+        mean_kernel(2 * variance)
+        + mean_kernel(2 * other_variance)
+        - 2 * mean_kernel(variance + other_variance)
+    )
 
 
 def pinsker(kl: float) -> float:

@@ -1,7 +1,7 @@
 """The unpaired Gaussian problem in closed form (DeFlow, appendix A, completed).
 
-Clean samples ``x ~ N(mean_x, cov_x)`` and degraded samples ``y = x' + u`` with independent ``u ~ N(mean_u, cov_u)``, from
-different draws of x: no pairs. What can be known about the noise u?
+Clean samples ``x ~ N(mean_x, cov_x)`` and degraded samples ``y = x' + u`` with independent
+``u ~ N(mean_u, cov_u)``, from different draws of x: no pairs. What can be known about the noise u?
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ class UnpairedGaussian:
     Attributes:
         mean_x, cov_x: of the clean data.
         mean_u, cov_u: of the noise.
-        multiplier: KKT multiplier of the constraint "cov_u is not negative" (DeFlow, eq. 2, lambda_u), for the weighted
-            objective. Zero in every direction in which the constraint is not active.
-        case: 1 if the degraded data have at least the clean variance in every direction, so that the constraint is idle
-            (eq. 17); 2 if some direction of cov_u was clipped at zero (eq. 21).
+        multiplier: KKT multiplier of the constraint "cov_u is not negative" (DeFlow, eq. 2, lambda_u), for
+            the weighted objective. Zero in every direction in which the constraint is not active.
+        case: 1 if the degraded data have at least the clean variance in every direction, so that the
+            constraint is idle (eq. 17); 2 if some direction of cov_u was clipped at zero (eq. 21).
         weights: (w_x, w_y) of the objective ``w_x * mean NLL(x) + w_y * mean NLL(y)``.
     """
 
@@ -80,7 +80,8 @@ class UnpairedGaussian:
 
     @property
     def cov_y(self):
-        """Covariance of the degraded data under the model; in case 2 it is pooled and not that of the data."""
+        """Covariance of the degraded data under the model; in case 2 it is pooled and not that of
+        the data."""
         return self.cov_x + self.cov_u
 
     def replace(self, **changes) -> UnpairedGaussian:
@@ -88,16 +89,20 @@ class UnpairedGaussian:
         return replace(self, **changes)
 
     def nll(self, x, y) -> float:
-        """The objective at these parameters: ``w_x * mean NLL(x) + w_y * mean NLL(y)`` in nats, constants kept (eq. 1, corrected)."""
+        """The objective at these parameters: ``w_x * mean NLL(x) + w_y * mean NLL(y)`` in nats, constants
+        kept (eq. 1, corrected).
+        """
         x, y, _ = _as_samples(x, y)
         w_x, w_y = self.weights
         return w_x * _mean_nll(x, self.mean_x, self.cov_x) + w_y * _mean_nll(y, self.mean_y, self.cov_y)
 
     def degrade(self, x, tau: float = 1.0, generator: torch.Generator | None = None):
-        """``y = x + tau * u`` with fresh noise (eq. 30: tau scales mean and deviation of u). tau = 0 returns x.
+        """``y = x + tau * u`` with fresh noise (eq. 30: tau scales mean and deviation of u). tau = 0 returns
+        x.
 
         Args:
-            x: (N,) for a scalar model, (N, d) for vectors; an array or a tensor. The result is of the same kind.
+            x: (N,) for a scalar model, (N, d) for vectors; an array or a tensor. The result is of the same
+                kind.
         """
         kind_is_tensor = isinstance(x, Tensor)
         values = x.detach().cpu().numpy() if kind_is_tensor else np.asarray(x, dtype=float)
@@ -110,10 +115,11 @@ class UnpairedGaussian:
         return torch.as_tensor(degraded).to(x) if kind_is_tensor else degraded
 
     def standard_errors(self, n: int, m: int) -> StandardErrors:
-        """Standard errors for n clean and m degraded samples, valid inside case 1 (from the Fisher information).
+        """Standard errors for n clean and m degraded samples, valid inside case 1 (from the Fisher
+        information).
 
-        For scalars ``Var(cov_u) = 2 s^2/n + 2 v^2/m`` with s = cov_x, v = cov_x + cov_u: the noise is known as badly as the
-        *content* varies. Non-Gaussian data need ``(kurtosis - 1) s^2`` in place of ``2 s^2``.
+        For scalars ``Var(cov_u) = 2 s^2/n + 2 v^2/m`` with s = cov_x, v = cov_x + cov_u: the noise is known
+        as badly as the *content* varies. Non-Gaussian data need ``(kurtosis - 1) s^2`` in place of ``2 s^2``.
         """
         _check_counts(n, m)
         s, v = np.atleast_2d(self.cov_x), np.atleast_2d(self.cov_y)
@@ -127,7 +133,8 @@ class UnpairedGaussian:
         return StandardErrors(*(float(e.squeeze()) if scalar else e for e in errors))
 
     def to_flow(self) -> Flow:
-        """This model as a flow: one affine layer and a shifted Gaussian (appendix B, eq. 24 and 25), in float64.
+        """This model as a flow: one affine layer and a shifted Gaussian (appendix B, eq. 24 and 25), in
+        float64.
 
         The layer is the symmetric whitening ``W = cov_x^(-1/2)``; data have shape (N, 1) for a scalar model.
         """
@@ -153,11 +160,12 @@ def fit_unpaired(x, y, weighting: str | tuple[float, float] = "average") -> Unpa
     Args:
         x: clean samples, (N,) or (N, d); array or tensor. At least d + 1 of them, not all in one hyperplane.
         y: degraded samples, (M,) or (M, d). One is enough to be computed with, though not to learn from.
-        weighting: "average" (DeFlow's eq. 29: each set counts the same), "count" (the likelihood: each sample counts the
-            same), or a pair (w_x, w_y).
+        weighting: "average" (DeFlow's eq. 29: each set counts the same), "count" (the likelihood: each sample
+            counts the same), or a pair (w_x, w_y).
 
     Raises:
-        ValueError: empty or non-finite data, wrong shapes, x without variance (its likelihood is unbounded), bad weights.
+        ValueError: empty or non-finite data, wrong shapes, x without variance (its likelihood is unbounded),
+            bad weights.
     """
     x, y, scalar = _as_samples(x, y)
     if weighting == "average":
@@ -165,29 +173,36 @@ def fit_unpaired(x, y, weighting: str | tuple[float, float] = "average") -> Unpa
     elif weighting == "count":
         weights = (float(len(x)), float(len(y)))
     elif isinstance(weighting, str):
-        raise ValueError(f'weighting must be "average", "count" or a pair of positive numbers, got {weighting!r}')
+        raise ValueError(
+            f'weighting must be "average", "count" or a pair of positive numbers, got {weighting!r}'
+        )
     else:
         weights = weighting
     cov_x = _covariance(x)
     smallest, largest = np.linalg.eigvalsh(cov_x)[[0, -1]]
     if not smallest > (16 * np.finfo(float).eps) ** 2 * (x**2).max() or not smallest > 1e-14 * largest:
         raise ValueError(
-            f"x has no variance in some direction ({len(x)} samples of {x.shape[1]} values): the likelihood is unbounded. "
+            f"x has no variance in some direction ({len(x)} samples of {x.shape[1]} values): the "
+            "likelihood is unbounded. "
             f"It needs at least {x.shape[1] + 1} samples that differ"
         )
     fit = fit_moments(x.mean(0), cov_x, y.mean(0), _covariance(y), weights)
     if not scalar:
         return fit
-    return replace(fit, **{name: float(np.squeeze(getattr(fit, name))) for name in StandardErrors._fields},
-                   multiplier=float(np.squeeze(fit.multiplier)))
+    return replace(
+        fit,
+        **{name: float(np.squeeze(getattr(fit, name))) for name in StandardErrors._fields},
+        multiplier=float(np.squeeze(fit.multiplier)),
+    )
 
 
 def fit_moments(mean_x, cov_x, mean_y, cov_y, weights: tuple[float, float] = (1.0, 1.0)) -> UnpairedGaussian:
-    """Maximum likelihood from the moments of the two sets, (d,) and (d, d), population covariances (divide by N and M).
+    """Maximum likelihood from the moments of the two sets, (d,) and (d, d), population covariances (divide by
+    N and M).
 
-    Whiten the clean covariance A, look at the degraded one B in these coordinates, and keep of every direction what it
-    has more than 1: ``cov_u = L [L^-1 B L^-T - I]_+ L^T`` with ``A = L L^T``. Directions with less are pooled. Clipping
-    in pixel coordinates instead is not maximum likelihood.
+    Whiten the clean covariance A, look at the degraded one B in these coordinates, and keep of every
+    direction what it has more than 1: ``cov_u = L [L^-1 B L^-T - I]_+ L^T`` with ``A = L L^T``. Directions
+    with less are pooled. Clipping in pixel coordinates instead is not maximum likelihood.
     """
     w_x, w_y = weights
     if not (w_x > 0 and w_y > 0 and math.isfinite(w_x + w_y)):
@@ -216,7 +231,8 @@ def fit_moments(mean_x, cov_x, mean_y, cov_y, weights: tuple[float, float] = (1.
 
 
 def price_of_unpaired(ratio):
-    """How many times the variance of the noise estimate exceeds that from pairs, N = M: ``(1 + (1+r)^2) / r^2``.
+    """How many times the variance of the noise estimate exceeds that from pairs, N = M:
+    ``(1 + (1+r)^2) / r^2``.
 
     Args:
         ratio: r = cov_u / cov_x, the noise-to-signal ratio, > 0.
@@ -225,7 +241,8 @@ def price_of_unpaired(ratio):
 
 
 class RatioInterval(NamedTuple):
-    """Confidence interval for r = cov_u/cov_x, the F statistic behind it, and the p-value of "there is no noise".
+    """Confidence interval for r = cov_u/cov_x, the F statistic behind it, and the p-value of "there is no
+    noise".
 
     >>> interval = ratio_interval(var_x=1.0, var_y=2.0, n=100, m=100)
     >>> f"{interval.low:.2f} to {interval.high:.2f}"  # the estimate is 1
@@ -262,7 +279,8 @@ def ratio_interval(var_x: float, var_y: float, n: int, m: int, level: float = 0.
 
 
 def probability_of_case_two(ratio: float, n: int, m: int) -> float:
-    """Probability that chance gives the degraded set less variance than the clean one, at the true ratio r."""
+    """Probability that chance gives the degraded set less variance than the clean one, at the true
+    ratio r."""
     from scipy.stats import f
 
     _check_counts(n, m, least=2)
@@ -293,7 +311,8 @@ def unclipped_moments(var_x: float, var_u: float, n: int, m: int) -> Moments:
 
 
 class ClippedNormal(NamedTuple):
-    """Moments of ``max(0, T)`` for a normal T, the probability that it is zero, and its bias against the mean of T.
+    """Moments of ``max(0, T)`` for a normal T, the probability that it is zero, and its bias against the mean
+    of T.
 
     >>> clipped = clipped_normal(mean=0.0, deviation=1.0)
     >>> round(clipped.bias, 3), clipped.prob_zero
@@ -307,7 +326,8 @@ class ClippedNormal(NamedTuple):
 
 
 def clipped_normal(mean: float, deviation: float) -> ClippedNormal:
-    """``max(0, T)``, ``T ~ N(mean, deviation^2)``: the large-sample law of the estimate of var_u, clipped as it is.
+    """``max(0, T)``, ``T ~ N(mean, deviation^2)``: the large-sample law of the estimate of var_u, clipped as
+    it is.
 
     Near zero noise it is biased upwards, and at zero noise half of all data sets give exactly zero.
     """
@@ -337,7 +357,9 @@ def _as_samples(x, y) -> tuple[np.ndarray, np.ndarray, bool]:
         if values.ndim not in (1, 2) or 0 in values.shape:
             raise ValueError(f"{name} must have shape (N,) or (N, d) with N, d >= 1, got {values.shape}")
         if not np.isfinite(values).all():
-            raise ValueError(f"{name} must be finite, got {int((~np.isfinite(values)).sum())} NaN or infinite values")
+            raise ValueError(
+                f"{name} must be finite, got {int((~np.isfinite(values)).sum())} NaN or infinite values"
+            )
         arrays.append(values)
     x, y = arrays
     if x.ndim != y.ndim or x.shape[1:] != y.shape[1:]:

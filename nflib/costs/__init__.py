@@ -8,6 +8,20 @@ from .roofline import CARDS, Card, Floor, measure
 from .timing import Job, Timing
 
 __all__ = [
-    "CARDS", "Bench", "Card", "Cost", "Counter", "Floor", "Job", "Machine", "Measurement", "Timing", "TrainingMemory", "bench",
-    "measure", "result_cost", "training_cost", "training_memory",
+    "CARDS",
+    "Bench",
+    "Card",
+    "Cost",
+    "Counter",
+    "Floor",
+    "Job",
+    "Machine",
+    "Measurement",
+    "Timing",
+    "TrainingMemory",
+    "bench",
+    "measure",
+    "result_cost",
+    "training_cost",
+    "training_memory",
 ]

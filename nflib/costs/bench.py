@@ -31,7 +31,8 @@ CPU_BATCH = 2
 
 @dataclass(frozen=True)
 class Machine:
-    """The machine of a measurement: what the processor reaches, threads of the CPU, bytes of memory, versions, commit (None without a checkout).
+    """The machine of a measurement: what the processor reaches, threads of the CPU, bytes of memory,
+    versions, commit (None without a checkout).
 
     >>> from nflib.costs import CARDS
     >>> card = CARDS["RTX 4090"]
@@ -101,26 +102,47 @@ class Bench:
         """Write as JSON."""
         rows = []
         for one in self.measurements:
-            rows.append({**asdict(one.job), **asdict(one.timing), "parameters": one.parameters, "multiply_adds": one.multiply_adds,
-                         "floor": {**one.floor._asdict(), "bound": one.floor.bound}})
+            rows.append(
+                {
+                    **asdict(one.job),
+                    **asdict(one.timing),
+                    "parameters": one.parameters,
+                    "multiply_adds": one.multiply_adds,
+                    "floor": {**one.floor._asdict(), "bound": one.floor.bound},
+                }
+            )
         machine = asdict(self.machine)
-        write_json(Path(path), {**machine, "date": self.date, "total_seconds": self.seconds, "seed": 0, "measurements": rows})
+        write_json(
+            Path(path),
+            {**machine, "date": self.date, "total_seconds": self.seconds, "seed": 0, "measurements": rows},
+        )
 
 
 def bench(
-    models: Sequence[str] = MODELS, *, size: str = "full", batch: int | None = None, crop: int | None = None, image: int = 256,
-    precision: str = "float32", channels_last: bool = False, compile: bool = False, reversible: bool = False, repeat: int | None = None,
+    models: Sequence[str] = MODELS,
+    *,
+    size: str = "full",
+    batch: int | None = None,
+    crop: int | None = None,
+    image: int = 256,
+    precision: str = "float32",
+    channels_last: bool = False,
+    compile: bool = False,
+    reversible: bool = False,
+    repeat: int | None = None,
     device: str | None = None,
 ) -> Bench:
     """Time training steps and results of models, on random images. Each job has a process of its own.
 
-    A training step is that of :func:`nflib.training.fit`: loss, backward pass, clipping, Adam, moving average. A result is one image
-    degraded (DeFlow, LUD-VAE) or super-resolved (SRFlow). Memory is, on a GPU, the most that torch held for tensors; on a CPU, by how
-    much the process grew beyond what it took before the model was made.
+    A training step is that of :func:`nflib.training.fit`: loss, backward pass, clipping, Adam, moving
+    average. A result is one image degraded (DeFlow, LUD-VAE) or super-resolved (SRFlow). Memory is, on a GPU,
+    the most that torch held for tensors; on a CPU, by how much the process grew beyond what it took before
+    the model was made.
 
     Args:
         models: names of :data:`nflib.training.TRAININGS`; by default those that papers describe.
-        size: "full": DeFlow for AIM 2019, SRFlow 4x for DF2K, LUD-VAE, as published; "small": those that train on a laptop.
+        size: "full": DeFlow for AIM 2019, SRFlow 4x for DF2K, LUD-VAE, as published; "small": those that
+            train on a laptop.
         batch: crops of a training step; by default as published, for full models on a CPU 2.
         crop: their side in pixels; by default as published.
         image: side of the resulting image in pixels.
@@ -142,19 +164,46 @@ def bench(
         backwards = reversible and hasattr(training(model).timed_config(size), "reversible")
         crops = min(usual.recipe.batch, CPU_BATCH) if slow and size == "full" else usual.recipe.batch
         for job in JOBS:
-            shape = (crops if batch is None else batch, usual.crop if crop is None else crop) if job == "training" else (1, image)
-            one = Job(job, model, size, *shape, str(device), precision, channels_last, compile, backwards,
-                      (1 if slow else 10) if repeat is None else repeat, torch.get_num_threads())
+            shape = (
+                (crops if batch is None else batch, usual.crop if crop is None else crop)
+                if job == "training"
+                else (1, image)
+            )
+            one = Job(
+                job,
+                model,
+                size,
+                *shape,
+                str(device),
+                precision,
+                channels_last,
+                compile,
+                backwards,
+                (1 if slow else 10) if repeat is None else repeat,
+                torch.get_num_threads(),
+            )
             image_shape(one.config, *shape)
             jobs.append(one)
-    machine = Machine(measure(device), device.type, torch.get_num_threads(), _memory(device), torch.__version__, __version__, commit())
+    machine = Machine(
+        measure(device),
+        device.type,
+        torch.get_num_threads(),
+        _memory(device),
+        torch.__version__,
+        __version__,
+        commit(),
+    )
     rows = tuple(_measurement(job, machine.card) for job in progress(jobs, "timing"))
     return Bench(machine, rows, datetime.date.today().isoformat(), time.perf_counter() - begin)
 
 
 def _measurement(job: Job, card: Card) -> Measurement:
     timing = measured(job)
-    cost = training_cost(job.config, job.batch, job.side) if job.job == "training" else result_cost(job.config, job.side, job.batch)
+    cost = (
+        training_cost(job.config, job.batch, job.side)
+        if job.job == "training"
+        else result_cost(job.config, job.side, job.batch)
+    )
     tf32 = job.precision == "float32" and card.tf32 is not None and torch.backends.cudnn.allow_tf32
     floor = card.floor(cost, "tf32" if tf32 else job.precision)
     return Measurement(job, timing, cost.parameters, cost.multiply_adds, floor)

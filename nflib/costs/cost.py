@@ -1,4 +1,6 @@
-"""What a model costs, without running it: multiply-adds, bytes and memory of a training step and of one result."""
+"""What a model costs, without running it: multiply-adds, bytes and memory of a training step and of one
+result.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,9 @@ from .counting import Counter
 from .memory import COPIES, FLOAT, forward_pass, parameters_of
 from .workloads import image_shape, without_data
 
-# How often float32 values, one for each parameter, are read or written after the backward pass. Norm of the gradient: read. Clip:
-# read and written. Adam: weights, gradient and its two averages read, all but the gradient written. Moving average: both read, one written.
+# How often float32 values, one for each parameter, are read or written after the backward pass. Norm of the
+# gradient: read. Clip: read and written. Adam: weights, gradient and its two averages read, all but the
+# gradient written. Moving average: both read, one written.
 UPDATE = 1 + 2 + 7 + 3
 
 
@@ -47,18 +50,20 @@ class Cost:
         return 2 * self.multiply_adds
 
     def bytes(self, precision: str = "float32") -> int:
-        """All that moves. In "bfloat16" half of what forward and backward move, a lower bound: latents, log-determinants and what
-        mixes with them stay float32. "tf32" moves as much as float32."""
+        """All that moves. In "bfloat16" half of what forward and backward move, a lower bound: latents,
+        log-determinants and what mixes with them stay float32. "tf32" moves as much as float32.
+        """
         return self.moved // (2 if precision == "bfloat16" else 1) + self.updated
 
 
 @functools.lru_cache
 def training_cost(config: Any, batch: int, crop: int) -> Cost:
-    """Cost of one training step: forward, backward, gradient clipping, Adam and the moving average of the weights.
+    """Cost of one training step: forward, backward, gradient clipping, Adam and the moving average of the
+    weights.
 
-    Counted by running forward and backward on tensors without data (:class:`~nflib.costs.counting.Counter`). The backward
-    pass has about twice the multiply-adds of the forward pass, since each product gives two gradients; what a reversible model
-    computes again is counted where it happens.
+    Counted by running forward and backward on tensors without data (:class:`~nflib.costs.counting.Counter`).
+    The backward pass has about twice the multiply-adds of the forward pass, since each product gives two
+    gradients; what a reversible model computes again is counted where it happens.
 
     Args:
         config: of a DeFlow, SRFlow, Glow or LUDVAE.
@@ -74,12 +79,20 @@ def training_cost(config: Any, batch: int, crop: int) -> Cost:
         loss.backward()
     weights = FLOAT * parameters
     # the gradients were made while counting
-    return Cost(parameters, counter.multiply_adds, counter.moved, UPDATE * weights, kept, counter.peak + (COPIES - 1) * weights)
+    return Cost(
+        parameters,
+        counter.multiply_adds,
+        counter.moved,
+        UPDATE * weights,
+        kept,
+        counter.peak + (COPIES - 1) * weights,
+    )
 
 
 @functools.lru_cache
 def result_cost(config: Any, side: int, batch: int = 1) -> Cost:
-    """Cost of one result: of images that are degraded (DeFlow, LUD-VAE), super-resolved (SRFlow) or drawn (Glow).
+    """Cost of one result: of images that are degraded (DeFlow, LUD-VAE), super-resolved (SRFlow) or drawn
+    (Glow).
 
     Args:
         config: of a DeFlow, SRFlow, Glow or LUDVAE.

@@ -1,4 +1,6 @@
-"""What operations cost, counted while they run: multiply-adds, bytes that move, bytes alive. Also of tensors without data."""
+"""What operations cost, counted while they run: multiply-adds, bytes that move, bytes alive. Also of tensors
+without data.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ RESERVES = (aten.empty, aten.empty_like, aten.empty_strided, aten.new_empty, ate
 class Counter(TorchDispatchMode):
     """Adds up what every operation inside ``with Counter() as counter:`` costs, backward passes included.
 
-    Works on the device "meta" too, where nothing is computed: a model too large for this machine can be counted. Whatever asks
-    for a value there is told True, or 0.
+    Works on the device "meta" too, where nothing is computed: a model too large for this machine can be
+    counted. Whatever asks for a value there is told True, or 0.
 
     >>> with Counter() as counter:
     ...     product = torch.ones(2, 3, device="meta") @ torch.ones(3, 4, device="meta")
@@ -28,11 +30,12 @@ class Counter(TorchDispatchMode):
     (24, 32)
 
     Attributes:
-        multiply_adds: of convolutions and matrix products; one multiplication with its addition is one. Factorisations of the
-            C x C matrices of a flow are left out: under 0.1 % in the published models.
-        moved: bytes. Each operation reads each of its inputs once and writes each of its outputs once, as if no cache kept
-            anything between two operations. Views move nothing.
-        alive: bytes of what was made inside and is still there; right after a forward pass what waits for the backward pass.
+        multiply_adds: of convolutions and matrix products; one multiplication with its addition is one.
+            Factorisations of the C x C matrices of a flow are left out: under 0.1 % in the published models.
+        moved: bytes. Each operation reads each of its inputs once and writes each of its outputs once, as if
+            no cache kept anything between two operations. Views move nothing.
+        alive: bytes of what was made inside and is still there; right after a forward pass what waits for the
+            backward pass.
         peak: the most that was ever alive. Workspaces of operations come on top.
     """
 
@@ -50,11 +53,17 @@ class Counter(TorchDispatchMode):
         self.multiply_adds += _multiply_adds(packet, args, kwargs, result)
         inputs, outputs = _tensors((args, kwargs)), _tensors(result)
         given = {id(tensor.untyped_storage()) for tensor in inputs}
-        made = [storage for storage in (tensor.untyped_storage() for tensor in outputs) if id(storage) not in given]
+        made = [
+            storage
+            for storage in (tensor.untyped_storage() for tensor in outputs)
+            if id(storage) not in given
+        ]
         for storage in made:
             self._born(storage)
         if packet not in RESERVES and (made or func._schema.is_mutable):  # else a view
-            self.moved += sum(map(_bytes, inputs[1:] if packet in OVERWRITES else inputs)) + sum(map(_bytes, outputs))
+            self.moved += sum(map(_bytes, inputs[1:] if packet in OVERWRITES else inputs)) + sum(
+                map(_bytes, outputs)
+            )
         return result
 
     def _born(self, storage) -> None:
@@ -62,7 +71,7 @@ class Counter(TorchDispatchMode):
         if name in self._storages:
             return
 
-        def gone(_):
+        def gone(_) -> None:
             self.alive -= size
             del self._storages[name]
 

@@ -39,15 +39,17 @@ class TrainingMemory(NamedTuple):
 
     @property
     def high(self) -> int:
-        """What to expect: backward has gradients beside the activations. On a CPU the peak was 1.5 times them for the full model, 1.9 times
-        for the small one; workspaces of the convolutions come on top. A reversible model also needs the activations of one step,
-        see the peak of :func:`training_cost`."""
+        """What to expect: backward has gradients beside the activations. On a CPU the peak was 1.5 times them
+        for the full model, 1.9 times for the small one; workspaces of the convolutions come on top. A
+        reversible model also needs the activations of one step, see the peak of :func:`training_cost`.
+        """
         return self.states + 2 * self.activations
 
 
 @functools.lru_cache
 def training_memory(config: Any, batch: int, crop: int) -> TrainingMemory:
-    """Memory that training a flow or LUD-VAE in float32 takes. Nothing is computed: the forward pass runs on tensors without data.
+    """Memory that training a flow or LUD-VAE in float32 takes. Nothing is computed: the forward pass runs on
+    tensors without data.
 
     Args:
         config: of a DeFlow, SRFlow, Glow or LUDVAE.
@@ -64,7 +66,9 @@ def training_memory(config: Any, batch: int, crop: int) -> TrainingMemory:
 
 
 def forward_pass(config: Any, batch: int, crop: int) -> tuple[int, Counter, Tensor]:
-    """Forward pass of a training step on tensors without data: number of parameters, what the pass cost, and the loss."""
+    """Forward pass of a training step on tensors without data: number of parameters, what the pass cost, and
+    the loss.
+    """
     model, shape = without_data(config).train(), image_shape(config, batch, crop)
     if getattr(config, "reversible", False):
         with Counter():  # the first pass also tries whether each transform is invertible

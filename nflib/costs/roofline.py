@@ -1,4 +1,6 @@
-"""The least time that operations and bytes take on a card: the roofline (Williams, Waterman and Patterson, 2009)."""
+"""The least time that operations and bytes take on a card: the roofline (Williams, Waterman and Patterson,
+2009).
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,14 @@ from ..units import device as usable
 from .cost import Cost
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
-# Side of the largest matrices that are multiplied, bytes of the largest copy, seconds that each measurement takes.
+# Side of the largest matrices that are multiplied, bytes of the largest copy, seconds that each measurement
+# takes.
 SIDE, COPY, SECONDS = 8192, 2**30, 0.5
 
 
 class Floor(NamedTuple):
-    """Seconds that a cost takes at least: for its operations at the card's peak, for its bytes at the card's bandwidth.
+    """Seconds that a cost takes at least: for its operations at the card's peak, for its bytes at the card's
+    bandwidth.
 
     >>> floor = Floor(operations=0.2, bytes=0.5)
     >>> floor.seconds, floor.bound
@@ -53,8 +57,8 @@ class Card:
         float32: TFLOP/s (10^12 multiplications or additions a second) in float32, outside of tensor cores.
         bfloat16: TFLOP/s of products of bfloat16 that are summed in float32; dense matrices.
         bandwidth: GB/s (10^9 bytes a second) from and to its memory.
-        tf32: TFLOP/s in TF32, with which torch convolves float32 images on NVIDIA cards since Ampere, unless told otherwise;
-            None elsewhere.
+        tf32: TFLOP/s in TF32, with which torch convolves float32 images on NVIDIA cards since Ampere, unless
+            told otherwise; None elsewhere.
     """
 
     name: str
@@ -64,7 +68,12 @@ class Card:
     tf32: float | None = None
 
     def __post_init__(self):
-        numbers = {"float32": self.float32, "bfloat16": self.bfloat16, "bandwidth": self.bandwidth, "tf32": 1 if self.tf32 is None else self.tf32}
+        numbers = {
+            "float32": self.float32,
+            "bfloat16": self.bfloat16,
+            "bandwidth": self.bandwidth,
+            "tf32": 1 if self.tf32 is None else self.tf32,
+        }
         for name, value in numbers.items():
             if not value > 0:
                 raise ValueError(f"{name} must be positive, got {value}")
@@ -85,9 +94,9 @@ class Card:
     def floor(self, cost: Cost, precision: str = "float32") -> Floor:
         """Seconds that a cost takes at least.
 
-        That of the operations is only beaten by convolutions with fewer multiplications (Winograd's, FFT). That of the bytes is
-        for operations that run one by one: a cache that holds what the next operation reads, or a compiler that joins
-        operations, can beat it.
+        That of the operations is only beaten by convolutions with fewer multiplications (Winograd's, FFT).
+        That of the bytes is for operations that run one by one: a cache that holds what the next operation
+        reads, or a compiler that joins operations, can beat it.
         """
         return Floor(cost.operations / self.peak(precision), cost.bytes(precision) / (1e9 * self.bandwidth))
 
@@ -100,22 +109,31 @@ CARDS = {
         Card("RTX 4090", float32=82.6, tf32=82.6, bfloat16=165.2, bandwidth=1008.0),
     )
 }
-"""Some cards as NVIDIA's data sheets of the H100 and the A100 and its whitepaper on the Ada architecture have them, without sparsity."""
+"""Some cards as NVIDIA's data sheets of the H100 and the A100 and its whitepaper on the Ada
+architecture have them, without sparsity."""
 
 
 def measure(device: torch.device | str | None = None) -> Card:
-    """What this machine reaches, in some seconds: the best of several products of large matrices, and of several large copies.
+    """What this machine reaches, in some seconds: the best of several products of large matrices, and of
+    several large copies.
 
-    On a CPU with the threads that torch uses now (``torch.get_num_threads``). A measured peak is below that of the data sheet, so
-    that the share that a model has of it is larger.
+    On a CPU with the threads that torch uses now (``torch.get_num_threads``). A measured peak is below that
+    of the data sheet, so that the share that a model has of it is larger.
 
     Args:
         device: by default as in :func:`nflib.device`.
     """
     device = usable(device)
-    tf32 = device.type == "cuda" and torch.version.hip is None and torch.cuda.get_device_capability(device) >= (8, 0)
+    tf32 = (
+        device.type == "cuda"
+        and torch.version.hip is None
+        and torch.cuda.get_device_capability(device) >= (8, 0)
+    )
     found = Card(
-        processor_name(device), _products(device, torch.float32), _products(device, torch.bfloat16), _copies(device),
+        processor_name(device),
+        _products(device, torch.float32),
+        _products(device, torch.bfloat16),
+        _copies(device),
         _products(device, torch.float32, "high") if tf32 else None,
     )
     if device.type == "cuda":

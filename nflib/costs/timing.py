@@ -1,4 +1,6 @@
-"""Timing of one job in a process of its own, so that its peak memory is its own. Run as a program: see :func:`measured`."""
+"""Timing of one job in a process of its own, so that its peak memory is its own. Run as a program: see
+:func:`measured`.
+"""
 
 from __future__ import annotations
 
@@ -62,8 +64,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Timing:
-    """What was measured: the median of the seconds, and bytes at the peak, weights included; None where the system does not tell.
-    Or why it ``failed``.
+    """What was measured: the median of the seconds, and bytes at the peak, weights included; None where the
+    system does not tell. Or why it ``failed``.
 
     >>> Timing(seconds=None, memory=None, failed="out of memory").failed
     'out of memory'
@@ -80,7 +82,9 @@ def measured(job: Job) -> Timing:
     Raises:
         ValueError: the process ended otherwise, with its last line of output.
     """
-    done = subprocess.run([sys.executable, "-m", __name__], input=json.dumps(asdict(job)), capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", __name__], input=json.dumps(asdict(job)), capture_output=True, text=True
+    )
     if done.returncode == -9:  # so the system ends who takes too much
         return Timing(None, None, "killed, probably for lack of memory")
     if done.returncode:
@@ -101,7 +105,9 @@ def main() -> None:
 
 
 def run(job: Job) -> Timing:
-    """Do a job in this process. On a CPU the memory is what the process grew by; the process must be fresh for that to be right."""
+    """Do a job in this process. On a CPU the memory is what the process grew by; the process must be fresh
+    for that to be right.
+    """
     device = torch.device(job.device)
     before = resident() if device.type == "cpu" else 0
     torch.manual_seed(0)
@@ -117,7 +123,9 @@ def training_step(job: Job, device: torch.device) -> Callable[[], None]:
     """A step of nflib's own training, on random images."""
     config = job.config
     task = training(job.model).task(model_class(config)(config)).to(device)
-    batch = task.transfer_batch_to_device(task.example(torch.rand(image_shape(config, job.batch, job.side))), device, 0)
+    batch = task.transfer_batch_to_device(
+        task.example(torch.rand(image_shape(config, job.batch, job.side))), device, 0
+    )
     running = Running(precision=job.precision, channels_last=job.channels_last, compile=job.compile)
     task.begin(replace(task.recipe, batch=job.batch), 0, batch, running)
     task.keep()

@@ -30,5 +30,7 @@ def image_shape(config: Any, batch: int, side: int) -> tuple[int, int, int, int]
     """(B, C, H, W) of a batch of results for a model; ValueError if there is no such batch."""
     model_class(config)
     if batch < 1 or side < 1 or side % config.multiple:
-        raise ValueError(f"batch must be at least 1 and crop a multiple of {config.multiple}, got {batch} and {side}")
+        raise ValueError(
+            f"batch must be at least 1 and crop a multiple of {config.multiple}, got {batch} and {side}"
+        )
     return batch, getattr(config, "image_channels", 3), side, side

@@ -1,4 +1,6 @@
-"""Photos that come with the dependencies, patches of them, and numbered crops to train on: unpaired and in pairs."""
+"""Photos that come with the dependencies, patches of them, and numbered crops to train on: unpaired and in
+pairs.
+"""
 
 from __future__ import annotations
 

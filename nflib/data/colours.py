@@ -10,7 +10,8 @@ from .folders import Source, is_folder
 
 
 def channel_statistics(source: Source) -> ChannelStatistics:
-    """Channel statistics of a folder of photos, read one at a time, or of images (3, H, W) in [0, 1]. Unreadable files are logged.
+    """Channel statistics of a folder of photos, read one at a time, or of images (3, H, W) in [0, 1].
+    Unreadable files are logged.
 
     Raises:
         ValueError: nothing can be read.
@@ -26,5 +27,3 @@ def channel_statistics(source: Source) -> ChannelStatistics:
     if not parts:
         raise ValueError(f"{source}: none of {len(files)} images can be read")
     return ChannelStatistics.pooled(parts)
-
-

@@ -1,4 +1,5 @@
-"""Training crops from folders of photos of any size and format. What crop a number stands for never changes."""
+"""Training crops from folders of photos of any size and format. What crop a number stands for
+never changes."""
 
 from __future__ import annotations
 
@@ -19,17 +20,16 @@ from ..units import numbered_generator
 KEEP_BYTES = 2**31
 
 
-
-
 Source = str | os.PathLike | Sequence[Tensor]
 
 
 class ImageCrops(Dataset):
     """Random square crops, flipped left to right half of the time, rounded to 8 bits.
 
-    ``crops[index]`` for any ``index >= 0`` is a (3, crop, crop) float32 tensor in [0, 1] that depends on the seed and the
-    index alone. Every photo is used once before any is used again. Photos that are too small or cannot be read are skipped;
-    ``skipped`` has one line for each. One that turns out broken when its pixels are wanted is logged once and stood in for.
+    ``crops[index]`` for any ``index >= 0`` is a (3, crop, crop) float32 tensor in [0, 1] that depends on the
+    seed and the index alone. Every photo is used once before any is used again. Photos that are too small or
+    cannot be read are skipped; ``skipped`` has one line for each. One that turns out broken when its pixels
+    are wanted is logged once and stood in for.
 
     >>> crops = ImageCrops([torch.rand(3, 20, 30)], crop=8, seed=1)
     >>> crops[5].shape, torch.equal(crops[5], crops[5])
@@ -56,7 +56,9 @@ class ImageCrops(Dataset):
         self.photos = [photo for i, photo in enumerate(found) if self._usable(photo, i)]
         if not self.photos:
             first = f"; the first: {self.skipped[0]}" if self.skipped else ""
-            raise ValueError(f"{source if is_folder(source) else 'source'}: none of {len(found)} images can be used{first}")
+            raise ValueError(
+                f"{source if is_folder(source) else 'source'}: none of {len(found)} images can be used{first}"
+            )
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -78,7 +80,9 @@ class ImageCrops(Dataset):
 
     def _chosen(self, index: int) -> int:
         round_, place = divmod(index, len(self.photos))
-        return int(torch.randperm(len(self.photos), generator=numbered_generator(self.seed, 0, round_))[place])
+        return int(
+            torch.randperm(len(self.photos), generator=numbered_generator(self.seed, 0, round_))[place]
+        )
 
     def _pixels(self, photo: int) -> Tensor:
         """(3, H, W), uint8, of the photo or of the next one that can be read."""
@@ -97,7 +101,9 @@ class ImageCrops(Dataset):
             if sum(kept.numel() for kept in self._kept.values()) + pixels.numel() <= KEEP_BYTES:
                 self._kept[number] = pixels
             return pixels
-        raise ValueError(f"none of {len(self.photos)} images can be read any more; the first: {self.photos[0]}")
+        raise ValueError(
+            f"none of {len(self.photos)} images can be read any more; the first: {self.photos[0]}"
+        )
 
     def _found(self, source: Source) -> list:
         return list_images(source) if is_folder(source) else list(source)
@@ -105,7 +111,10 @@ class ImageCrops(Dataset):
     def _read(self, photo: Path | Tensor) -> Tensor:
         image = as_images(photo)[0] if isinstance(photo, Tensor) else read(photo)
         if min(image.shape[1:]) < self.crop:
-            raise ValueError(f"{photo}: {image.shape[2]}x{image.shape[1]} pixels, expected at least {self.crop}x{self.crop}")
+            raise ValueError(
+                f"{photo}: {image.shape[2]}x{image.shape[1]} pixels, expected at least "
+                f"{self.crop}x{self.crop}"
+            )
         return (image * 255).round().to(torch.uint8)
 
     def _usable(self, photo: Path | Tensor, number: int) -> bool:
@@ -122,10 +131,12 @@ class ImageCrops(Dataset):
 
 
 class SuperResolutionImages(ImageCrops):
-    """Pairs ``(hr, lr)`` of aligned crops, (3, crop, crop) and (3, crop/scale, crop/scale), both of 8 bits in [0, 1].
+    """Pairs ``(hr, lr)`` of aligned crops, (3, crop, crop) and (3, crop/scale, crop/scale), both of 8 bits in
+    [0, 1].
 
-    The low-resolution crop is cut from the low-resolution version of the whole photo (:func:`nflib.images.resize`, rounded to
-    8 bits, as the papers do), so its border knows what is beyond it. Corners lie on the low-resolution grid.
+    The low-resolution crop is cut from the low-resolution version of the whole photo
+    (:func:`nflib.images.resize`, rounded to 8 bits, as the papers do), so its border knows what is beyond it.
+    Corners lie on the low-resolution grid.
 
     >>> hr, lr = SuperResolutionImages([torch.rand(3, 20, 30)], scale=2, crop=8)[5]
     >>> hr.shape, lr.shape
@@ -164,7 +175,9 @@ def is_folder(source: Source) -> bool:
 
 
 def size_of(photo: Path | Tensor) -> tuple[int, int]:
-    """Height and width as stored, of a file from its header where Pillow can read it. An EXIF rotation may exchange them."""
+    """Height and width as stored, of a file from its header where Pillow can read it. An EXIF rotation may
+    exchange them.
+    """
     if isinstance(photo, Tensor):
         return tuple(photo.shape[-2:])
     try:

@@ -1,8 +1,9 @@
-"""Where the images of published data sets lie once they are unpacked and prepared. Nothing is downloaded from here.
+"""Where the images of published data sets lie once they are unpacked and prepared. Nothing is downloaded from
+here.
 
 Folders, scales and addresses are those of the authors' scripts (volflow/DeFlow: datasets/ and codes/confs/;
-zhengdihan/LUD-VAE: options/ and README), numbers of images those that the LUD-VAE paper names with its data sets.
-Addresses move; the name of the data set finds the new one.
+zhengdihan/LUD-VAE: options/ and README), numbers of images those that the LUD-VAE paper names with its data
+sets. Addresses move; the name of the data set finds the new one.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Folder:
 
 
 class Found(NamedTuple):
-    """What :meth:`Layout.check` says of a folder: number of images, None if there are none, and what is wrong, if anything."""
+    """What :meth:`Layout.check` says of a folder: number of images, None if there are none, and what is
+    wrong, if anything.
+    """
 
     role: str
     folder: Folder
@@ -122,7 +125,9 @@ class Layout:
     def _counted(self, root, role: str, folder: Folder) -> Found:
         place = folder.place(root)
         if not has_images(place):
-            return Found(role, folder, None, "not prepared" if has_images(Path(root, folder.path)) else "not there")
+            return Found(
+                role, folder, None, "not prepared" if has_images(Path(root, folder.path)) else "not there"
+            )
         count = len(list_images(place))
         wrong = folder.images is not None and count != folder.images
         return Found(role, folder, count, f"{folder.images} were published" if wrong else "")
@@ -148,7 +153,8 @@ def _grey_levels(mean: tuple[float, ...], deviation: tuple[float, ...]) -> Chann
     return ChannelStatistics(tuple(v / 255 for v in mean), tuple(v / 255 for v in deviation), pixels=0)
 
 
-# Of the full-size degraded images and of the clean ones at a quarter of their size, as DeFlow's configuration has them.
+# Of the full-size degraded images and of the clean ones at a quarter of their size, as DeFlow's configuration
+# has them.
 AIM_COLOURS = ColourMatch(
     _grey_levels((120.71678252, 115.66740282, 104.7566205), (54.14952531, 52.60073718, 55.64991431)),
     _grey_levels((114.47609804, 111.67182033, 103.29093697), (59.98190873, 57.2422813, 59.9127576)),
@@ -158,10 +164,18 @@ LAYOUTS = {
     "aim19": Layout(
         "AIM 2019 Challenge on Real-World Image Super-Resolution, track 2",
         "the challenge's report, arXiv 1911.07783",
-        clean=Folder("train-clean-images", (1, 4, 32), 4, None, f"{AIM_FILES}/train-clean-images.zip", packed=True),
-        degraded=Folder("train-noisy-images", (1, 8), 1, None, f"{AIM_FILES}/train-noisy-images.zip", packed=True),
-        validation_clean=Folder("valid-gt-clean", (1, 4, 32), 4, 100, f"{AIM_FILES}/valid-gt-clean.zip", packed=True),
-        validation_degraded=Folder("valid-input-noisy", (1, 8), 1, 100, f"{AIM_FILES}/valid-input-noisy.zip", packed=True),
+        clean=Folder(
+            "train-clean-images", (1, 4, 32), 4, None, f"{AIM_FILES}/train-clean-images.zip", packed=True
+        ),
+        degraded=Folder(
+            "train-noisy-images", (1, 8), 1, None, f"{AIM_FILES}/train-noisy-images.zip", packed=True
+        ),
+        validation_clean=Folder(
+            "valid-gt-clean", (1, 4, 32), 4, 100, f"{AIM_FILES}/valid-gt-clean.zip", packed=True
+        ),
+        validation_degraded=Folder(
+            "valid-input-noisy", (1, 8), 1, 100, f"{AIM_FILES}/valid-input-noisy.zip", packed=True
+        ),
         notes="The degraded images have other colours than the clean ones: match them.",
         colours=AIM_COLOURS,
     ),
@@ -171,8 +185,12 @@ LAYOUTS = {
         clean=Folder("Corrupted-tr-y", (1, 4, 16), 4, None, f"{NTIRE_FILES}/Corrupted-tr-y.zip"),
         degraded=Folder("Corrupted-tr-x", (1, 4), 1, None, f"{NTIRE_FILES}/Corrupted-tr-x.zip"),
         validation_clean=Folder(
-            "track1-valid-gt", (1, 4, 16), 4, 100,
-            "https://data.vision.ee.ethz.ch/alugmayr/real-world-sr/NTIRE20/track1-valid-gt.zip", packed=True,
+            "track1-valid-gt",
+            (1, 4, 16),
+            4,
+            100,
+            "https://data.vision.ee.ethz.ch/alugmayr/real-world-sr/NTIRE20/track1-valid-gt.zip",
+            packed=True,
         ),
         validation_degraded=Folder("Corrupted-va-x", (1, 4), 1, 100, f"{NTIRE_FILES}/Corrupted-va-x.zip"),
     ),
@@ -182,8 +200,10 @@ LAYOUTS = {
         clean=Folder("DPEDiphone-tr-x", (1, 4, 16), 4, None, f"{NTIRE_FILES}/DPEDiphone-tr-x.zip"),
         degraded=Folder("DPEDiphone-tr-x", (1, 4, 16), 1, None, f"{NTIRE_FILES}/DPEDiphone-tr-x.zip"),
         validation_degraded=Folder("DPEDiphone-va", (1, 4, 16), 1, None, f"{NTIRE_FILES}/DPEDiphone-va.zip"),
-        notes="Photos at a quarter of their size count as clean, so both domains show the same scenes. The paper blurs "
-        "them with kernels that KernelGAN estimates; that is not part of the preparation here. There is no ground truth.",
+        notes="Photos at a quarter of their size count as clean, so both domains show the same scenes. "
+        "The paper blurs "
+        "them with kernels that KernelGAN estimates; that is not part of the preparation here. There is "
+        "no ground truth.",
     ),
     "sidd": Layout(
         "Smartphone Image Denoising Dataset (SIDD), SIDD-Small sRGB",
@@ -191,7 +211,8 @@ LAYOUTS = {
         clean=SIDD_CLEAN,
         degraded=Folder("SIDD_Small_sRGB/noisy"),
         **SIDD_VALIDATION,
-        notes="Cut the sRGB photos into patches of 512x512 pixels and the validation set into its blocks of 256x256. Both "
+        notes="Cut the sRGB photos into patches of 512x512 pixels and the validation set into its "
+        "blocks of 256x256. Both "
         "domains show the same scenes: LUD-VAE only ignores which belongs to which.",
     ),
     "dnd": Layout(
@@ -200,7 +221,8 @@ LAYOUTS = {
         clean=SIDD_CLEAN,
         degraded=Folder("DND/noisy", images=1000),
         **SIDD_VALIDATION,
-        notes="Blocks of 512x512 pixels. LUD-VAE takes the clean patches of SIDD, and its validation set: the truth of DND "
+        notes="Blocks of 512x512 pixels. LUD-VAE takes the clean patches of SIDD, and its validation "
+        "set: the truth of DND "
         "is not public.",
     ),
     "lol": Layout(
@@ -208,7 +230,8 @@ LAYOUTS = {
         "the repository VITA-Group/EnlightenGAN; LOL itself: https://daooshee.github.io/BMVC2018website/",
         clean=Folder("EnlightenGAN_Dataset/trainB_ll_c0d15_0d4_gamma1d5_2d5", images=1016),
         degraded=Folder("EnlightenGAN_Dataset/trainA", images=914),
-        notes="The clean domain is trainB, 1016 photos in normal light, darkened to c v^gamma with c of 0.15 to 0.4 and "
+        notes="The clean domain is trainB, 1016 photos in normal light, darkened to c v^gamma with c of "
+        "0.15 to 0.4 and "
         "gamma of 1.5 to 2.5, drawn anew for each photo and rounded to 8 bits.",
     ),
 }

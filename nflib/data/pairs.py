@@ -21,11 +21,13 @@ class Degrades(Protocol):
 
 
 class PairedImages(ImageCrops):
-    """Pairs ``(clean, degraded)`` of crops, (3, crop, crop), float32 in [0, 1]: to train a restorer, or to score on.
+    """Pairs ``(clean, degraded)`` of crops, (3, crop, crop), float32 in [0, 1]: to train a restorer, or to
+    score on.
 
-    The degraded crop comes from a second folder, or from a degrader, which draws new noise every time a photo comes up.
-    ``data[index]`` depends on the seed and the index alone. With a degrader the clean crop is mirrored half of the time,
-    before it is degraded; pairs of two folders are never mirrored, for that would turn their noise.
+    The degraded crop comes from a second folder, or from a degrader, which draws new noise every time a photo
+    comes up. ``data[index]`` depends on the seed and the index alone. With a degrader the clean crop is
+    mirrored half of the time, before it is degraded; pairs of two folders are never mirrored, for that would
+    turn their noise.
 
     >>> from nflib.degraders import White
     >>> clean, degraded = PairedImages([torch.rand(3, 20, 30)], crop=8, degrader=White(0.1))[5]
@@ -34,8 +36,8 @@ class PairedImages(ImageCrops):
 
     Args:
         clean: a folder of any sizes and formats, or images (3, H, W) in [0, 1].
-        degraded: the degraded images of the same sizes, as a folder with the same file names (suffix aside), or in the
-            same order. Clean files without a partner are left out and listed in ``skipped``.
+        degraded: the degraded images of the same sizes, as a folder with the same file names (suffix aside),
+            or in the same order. Clean files without a partner are left out and listed in ``skipped``.
         crop: side in pixels.
         seed: of places, flips, order and degradation.
         align: corners lie on multiples of this many pixels.
@@ -43,12 +45,20 @@ class PairedImages(ImageCrops):
         strength: told to the degrader.
 
     Raises:
-        ValueError: not exactly one of degraded and degrader, nothing is left, or the degrader returns another shape.
+        ValueError: not exactly one of degraded and degrader, nothing is left, or the degrader returns another
+            shape.
     """
 
     def __init__(
-        self, clean: Source, degraded: Source | None = None, crop: int = 64, seed: int = 0, align: int = 1, *,
-        degrader: Degrades | None = None, strength: float = 1.0,
+        self,
+        clean: Source,
+        degraded: Source | None = None,
+        crop: int = 64,
+        seed: int = 0,
+        align: int = 1,
+        *,
+        degrader: Degrades | None = None,
+        strength: float = 1.0,
     ):
         if (degraded is None) == (degrader is None):
             raise ValueError("give either degraded or degrader")
@@ -66,7 +76,9 @@ class PairedImages(ImageCrops):
         generators = [numbered_generator(self.seed, 2, index) for index in indices]
         degraded = self.degrader.each(crops, self.strength, generators)
         if degraded.shape != crops.shape:
-            raise ValueError(f"the degrader made {tuple(degraded.shape)} of {tuple(crops.shape)}, expected the same shape")
+            raise ValueError(
+                f"the degrader made {tuple(degraded.shape)} of {tuple(crops.shape)}, expected the same shape"
+            )
         return list(zip(crops, degraded.to(crops)))
 
     def _found(self, source):
@@ -77,7 +89,9 @@ class PairedImages(ImageCrops):
         if is_folder(source) and is_folder(self.degraded):
             return self._by_name(clean, degraded)
         if len(clean) != len(degraded):
-            raise ValueError(f"clean and degraded must have equally many images, got {len(clean)} and {len(degraded)}")
+            raise ValueError(
+                f"clean and degraded must have equally many images, got {len(clean)} and {len(degraded)}"
+            )
         return list(zip(clean, degraded))
 
     def _by_name(self, clean: list[Path], degraded: list[Path]) -> list[tuple[Path, Path]]:
@@ -114,7 +128,8 @@ def mismatch(pair, clean, degraded) -> str:
 
 
 class DegradedLowResolution(SuperResolutionImages):
-    """Pairs ``(hr, lr)`` of :class:`~nflib.data.SuperResolutionImages`, the low-resolution crop degraded anew every time.
+    """Pairs ``(hr, lr)`` of :class:`~nflib.data.SuperResolutionImages`, the low-resolution crop degraded anew
+    every time.
 
     >>> from nflib.degraders import White
     >>> photos = [torch.rand(3, 20, 30)]
@@ -136,12 +151,20 @@ class DegradedLowResolution(SuperResolutionImages):
 
     def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, Tensor]]:
         """The pairs of a batch, degraded together where the degrader can do that."""
-        hr, lr = map(torch.stack, zip(*(super(DegradedLowResolution, self).__getitem__(index) for index in indices)))
-        return list(zip(hr, self.degrader.each(lr, 1.0, [numbered_generator(self.seed, 2, index) for index in indices])))
+        hr, lr = map(
+            torch.stack, zip(*(super(DegradedLowResolution, self).__getitem__(index) for index in indices))
+        )
+        return list(
+            zip(
+                hr,
+                self.degrader.each(lr, 1.0, [numbered_generator(self.seed, 2, index) for index in indices]),
+            )
+        )
 
 
 class LowResolutionPairs(torch.utils.data.Dataset):
-    """Pairs ``(hr, lr)`` of crops from two folders, the images of the second a whole number of times smaller; to validate on.
+    """Pairs ``(hr, lr)`` of crops from two folders, the images of the second a whole number of times smaller;
+    to validate on.
 
     >>> from tempfile import TemporaryDirectory
     >>> from nflib.images import write
@@ -166,15 +189,24 @@ class LowResolutionPairs(torch.utils.data.Dataset):
     def __init__(self, clean: Source, degraded: Source, scale: int, crop: int, seed: int = 0):
         self.crop = crop
         # places and order come from equal seeds, and are equal on grids of equal size
-        self.sides = ImageCrops(clean, crop, seed, align=scale, flip=False), ImageCrops(degraded, crop // scale, seed, flip=False)
+        self.sides = (
+            ImageCrops(clean, crop, seed, align=scale, flip=False),
+            ImageCrops(degraded, crop // scale, seed, flip=False),
+        )
         names = [[file.stem for file in side.photos] for side in self.sides]
         if names[0] != names[1]:
             alone = sorted(set(names[0]) ^ set(names[1]))
-            raise ValueError(f"{clean} and {degraded} must hold images of the same names, found {', '.join(alone[:3])} in one only")
+            raise ValueError(
+                f"{clean} and {degraded} must hold images of the same names, found "
+                f"{', '.join(alone[:3])} in one only"
+            )
         for hr, lr in zip(*(side.photos for side in self.sides)):
             large, small = size_of(hr), size_of(lr)
             if large != tuple(scale * n for n in small):
-                raise ValueError(f"{hr}: {large[1]}x{large[0]} pixels, expected {scale} times the {small[1]}x{small[0]} of {lr}")
+                raise ValueError(
+                    f"{hr}: {large[1]}x{large[0]} pixels, expected {scale} times the "
+                    f"{small[1]}x{small[0]} of {lr}"
+                )
 
     @property
     def skipped(self) -> list[str]:

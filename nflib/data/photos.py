@@ -1,6 +1,7 @@
 """Seven colour photos that lie inside the scikit-image and scikit-learn packages. Nothing is ever downloaded.
 
-No two roles share a scene: "clean" and "degraded" are for training without pairs, "validation" for scoring with pairs.
+No two roles share a scene: "clean" and "degraded" are for training without pairs, "validation" for scoring
+with pairs.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ PHOTOS = (
         "scikit-image",
         "motorcycle_left.png",
     ),
-    Photo("coffee", "degraded", "CC0", "Rachel Michetti", "Pikolo Espresso Bar", "scikit-image", "coffee.png"),
+    Photo(
+        "coffee", "degraded", "CC0", "Rachel Michetti", "Pikolo Espresso Bar", "scikit-image", "coffee.png"
+    ),
     Photo(
         "rocket",
         "degraded",
@@ -100,7 +103,15 @@ PHOTOS = (
         "scikit-learn",
         "china.jpg",
     ),
-    Photo("chelsea", "validation", "CC0", "Stefan van der Walt", "Chelsea the cat", "scikit-image", "chelsea.png"),
+    Photo(
+        "chelsea",
+        "validation",
+        "CC0",
+        "Stefan van der Walt",
+        "Chelsea the cat",
+        "scikit-image",
+        "chelsea.png",
+    ),
     Photo(
         "flower",
         "validation",
@@ -118,8 +129,8 @@ def photos(role: str = "all") -> dict[str, Tensor]:
     """The bundled photos of one role, name -> (3, H, W), float32 in [0, 1].
 
     Args:
-        role: "clean" (2 photos), "degraded" (3), "validation" (2) or "all". Photos in the role "degraded" are still
-            clean: degrade them with a degradation of this package.
+        role: "clean" (2 photos), "degraded" (3), "validation" (2) or "all". Photos in the role "degraded" are
+            still clean: degrade them with a degradation of this package.
     """
     if role not in (*ROLES, "all"):
         raise ValueError(f'role must be "all" or one of {", ".join(ROLES)}, got {role!r}')

@@ -33,14 +33,18 @@ def patches(
         raise ValueError("images must not be empty")
     for image in images:
         if image.dim() != 3 or min(image.shape[1:]) < size:
-            raise ValueError(f"images must be (C, H, W) with H and W at least {size}, got shape {tuple(image.shape)}")
+            raise ValueError(
+                f"images must be (C, H, W) with H and W at least {size}, got shape {tuple(image.shape)}"
+            )
     device = "cpu" if generator is None else generator.device
 
     def integers(high: int) -> Tensor:
         return torch.randint(high, (n,), generator=generator, device=device).cpu()
 
     columns = torch.tensor([image.shape[2] - size + 1 for image in images])
-    last = torch.tensor([(image.shape[1] - size + 1) * (image.shape[2] - size + 1) for image in images]).cumsum(0)
+    last = torch.tensor(
+        [(image.shape[1] - size + 1) * (image.shape[2] - size + 1) for image in images]
+    ).cumsum(0)
     position = integers(int(last[-1]))
     which = torch.searchsorted(last, position, right=True)
     position = position - torch.cat([last.new_zeros(1), last])[which]
@@ -57,9 +61,9 @@ def patches(
 def high_pass(images: Tensor) -> Tensor:
     """Diagonal differences ``(a - b - c + d) / 2`` of all 2x2 blocks (the Haar HH band).
 
-    The weights sum to zero, so flat content and ramps vanish; their squares sum to one, so white noise of deviation
-    sigma keeps its deviation, and the responses to white noise are independent of each other. Edges of the content
-    remain.
+    The weights sum to zero, so flat content and ramps vanish; their squares sum to one, so white noise of
+    deviation sigma keeps its deviation, and the responses to white noise are independent of each other. Edges
+    of the content remain.
 
     Args:
         images: (..., H, W), H and W at least 2; an odd last row or column is left out.
@@ -68,7 +72,9 @@ def high_pass(images: Tensor) -> Tensor:
         (..., H // 2, W // 2)
     """
     if images.dim() < 2 or min(images.shape[-2:]) < 2:
-        raise ValueError(f"images must be (..., H, W) with H and W at least 2, got shape {tuple(images.shape)}")
+        raise ValueError(
+            f"images must be (..., H, W) with H and W at least 2, got shape {tuple(images.shape)}"
+        )
     height, width = (n // 2 * 2 for n in images.shape[-2:])
     images = images[..., :height, :width]
     a, b = images[..., ::2, ::2], images[..., ::2, 1::2]

@@ -1,4 +1,6 @@
-"""One image at several sizes, as MATLAB and 8-bit files would have it: the published preparation of training data."""
+"""One image at several sizes, as MATLAB and 8-bit files would have it: the published preparation of training
+data.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,9 @@ from ..images import resize
 def scale_pyramid(image: Tensor, scales: Sequence[int]) -> dict[int, Tensor]:
     """An image at 1/scale of its size for each scale, each made from the original.
 
-    The image is cut at the bottom and on the right to multiples of the largest scale, for every scale, so that all sizes
-    show the same. Each size is MATLAB's bicubic ``imresize`` of 8-bit pixels: rows first, rounded to 8 bits, then columns,
-    rounded again (halves to the even level).
+    The image is cut at the bottom and on the right to multiples of the largest scale, for every scale, so
+    that all sizes show the same. Each size is MATLAB's bicubic ``imresize`` of 8-bit pixels: rows first,
+    rounded to 8 bits, then columns, rounded again (halves to the even level).
 
     Args:
         image: (3, H, W) in [0, 1]; rounded to 8 bits first.
@@ -35,7 +37,11 @@ def scale_pyramid(image: Tensor, scales: Sequence[int]) -> dict[int, Tensor]:
 
 
 def check_scales(scales: Sequence[int]) -> None:
-    if not scales or any(isinstance(s, bool) or s != int(s) or s < 1 for s in scales) or len(set(scales)) < len(scales):
+    if (
+        not scales
+        or any(isinstance(s, bool) or s != int(s) or s < 1 for s in scales)
+        or len(set(scales)) < len(scales)
+    ):
         found = " ".join(map(str, scales)) or "none"
         raise ValueError(f"scales must be different whole numbers from 1 on, got {found}")
 

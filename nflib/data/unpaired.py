@@ -13,12 +13,14 @@ from .folders import ImageCrops, Source
 
 
 class UnpairedImages(Dataset):
-    """Crops of clean and degraded photos in turn, that have nothing to do with each other: ``(image, domain)``.
+    """Crops of clean and degraded photos in turn, that have nothing to do with each other:
+    ``(image, domain)``.
 
-    ``data[index]`` for any ``index >= 0`` is a (3, crop, crop) float32 tensor in [0, 1] and its domain, an int64 scalar:
-    0, clean, for an even index and 1, degraded, for an odd one. So every batch of even size is balanced, however many
-    photos there are of each. What an index stands for depends on the seed and the index alone, so workers and a resumed
-    training change nothing. Photos that cannot be used are listed in ``skipped`` (see :class:`ImageCrops`).
+    ``data[index]`` for any ``index >= 0`` is a (3, crop, crop) float32 tensor in [0, 1] and its domain, an
+    int64 scalar: 0, clean, for an even index and 1, degraded, for an odd one. So every batch of even size is
+    balanced, however many photos there are of each. What an index stands for depends on the seed and the
+    index alone, so workers and a resumed training change nothing. Photos that cannot be used are listed in
+    ``skipped`` (see :class:`ImageCrops`).
 
     >>> data = UnpairedImages([torch.zeros(3, 20, 30)], [torch.ones(3, 16, 16)], crop=8)
     >>> [(image.mean().item(), domain.item()) for image, domain in (data[6], data[7])]
@@ -29,20 +31,28 @@ class UnpairedImages(Dataset):
         crop: side in pixels.
         seed: of places, flips and order.
         align: corners lie on multiples of this many pixels.
-        flip_degraded: also mirror degraded crops half of the time, as the published DeFlow does. Off by default: it
-            turns diagonal noise into noise of both diagonals.
-        match: applied to every degraded crop, such as a :class:`~nflib.data.ColourMatch` to the clean colours.
+        flip_degraded: also mirror degraded crops half of the time, as the published DeFlow does. Off by
+            default: it turns diagonal noise into noise of both diagonals.
+        match: applied to every degraded crop, such as a :class:`~nflib.data.ColourMatch` to the clean
+            colours.
     """
 
     def __init__(
-        self, clean: Source, degraded: Source, crop: int, seed: int = 0, align: int = 1, flip_degraded: bool = False,
+        self,
+        clean: Source,
+        degraded: Source,
+        crop: int,
+        seed: int = 0,
+        align: int = 1,
+        flip_degraded: bool = False,
         match: Callable[[Tensor], Tensor] | None = None,
     ):
         self.crop, self.seed, self.match = crop, seed, match
         # seeds of their own: equal ones would cut both folders at the same places, in the same order
         seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(2)]
         self.domains = (
-            ImageCrops(clean, crop, seeds[0], align), ImageCrops(degraded, crop, seeds[1], align, flip=flip_degraded)
+            ImageCrops(clean, crop, seeds[0], align),
+            ImageCrops(degraded, crop, seeds[1], align, flip=flip_degraded),
         )
 
     @property
@@ -59,7 +69,3 @@ class UnpairedImages(Dataset):
         if domain and self.match is not None:
             image = self.match(image)
         return image, torch.tensor(domain)
-
-
-
-

@@ -1,7 +1,7 @@
 """Ways to degrade clean images, all called alike: ``degrade(clean, strength=1.0, generator=None)``.
 
-Learned from unpaired images (:class:`Learned`), collected from them by hand (:class:`NoisePatches`), or simulated, so that their truth
-is known. :func:`load` makes one of what a user names.
+Learned from unpaired images (:class:`Learned`), collected from them by hand (:class:`NoisePatches`), or
+simulated, so that their truth is known. :func:`load` makes one of what a user names.
 """
 
 from .composed import Composed

@@ -9,7 +9,8 @@ from .degrader import Degrader
 
 @dataclass(frozen=True)
 class Composed(Degrader):
-    """What ``then`` makes of what ``first`` made, both at the strength asked for: light goes before noise comes, for one.
+    """What ``then`` makes of what ``first`` made, both at the strength asked for: light goes before noise
+    comes, for one.
 
     >>> import torch
     >>> from nflib.degraders import LowLight, White

@@ -10,7 +10,8 @@ from torch import Tensor
 
 
 class Degrader:
-    """A way to degrade images: what all of them check and promise. A kind of its own says in ``_degrade`` what it does.
+    """A way to degrade images: what all of them check and promise. A kind of its own says in ``_degrade``
+    what it does.
 
     >>> class Dimmer(Degrader):
     ...     def _degrade(self, clean, strength, n, generator):
@@ -19,8 +20,11 @@ class Degrader:
     tensor([102., 102., 102.])
     """
 
-    def __call__(self, clean: Tensor, strength: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
-        """Clean images (3, H, W) or (B, 3, H, W) in [0, 1] -> degraded ones of the same shape, with the values of an 8-bit file.
+    def __call__(
+        self, clean: Tensor, strength: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Clean images (3, H, W) or (B, 3, H, W) in [0, 1] -> degraded ones of the same shape, with the
+        values of an 8-bit file.
 
         Strength 0 returns the input, exactly. Same generator state, same result.
         """
@@ -28,10 +32,19 @@ class Degrader:
 
     def each(self, clean: Tensor, strength: float, generators: Sequence[torch.Generator]) -> Tensor:
         """Images (B, 3, H, W), each degraded with its generator, as one call for each would."""
-        return torch.cat([self(image[None], strength, generator) for image, generator in zip(clean, generators, strict=True)])
+        return torch.cat(
+            [
+                self(image[None], strength, generator)
+                for image, generator in zip(clean, generators, strict=True)
+            ]
+        )
 
-    def samples(self, clean: Tensor, strength: float = 1.0, n: int = 1, generator: torch.Generator | None = None) -> Iterator[Tensor]:
-        """n degraded versions, one after the other; the first is what a call returns. May share work between them."""
+    def samples(
+        self, clean: Tensor, strength: float = 1.0, n: int = 1, generator: torch.Generator | None = None
+    ) -> Iterator[Tensor]:
+        """n degraded versions, one after the other; the first is what a call returns. May share work between
+        them.
+        """
         batch = as_batch(clean)
         if not (strength >= 0 and math.isfinite(strength)):
             raise ValueError(f"strength must be a number, 0 or more, got {strength}")
@@ -40,10 +53,14 @@ class Degrader:
         if strength == 0:
             return iter([clean] * n)
         if not (clean.min() >= 0 and clean.max() <= 1):
-            raise ValueError(f"clean must lie in [0, 1], got values from {clean.min():.4g} to {clean.max():.4g}")
+            raise ValueError(
+                f"clean must lie in [0, 1], got values from {clean.min():.4g} to {clean.max():.4g}"
+            )
         return (degraded.reshape(clean.shape) for degraded in self._degrade(batch, strength, n, generator))
 
-    def _degrade(self, clean: Tensor, strength: float, n: int, generator: torch.Generator | None) -> Iterator[Tensor]:
+    def _degrade(
+        self, clean: Tensor, strength: float, n: int, generator: torch.Generator | None
+    ) -> Iterator[Tensor]:
         """n degraded versions of (B, 3, H, W)."""
         raise NotImplementedError
 
@@ -82,9 +99,12 @@ def as_8_bits(image: Tensor) -> Tensor:
 def as_batch(clean: Tensor) -> Tensor:
     """Images (3, H, W) or (B, 3, H, W) as a batch; anything else is a ValueError."""
     if not isinstance(clean, Tensor):
-        raise ValueError(f"clean must be a tensor, got {type(clean).__name__}; nflib.images.as_images makes one of it")
+        raise ValueError(
+            f"clean must be a tensor, got {type(clean).__name__}; nflib.images.as_images makes one of it"
+        )
     if clean.dim() not in (3, 4) or clean.shape[-3] != 3 or 0 in clean.shape or not clean.is_floating_point():
         raise ValueError(
-            f"clean must be a floating tensor (3, H, W) or (B, 3, H, W), got {clean.dtype} {tuple(clean.shape)}"
+            f"clean must be a floating tensor (3, H, W) or (B, 3, H, W), got {clean.dtype} "
+            f"{tuple(clean.shape)}"
         )
     return clean if clean.dim() == 4 else clean[None]

@@ -9,9 +9,11 @@ from .degrader import Degrader, as_8_bits
 
 
 class Learned(Degrader):
-    """What a trained model does to clean images. Images of any size and device; the result is where the image was.
+    """What a trained model does to clean images. Images of any size and device; the result is where the image
+    was.
 
-    The strength is the paper's tau: it scales mean and deviation of DeFlow's latent shift (eq. 30), and all of LUD-VAE's latent.
+    The strength is the paper's tau: it scales mean and deviation of DeFlow's latent shift (eq. 30), and all
+    of LUD-VAE's latent.
 
     >>> import torch
     >>> from nflib.models import LUDVAE, LUDVAEConfig
@@ -20,7 +22,8 @@ class Learned(Degrader):
     torch.Size([3, 8, 8])
 
     Args:
-        model: one whose purpose is to degrade, such as a :class:`~nflib.models.DeFlow` or a :class:`~nflib.models.LUDVAE`.
+        model: one whose purpose is to degrade, such as a :class:`~nflib.models.DeFlow` or a
+            :class:`~nflib.models.LUDVAE`.
         tile: larger images are computed in tiles of this side, in pixels.
 
     Raises:

@@ -16,7 +16,10 @@ from .patches import NoisePatches
 from .simulated import White, degrade_aim, degrade_camera, degrade_ntire
 
 SIMULATED = {
-    "ntire": degrade_ntire, "aim": degrade_aim, "camera": degrade_camera, "lowlight": degrade_low_light,
+    "ntire": degrade_ntire,
+    "aim": degrade_aim,
+    "camera": degrade_camera,
+    "lowlight": degrade_low_light,
     "dark": LowLight(),
 }
 """Name -> simulated degrader, of those that :func:`load` knows."""
@@ -26,9 +29,10 @@ def load(name: str | os.PathLike, tile: int = 512, device: torch.device | str = 
     """The degrader that a name stands for.
 
     Args:
-        name: a bundled model or a file of :func:`nflib.checkpoints.save`; "ntire", "aim", "camera" or "lowlight", simulated;
-            "white:12", white noise of 12 grey levels; "patches:FOLDER", noise patches collected from the degraded images there;
-            "dark", too little light without noise; and "dark+OTHER", the same and then one of the others.
+        name: a bundled model or a file of :func:`nflib.checkpoints.save`; "ntire", "aim", "camera" or
+            "lowlight", simulated; "white:12", white noise of 12 grey levels; "patches:FOLDER", noise patches
+            collected from the degraded images there; "dark", too little light without noise; and
+            "dark+OTHER", the same and then one of the others.
         tile: learned degraders compute larger images in tiles of this side, in pixels.
         device: of learned degraders.
 
@@ -47,7 +51,9 @@ def load(name: str | os.PathLike, tile: int = 512, device: torch.device | str = 
         except ValueError:
             sigma = -1.0
         if not 0 <= sigma <= 1:
-            raise ValueError(f"{name}: expected white:SIGMA with SIGMA in grey levels, 0 to 255, such as white:12")
+            raise ValueError(
+                f"{name}: expected white:SIGMA with SIGMA in grey levels, 0 to 255, such as white:12"
+            )
         return White(sigma)
     if kind == "patches" and colon:
         return NoisePatches.collect(rest)

@@ -16,13 +16,16 @@ from .degrader import AdditiveNoise, as_batch
 
 
 class NoisePatches(AdditiveNoise):
-    """Pieces of noise collected from degraded images, added to clean ones as they are: never flipped, never turned.
+    """Pieces of noise collected from degraded images, added to clean ones as they are: never flipped, never
+    turned.
 
-    As in Impressionism (Ji et al., Real-World Super-Resolution via Kernel Estimation and Noise Injection, CVPR workshops 2020).
-    The noise does not depend on the content that it is added to, and what the degradation took away stays there.
+    As in Impressionism (Ji et al., Real-World Super-Resolution via Kernel Estimation and Noise Injection,
+    CVPR workshops 2020). The noise does not depend on the content that it is added to, and what the
+    degradation took away stays there.
 
-    An image within the size of a patch gets a piece of one patch. On a larger one the patches overlap by half, and the squares of
-    their weights sum to one at every pixel: neighbours are independent, so the variance is everywhere that of a patch.
+    An image within the size of a patch gets a piece of one patch. On a larger one the patches overlap by
+    half, and the squares of their weights sum to one at every pixel: neighbours are independent, so the
+    variance is everywhere that of a patch.
 
     >>> photos = [torch.rand(3, 64, 64) * 0.8 + 0.1]
     >>> degrade = NoisePatches.collect(photos, size=16)
@@ -41,22 +44,36 @@ class NoisePatches(AdditiveNoise):
     DARKEST, BRIGHTEST = 0.06, 0.94
 
     def __init__(self, patches: Tensor):
-        if patches.dim() != 4 or patches.shape[1] != 3 or patches.shape[2] != patches.shape[3] or patches.shape[2] % 2 or 0 in patches.shape:
-            raise ValueError(f"patches must be (N, 3, size, size) with an even size, got {tuple(patches.shape)}")
+        if (
+            patches.dim() != 4
+            or patches.shape[1] != 3
+            or patches.shape[2] != patches.shape[3]
+            or patches.shape[2] % 2
+            or 0 in patches.shape
+        ):
+            raise ValueError(
+                f"patches must be (N, 3, size, size) with an even size, got {tuple(patches.shape)}"
+            )
         self.patches = patches
         self.skipped: tuple[str, ...] = ()
 
     @classmethod
     def collect(
-        cls, degraded: str | os.PathLike | Sequence[Tensor], size: int = 64, share: float = 0.05, most: int = 512, blur: float = 2.5
+        cls,
+        degraded: str | os.PathLike | Sequence[Tensor],
+        size: int = 64,
+        share: float = 0.05,
+        most: int = 512,
+        blur: float = 2.5,
     ) -> NoisePatches:
         """The flattest crops of degraded images, less their mean colour.
 
-        A crop is flat where it varies little after a blur. Its own variance would not do: where noise depends on the signal it
-        picks the crops with the weakest noise.
+        A crop is flat where it varies little after a blur. Its own variance would not do: where noise depends
+        on the signal it picks the crops with the weakest noise.
 
         Args:
-            degraded: a folder, or images (3, H, W) in [0, 1]. Images that cannot be read or are too small are left out.
+            degraded: a folder, or images (3, H, W) in [0, 1]. Images that cannot be read or are too small are
+                left out.
             size: side of a patch in pixels, even. Crops are looked at every half size.
             share: of all crops that are neither too dark nor too bright, how many are kept.
             most: patches that are kept at most.
@@ -66,7 +83,9 @@ class NoisePatches(AdditiveNoise):
             ValueError: no crop can be used, or an argument is out of range.
         """
         if size < 2 or size % 2 or not 0 < share <= 1 or most < 1:
-            raise ValueError(f"size must be even, share in (0, 1] and most at least 1, got {size}, {share} and {most}")
+            raise ValueError(
+                f"size must be even, share in (0, 1] and most at least 1, got {size}, {share} and {most}"
+            )
         is_folder = isinstance(degraded, (str, os.PathLike))
         found = list_images(degraded) if is_folder else list(degraded)
         low_pass, skipped, crops = GaussianBlur(blur), [], 0
@@ -79,7 +98,9 @@ class NoisePatches(AdditiveNoise):
                 skipped.append(str(error))
                 continue
             if min(image.shape[1:]) < size:
-                skipped.append(f"{name}: {image.shape[2]}x{image.shape[1]} pixels, expected at least {size}x{size}")
+                skipped.append(
+                    f"{name}: {image.shape[2]}x{image.shape[1]} pixels, expected at least {size}x{size}"
+                )
                 continue
             spread = cls._spread(image, size, low_pass)
             crops += int(spread.isfinite().sum())
@@ -94,7 +115,11 @@ class NoisePatches(AdditiveNoise):
             best = sorted(best, key=lambda entry: entry[0])[:most]
         if not crops:
             where = degraded if is_folder else "degraded"
-            reason = f"{len(skipped)} of {len(found)} images were left out, the first: {skipped[0]}" if skipped else "all are too dark or too bright"
+            reason = (
+                f"{len(skipped)} of {len(found)} images were left out, the first: {skipped[0]}"
+                if skipped
+                else "all are too dark or too bright"
+            )
             raise ValueError(f"{where}: found no crop of {size}x{size} pixels to use: {reason}")
         collected = cls(torch.stack([patch for _, patch in best[: max(1, round(share * crops))]]))
         collected.skipped = tuple(skipped)
@@ -102,7 +127,9 @@ class NoisePatches(AdditiveNoise):
 
     @classmethod
     def _spread(cls, image: Tensor, size: int, low_pass: GaussianBlur) -> Tensor:
-        """Variance of each crop after the blur, mean over channels, on the grid of crops; infinite for one that cannot be used."""
+        """Variance of each crop after the blur, mean over channels, on the grid of crops; infinite for one
+        that cannot be used.
+        """
 
         def mean(x: Tensor) -> Tensor:
             return F.avg_pool2d(x, size, size // 2)
@@ -132,7 +159,9 @@ class NoisePatches(AdditiveNoise):
         # sin^2 of the angle and, half a patch on, cos^2
         fade = torch.sin(math.pi * (torch.arange(size, dtype=torch.float64) + 0.5) / size)
         weights = (fade[:, None] * fade).to(self.patches)
-        laid = (self.patches[_integers(len(self.patches), n * rows * columns, generator)] * weights).view(n, rows * columns, -1)
+        laid = (self.patches[_integers(len(self.patches), n * rows * columns, generator)] * weights).view(
+            n, rows * columns, -1
+        )
         quilt = F.fold(laid.transpose(1, 2), ((rows + 1) * step, (columns + 1) * step), size, stride=step)
         # nothing fades into the outermost half patches
         return _cut(quilt[:, :, step:-step, step:-step], height, width, generator)
@@ -140,8 +169,13 @@ class NoisePatches(AdditiveNoise):
 
 def _cut(images: Tensor, height: int, width: int, generator: torch.Generator | None) -> Tensor:
     """(n, 3, H, W) -> (n, 3, height, width), from a random place in each."""
-    places = (_integers(side - length + 1, len(images), generator).tolist() for side, length in zip(images.shape[2:], (height, width)))
-    return torch.stack([image[:, top : top + height, left : left + width] for image, top, left in zip(images, *places)])
+    places = (
+        _integers(side - length + 1, len(images), generator).tolist()
+        for side, length in zip(images.shape[2:], (height, width))
+    )
+    return torch.stack(
+        [image[:, top : top + height, left : left + width] for image, top, left in zip(images, *places)]
+    )
 
 
 def _integers(high: int, n: int, generator: torch.Generator | None) -> Tensor:

@@ -1,13 +1,14 @@
-"""Degradations with known truth: what a method has to find out from unpaired photos, and can be scored against.
+"""Degradations with known truth: what a method has to find out from unpaired photos, and can be scored
+against.
 
-Models after the one-line descriptions of the AIM 2019 and NTIRE 2020 challenge data in DeFlow and LUD-VAE (which give
-no formulas), and of the noise of real low-light photos. Noise fields are filtered on a circle, by FFT, so that their
-covariance is known exactly. In the formulas f = (fy, fx) is in cycles per pixel and every filter K is scaled to
-``mean(K^2) = 1``, so that it keeps the variance of white noise.
+Models after the one-line descriptions of the AIM 2019 and NTIRE 2020 challenge data in DeFlow and LUD-VAE
+(which give no formulas), and of the noise of real low-light photos. Noise fields are filtered on a circle, by
+FFT, so that their covariance is known exactly. In the formulas f = (fy, fx) is in cycles per pixel and every
+filter K is scaled to ``mean(K^2) = 1``, so that it keeps the variance of white noise.
 
-Each is a :class:`~nflib.degraders.Degrader`, called ``degrade(clean, strength=1.0, generator=None)``; the strength
-multiplies the noise. ``noise`` is what is added before clipping and rounding, ``spectrum`` and ``covariance`` are its truth
-at strength 1.
+Each is a :class:`~nflib.degraders.Degrader`, called ``degrade(clean, strength=1.0, generator=None)``; the
+strength multiplies the noise. ``noise`` is what is added before clipping and rounding, ``spectrum`` and
+``covariance`` are its truth at strength 1.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from torch import Tensor
 from ..units import randn
 from .degrader import AdditiveNoise, as_batch
 
-# On less than this the filters have hardly any frequencies to work with; smaller images are cut out of such a field.
+# On less than this the filters have hardly any frequencies to work with; smaller images are cut out of such a
+# field.
 SMALLEST_FIELD = 16
 
 
@@ -32,12 +34,16 @@ class _KnownNoise(AdditiveNoise):
     """Noise whose second moments are known."""
 
     def spectrum(self, height: int, width: int) -> Tensor:
-        """Power spectrum of the noise on a (height, width) grid, float64: (3, 3, height, width) for pairs of channels,
-        ``E[N_c(f) conj N_d(f)] / (height * width)`` with N the FFT. Its mean over f is the channel covariance."""
+        """Power spectrum of the noise on a (height, width) grid, float64: (3, 3, height, width) for pairs of
+        channels, ``E[N_c(f) conj N_d(f)] / (height * width)`` with N the FFT. Its mean over f is the channel
+        covariance.
+        """
         raise NotImplementedError
 
     def covariance(self, height: int, width: int) -> Tensor:
-        """Covariance of channel c at a pixel and d at (dy, dx) from it, circular: (3, 3, height, width), float64."""
+        """Covariance of channel c at a pixel and d at (dy, dx) from it, circular: (3, 3, height, width),
+        float64.
+        """
         return torch.fft.ifft2(self.spectrum(height, width)).real
 
 
@@ -66,8 +72,8 @@ class NTIRE(_KnownNoise):
     """NTIRE 2020-like: correlated high-frequency noise, a fine diagonal grain.
 
     ``n_c = sigma (sqrt(rho) m + sqrt(1 - rho) e_c)`` with m, e_R, e_G, e_B independent fields of the filter
-    ``K(f) ~ (1 - exp(-2 pi^2 s^2 |f|^2)) (1 + 2 cos 2 pi (fx + fy)) / 3``: no low frequencies, then the mean of three
-    neighbours along the diagonal.
+    ``K(f) ~ (1 - exp(-2 pi^2 s^2 |f|^2)) (1 + 2 cos 2 pi (fx + fy)) / 3``: no low frequencies, then the mean
+    of three neighbours along the diagonal.
 
     >>> truth = NTIRE().covariance(32, 32)[0, 0]
     >>> round(truth[0, 0].sqrt().item() * 255, 3)
@@ -109,9 +115,10 @@ class NTIRE(_KnownNoise):
 class AIM(_KnownNoise):
     """AIM 2019-like: low-frequency colour blotches, column banding, and JPEG.
 
-    ``n_R = z_l + z_1 + b, n_G = z_l - (z_1 + z_2)/2 + b, n_B = z_l + z_2 + b``, where z_l, z_1, z_2 are fields of the
-    filter ``K(f) ~ exp(-2 pi^2 s^2 |f|^2)`` and b depends on the column only, filtered in the same way with s_band. The
-    result is stored as JPEG with 4:2:0 colour. JPEG is not part of the noise, its spectrum or its covariance.
+    ``n_R = z_l + z_1 + b, n_G = z_l - (z_1 + z_2)/2 + b, n_B = z_l + z_2 + b``, where z_l, z_1, z_2 are
+    fields of the filter ``K(f) ~ exp(-2 pi^2 s^2 |f|^2)`` and b depends on the column only, filtered in the
+    same way with s_band. The result is stored as JPEG with 4:2:0 colour. JPEG is not part of the noise, its
+    spectrum or its covariance.
 
     >>> clean, generator = torch.full((3, 32, 32), 0.5), torch.Generator().manual_seed(0)
     >>> degraded = AIM(quality=90)(clean, strength=0.5, generator=generator)
@@ -122,9 +129,9 @@ class AIM(_KnownNoise):
         sigma, sigma_colour, sigma_band: deviations of z_l, of z_1 and z_2, and of b.
         s, s_band: blur in pixels.
         quality: of the JPEG at strength 1; strength t has ``100 - t (100 - quality)``, between 1 and 100.
-        gain, offset: at strength t the colours are first moved a fraction t of the way from x to ``gain * x + offset``.
-            Off by default; ``(.95, .98, .92)`` and ``(.01, -.01, .03)`` give a colour cast that channel statistics can
-            take out.
+        gain, offset: at strength t the colours are first moved a fraction t of the way from x to
+            ``gain * x + offset``. Off by default; ``(.95, .98, .92)`` and ``(.01, -.01, .03)`` give a colour
+            cast that channel statistics can take out.
     """
 
     sigma: float = 8 / 255
@@ -138,7 +145,9 @@ class AIM(_KnownNoise):
 
     def noise(self, clean, generator=None):
         batch = as_batch(clean)
-        blotches = torch.einsum("cd,bdhw->bchw", self._mix.to(batch), _field(batch, 3, self._filter, generator))
+        blotches = torch.einsum(
+            "cd,bdhw->bchw", self._mix.to(batch), _field(batch, 3, self._filter, generator)
+        )
         columns = _field(batch[:, :, :1], 1, self._band_filter, generator, rows=1)
         return (blotches + self.sigma_band * columns).view_as(clean)
 
@@ -168,7 +177,8 @@ class AIM(_KnownNoise):
 
     def _recolour(self, clean, strength):
         gain, offset = (
-            torch.tensor(v, dtype=clean.dtype, device=clean.device).view(3, 1, 1) for v in (self.gain, self.offset)
+            torch.tensor(v, dtype=clean.dtype, device=clean.device).view(3, 1, 1)
+            for v in (self.gain, self.offset)
         )
         return clean + strength * ((gain - 1) * clean + offset)
 
@@ -181,8 +191,8 @@ class AIM(_KnownNoise):
 class Camera(_KnownNoise):
     """Camera-like: signal-dependent, spatially correlated noise, fitted to the low-light photos of RENOIR.
 
-    ``n_c = g_c sqrt(a x_c + b) (k * w_c)`` with independent white w_c and the separable filter k = [.05 .25 1 .25 .05]
-    scaled to unit energy, in both directions.
+    ``n_c = g_c sqrt(a x_c + b) (k * w_c)`` with independent white w_c and the separable filter k = [.05 .25 1
+    .25 .05] scaled to unit energy, in both directions.
 
     >>> dark, bright = torch.full((3, 1, 1), 0.1), torch.full((3, 1, 1), 0.9)
     >>> round((Camera().deviation(bright) / Camera().deviation(dark)).mean().item(), 2)
@@ -207,7 +217,9 @@ class Camera(_KnownNoise):
         return self.deviation(clean) * _field(as_batch(clean), 3, self._filter, generator).view_as(clean)
 
     def spectrum(self, height, width):
-        """Power spectrum of ``noise / deviation``, which alone is stationary; as for every degradation otherwise."""
+        """Power spectrum of ``noise / deviation``, which alone is stationary; as for every degradation
+        otherwise.
+        """
         _check_grid(height, width)
         return torch.eye(3, dtype=torch.float64)[:, :, None, None] * self._filter(height, width) ** 2
 
@@ -227,7 +239,9 @@ degrade_camera = Camera()
 
 
 def degrade_white(clean: Tensor, sigma: float, generator: torch.Generator | None = None) -> Tensor:
-    """clean (3, H, W) or (B, 3, H, W) with white Gaussian noise of deviation sigma (image range), as 8-bit images."""
+    """clean (3, H, W) or (B, 3, H, W) with white Gaussian noise of deviation sigma (image range), as 8-bit
+    images.
+    """
     return White(sigma)(clean, generator=generator)
 
 
@@ -269,5 +283,6 @@ def _jpeg(image: Tensor, quality: int) -> Tensor:
 def _check_grid(height: int, width: int) -> None:
     if min(height, width) < SMALLEST_FIELD:
         raise ValueError(
-            f"fields are at least {SMALLEST_FIELD}x{SMALLEST_FIELD}, smaller images are cut out, got {height}x{width}"
+            f"fields are at least {SMALLEST_FIELD}x{SMALLEST_FIELD}, smaller images are cut out, got "
+            f"{height}x{width}"
         )

@@ -1,4 +1,6 @@
-"""What a conditional model may be told about an image: maps h that hide the domain, and tests of how well they do."""
+"""What a conditional model may be told about an image: maps h that hide the domain, and tests of how well
+they do.
+"""
 
 from .autoencoder import Autoencode, DenoisingAutoencoder
 from .content import LinearPrediction

@@ -19,7 +19,8 @@ BLOCK = 4
 
 @dataclass(frozen=True)
 class Autoencode(Map):
-    """The map of a :class:`DenoisingAutoencoder` in a model's configuration: its size. The weights are part of the model.
+    """The map of a :class:`DenoisingAutoencoder` in a model's configuration: its size. The weights are part
+    of the model.
 
     >>> Autoencode(code=6).build()(torch.rand(1, 3, 8, 8)).shape
     torch.Size([1, 3, 8, 8])
@@ -44,14 +45,18 @@ class Autoencode(Map):
         return DenoisingAutoencoder(self.code, self.width).requires_grad_(False)
 
     def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        raise ValueError("an auto-encoder has to be trained before it is a map: use DenoisingAutoencoder, or build() and its fit")
+        raise ValueError(
+            "an auto-encoder has to be trained before it is a map: use DenoisingAutoencoder, or build() "
+            "and its fit"
+        )
 
 
 class DenoisingAutoencoder(nn.Module):
     """Blocks of 4x4 pixels -> a narrow code -> blocks, trained to undo white noise (Vincent et al. 2008).
 
-    The code has ``code`` numbers for the 48 of a block, so it cannot pass on everything. Input and output are images
-    (B, 3, H, W) of the same size, any size. Put :class:`AddNoise` before it to use it as it was trained.
+    The code has ``code`` numbers for the 48 of a block, so it cannot pass on everything. Input and output are
+    images (B, 3, H, W) of the same size, any size. Put :class:`AddNoise` before it to use it as it was
+    trained.
 
     >>> h = DenoisingAutoencoder(code=6, width=8)
     >>> h(torch.rand(1, 3, 10, 7)).shape, h.encoder(torch.rand(1, 3, 8, 8)).shape
@@ -81,7 +86,8 @@ class DenoisingAutoencoder(nn.Module):
         steps: int = 800,
         generator: torch.Generator | None = None,
     ) -> DenoisingAutoencoder:
-        """Train on crops of images: from the image plus white noise to the image, as it is. No pairs, no clean images needed.
+        """Train on crops of images: from the image plus white noise to the image, as it is. No pairs, no
+        clean images needed.
 
         Give it images of both domains. Under a minute on one CPU thread with the default number of steps.
 
@@ -96,7 +102,9 @@ class DenoisingAutoencoder(nn.Module):
         """
         images = list(images.values() if isinstance(images, Mapping) else images)
         optimiser = torch.optim.Adam(self.parameters(), lr=3e-3)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: (1 + math.cos(math.pi * step / steps)) / 2)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: (1 + math.cos(math.pi * step / steps)) / 2
+        )
         device = next(self.parameters()).device
         for _ in progress(range(steps), "auto-encoder"):
             crops = patches(images, 48, 16, generator).to(device)
@@ -109,7 +117,9 @@ class DenoisingAutoencoder(nn.Module):
 
 
 class _LinearPlus(nn.Module):
-    """A linear map of each position, and a network that corrects it: the linear part (principal components) is learnt at once."""
+    """A linear map of each position, and a network that corrects it: the linear part (principal components)
+    is learnt at once.
+    """
 
     def __init__(self, inputs: int, width: int, outputs: int, generator: torch.Generator | None):
         super().__init__()
@@ -118,7 +128,9 @@ class _LinearPlus(nn.Module):
         nn.init.zeros_(self.linear.bias)
         last = _conv(width, outputs, generator)
         nn.init.zeros_(last.weight)
-        self.network = nn.Sequential(_conv(inputs, width, generator), nn.ReLU(), _conv(width, width, generator), nn.ReLU(), last)
+        self.network = nn.Sequential(
+            _conv(inputs, width, generator), nn.ReLU(), _conv(width, width, generator), nn.ReLU(), last
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x) + self.network(x)

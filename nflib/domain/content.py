@@ -15,10 +15,12 @@ ROWS = 32
 
 @dataclass(frozen=True)
 class LinearPrediction:
-    """Best linear prediction of an image from h: each pixel from the (2 radius + 1)^2 values of h around it, all channels.
+    """Best linear prediction of an image from h: each pixel from the (2 radius + 1)^2 values of h around it,
+    all channels.
 
-    The variance of what is left, image minus prediction, is an upper bound of Var(image | h); a network that reads h can do better.
-    Where h is s times smaller than the image, each of the s x s places under a pixel of h has its own weights.
+    The variance of what is left, image minus prediction, is an upper bound of Var(image | h); a network that
+    reads h can do better. Where h is s times smaller than the image, each of the s x s places under a pixel
+    of h has its own weights.
 
     >>> images = torch.rand(2, 3, 8, 8)
     >>> h = [image.mean(0, keepdim=True) for image in images]
@@ -37,7 +39,8 @@ class LinearPrediction:
 
     @classmethod
     def fit(cls, conditions: Iterable[Tensor], images: Iterable[Tensor], radius: int = 2) -> LinearPrediction:
-        """Least squares, as if h were stored in 8 bits: the variance of rounding is added to that of each value of h.
+        """Least squares, as if h were stored in 8 bits: the variance of rounding is added to that of each
+        value of h.
 
         Args:
             conditions: h of each image, (C, h, w).
@@ -51,7 +54,10 @@ class LinearPrediction:
         gram = cross = 0
         for h, image in pairs:
             if (h.shape[-2] * scale, h.shape[-1] * scale) != tuple(image.shape[-2:]):
-                raise ValueError(f"images must be {scale} times as large as h, got {tuple(image.shape)} for h of {tuple(h.shape)}")
+                raise ValueError(
+                    f"images must be {scale} times as large as h, got {tuple(image.shape)} for h of "
+                    f"{tuple(h.shape)}"
+                )
             targets = torch.nn.functional.pixel_unshuffle(image.double(), scale).movedim(0, -1)
             for top, rows in _windows(h, radius):
                 gram = gram + rows.T @ rows
@@ -63,12 +69,18 @@ class LinearPrediction:
     def predict(self, condition: Tensor) -> Tensor:
         """h (C, h, w) -> the predicted image (C', s h, s w), in the dtype of h."""
         width = condition.shape[-1]
-        strips = [(rows @ self.weights).view(-1, width, self.weights.shape[1]) for _, rows in _windows(condition, self.radius)]
-        return torch.nn.functional.pixel_shuffle(torch.cat(strips).movedim(-1, 0), self.scale).to(condition.dtype)
+        strips = [
+            (rows @ self.weights).view(-1, width, self.weights.shape[1])
+            for _, rows in _windows(condition, self.radius)
+        ]
+        return torch.nn.functional.pixel_shuffle(torch.cat(strips).movedim(-1, 0), self.scale).to(
+            condition.dtype
+        )
 
 
 def _windows(h: Tensor, radius: int):
-    """(first row, (positions, values)) of strips of rows: one image's windows at once would fill the memory."""
+    """(first row, (positions, values)) of strips of rows: one image's windows at once would fill
+    the memory."""
     side = 2 * radius + 1
     extended = pad(h.double()[None], (radius,) * 4, mode="replicate")[0].unfold(1, side, 1).unfold(2, side, 1)
     for top in range(0, h.shape[1], ROWS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
@@ -27,13 +28,14 @@ class Leak(NamedTuple):
     True
 
     Attributes:
-        auc: chance that the classifier gives a degraded crop the higher score of a clean and a degraded one, on photos that it
-            was not trained on. 0.5: nothing found; 1: always right.
+        auc: chance that the classifier gives a degraded crop the higher score of a clean and a degraded one,
+            on photos that it was not trained on. 0.5: nothing found; 1: always right.
         interval: of ``auc``, 95 %, from the spread over the folds (Student's t). Few photos make it wide.
-        mmd: squared maximum mean discrepancy of the crops' statistics, unbiased; bandwidth: median distance. With the same
-            photos on both sides it is a little negative where nothing leaks: each crop has a twin on the other side.
-        p_value: of ``mmd``: share of random relabellings of whole photos that give as much, this one counted as well. Few photos
-            have few relabellings, so that it cannot be small.
+        mmd: squared maximum mean discrepancy of the crops' statistics, unbiased; bandwidth: median distance.
+            With the same photos on both sides it is a little negative where nothing leaks: each crop has a
+            twin on the other side.
+        p_value: of ``mmd``: share of random relabellings of whole photos that give as much, this one counted
+            as well. Few photos have few relabellings, so that it cannot be small.
     """
 
     auc: float
@@ -53,18 +55,19 @@ def leak(
 ) -> Leak:
     """Leak test of a domain map: domain classifier and two-sample test on crops of h(x) and h(y).
 
-    The classifier is boosted trees on :func:`crop_statistics`, which see noise well and content little. Crops of one photo are
-    never both trained and tested on: else the classifier would recognise the photo. What is found is a *lower* bound of the
-    leak, and it contains any difference of content between the two sets. To tell the two apart, compare with a control: clean
-    photos against other clean photos; or, with a simulated degradation, the same photos on both sides.
+    The classifier is boosted trees on :func:`crop_statistics`, which see noise well and content little. Crops
+    of one photo are never both trained and tested on: else the classifier would recognise the photo. What is
+    found is a *lower* bound of the leak, and it contains any difference of content between the two sets. To
+    tell the two apart, compare with a control: clean photos against other clean photos; or, with a simulated
+    degradation, the same photos on both sides.
 
     Args:
         h_clean: h of clean photos, (C, H, W) each, at least ``crop`` on both sides; sizes may differ.
         h_degraded: h of degraded photos.
-        photos: the photo, by any name, that each of ``h_clean`` and each of ``h_degraded`` belongs to. All different by default;
-            equal names on both sides make a paired test.
-        crop: side of the square crops in pixels of h, at least 8. Crops do not overlap. For maps with different scales to be
-            compared, let them cover the same area of the image.
+        photos: the photo, by any name, that each of ``h_clean`` and each of ``h_degraded`` belongs to. All
+            different by default; equal names on both sides make a paired test.
+        crop: side of the square crops in pixels of h, at least 8. Crops do not overlap. For maps with
+            different scales to be compared, let them cover the same area of the image.
         most: crops used of one h at most, chosen at random.
         permutations: relabellings for the p-value.
         generator: of crops and relabellings.
@@ -73,7 +76,10 @@ def leak(
     from sklearn.metrics import roc_auc_score
 
     sides = [list(h_clean), list(h_degraded)]
-    names = photos or ([("clean", i) for i in range(len(sides[0]))], [("degraded", i) for i in range(len(sides[1]))])
+    names = photos or (
+        [("clean", i) for i in range(len(sides[0]))],
+        [("degraded", i) for i in range(len(sides[1]))],
+    )
     for side, name, of in zip(sides, names, ("h_clean", "h_degraded")):
         if len(side) != len(name):
             raise ValueError(f"photos must name each of {of}, got {len(name)} names for {len(side)} images")
@@ -93,7 +99,9 @@ def leak(
     for k in range(fold.max() + 1):
         trained, tested = fold[photo] != k, fold[photo] == k
         # 32 bins: twice as fast as the default, and a few hundred crops need no more
-        trees = HistGradientBoostingClassifier(max_iter=60, max_depth=3, max_bins=32, early_stopping=False, random_state=0)
+        trees = HistGradientBoostingClassifier(
+            max_iter=60, max_depth=3, max_bins=32, early_stopping=False, random_state=0
+        )
         trees.fit(statistics[trained].numpy(), domain[trained])
         aucs.append(roc_auc_score(domain[tested], trees.decision_function(statistics[tested].numpy())))
     found, p_value = _two_sample_test(statistics, domain, photo, permutations, generator)
@@ -101,15 +109,19 @@ def leak(
 
 
 def crop_statistics(crops: Tensor) -> Tensor:
-    """Numbers that tell noise from content, and clean crops from degraded ones: (N, C, s, s) -> (N, F), float64.
+    """Numbers that tell noise from content, and clean crops from degraded ones: (N, C, s, s) -> (N, F),
+    float64.
 
-    Power spectra of 8x8 blocks, half overlapping, in 16 bands of frequency and direction, for brightness and two colour
-    differences where there are three channels. Of each band the logarithm of the mean over the blocks, and of the level that
-    a fifth of the blocks stays below. Content hardly touches the second: almost every crop has a flat corner, and there the
-    noise is alone. Then mean and deviation of each channel, for colour casts.
+    Power spectra of 8x8 blocks, half overlapping, in 16 bands of frequency and direction, for brightness and
+    two colour differences where there are three channels. Of each band the logarithm of the mean over the
+    blocks, and of the level that a fifth of the blocks stays below. Content hardly touches the second: almost
+    every crop has a flat corner, and there the noise is alone. Then mean and deviation of each channel, for
+    colour casts.
     """
     if crops.dim() != 4 or min(crops.shape[-2:]) < BLOCK:
-        raise ValueError(f"crops must be (N, C, H, W) with H and W at least {BLOCK}, got shape {tuple(crops.shape)}")
+        raise ValueError(
+            f"crops must be (N, C, H, W) with H and W at least {BLOCK}, got shape {tuple(crops.shape)}"
+        )
     crops = crops.float().cpu()
     if crops.shape[1] == 3:
         opponent = torch.tensor([[1.0, 1, 1], [1, 0, -1], [1, -2, 1]])
@@ -123,17 +135,21 @@ def crop_statistics(crops: Tensor) -> Tensor:
     bands = (power.flatten(-2) @ _bands().T + ROUNDING).mT.contiguous()
     lowest = bands.kthvalue(math.ceil(bands.shape[-1] / 5)).values
     parts = [bands.mean(-1).log(), lowest.log()]
-    return torch.cat([part.flatten(1) for part in parts] + [crops.mean((2, 3)), crops.std((2, 3))], 1).double()
+    return torch.cat(
+        [part.flatten(1) for part in parts] + [crops.mean((2, 3)), crops.std((2, 3))], 1
+    ).double()
 
 
 def _bands() -> Tensor:
-    """(bands, 8 * 5): weights of the frequencies of a block, as rfft2 orders them, summing to one in each band."""
+    """(bands, 8 * 5): weights of the frequencies of a block, as rfft2 orders them, summing to one in each
+    band.
+    """
     fy, fx = torch.fft.fftfreq(BLOCK)[:, None], torch.fft.rfftfreq(BLOCK)
     twice = 1.0 + ((fx > 0) & (fx < 0.5))  # what rfft2 leaves out
     radius = (fy**2 + fx**2).sqrt()
     direction = torch.rad2deg(torch.atan2(fy.expand_as(radius), fx.expand_as(radius)))
     bands = []
-    for low, high in zip(RINGS, RINGS[1:]):
+    for low, high in itertools.pairwise(RINGS):
         for turn in (0, 45, 90, 135):
             inside = (radius >= low) & (radius < high) & ((direction - turn + 22.5) % 180 < 45)
             if inside.any():
@@ -154,11 +170,16 @@ def _some(crops: Tensor, most: int, generator: torch.Generator | None) -> Tensor
 
 
 def _folds(domain: np.ndarray, photo: np.ndarray) -> np.ndarray:
-    """Fold of each photo: as many as both domains have photos for, at most ten, every fold with photos of both."""
+    """Fold of each photo: as many as both domains have photos for, at most ten, every fold with photos of
+    both.
+    """
     clean, degraded = (set(photo[domain == label].tolist()) for label in (0, 1))
     count = min(len(clean), len(degraded), MOST_FOLDS)
     if count < 2:
-        raise ValueError(f"two photos of each domain are needed at least, got {len(clean)} clean and {len(degraded)} degraded")
+        raise ValueError(
+            f"two photos of each domain are needed at least, got {len(clean)} clean and {len(degraded)} "
+            "degraded"
+        )
     fold = np.zeros(photo.max() + 1, dtype=int)
     for group in (clean & degraded, clean - degraded, degraded - clean):
         for i, member in enumerate(sorted(group)):
@@ -173,12 +194,16 @@ def _interval(aucs: list[float]) -> tuple[float, float]:
     return max(0.0, float(np.mean(aucs) - half)), min(1.0, float(np.mean(aucs) + half))
 
 
-def _two_sample_test(statistics: Tensor, domain: np.ndarray, photo: np.ndarray, permutations: int, generator) -> tuple[float, float]:
+def _two_sample_test(
+    statistics: Tensor, domain: np.ndarray, photo: np.ndarray, permutations: int, generator
+) -> tuple[float, float]:
     """Squared MMD and its p-value."""
     spread = statistics.std(0)
     rows = (statistics - statistics.mean(0)) / torch.where(spread > 0, spread, torch.ones_like(spread))
     label, photo = torch.from_numpy(domain), torch.from_numpy(photo)
-    kernel = GaussianKernel((median_distance(rows[label == 0], rows[label == 1]).item() or 1.0,))  # 0: all alike
+    kernel = GaussianKernel(
+        (median_distance(rows[label == 0], rows[label == 1]).item() or 1.0,)
+    )  # 0: all alike
     found = mmd(rows[label == 0], rows[label == 1], kernel).item()
     matrix = kernel(torch.cdist(rows, rows).square()).fill_diagonal_(0)
     others = torch.stack([_relabelled(label, photo, generator) for _ in range(permutations)])
@@ -187,17 +212,22 @@ def _two_sample_test(statistics: Tensor, domain: np.ndarray, photo: np.ndarray, 
 
 
 def _mmd_of_labels(matrix: Tensor, labels: Tensor) -> Tensor:
-    """Unbiased squared MMD for many labellings, (P, N), of samples whose kernel matrix (N, N), diagonal 0, is computed once."""
+    """Unbiased squared MMD for many labellings, (P, N), of samples whose kernel matrix (N, N), diagonal 0, is
+    computed once.
+    """
     ones = labels.to(matrix)
     zeros = 1 - ones
     n, m = zeros.sum(1), ones.sum(1)
-    within = ((zeros @ matrix) * zeros).sum(1) / (n * (n - 1)) + ((ones @ matrix) * ones).sum(1) / (m * (m - 1))
+    within = ((zeros @ matrix) * zeros).sum(1) / (n * (n - 1)) + ((ones @ matrix) * ones).sum(1) / (
+        m * (m - 1)
+    )
     return within - 2 * ((zeros @ matrix) * ones).sum(1) / (n * m)
 
 
 def _relabelled(label: Tensor, photo: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Labels as they could be if the domains were alike. They move with whole photos, as the crops of one are not independent:
-    a photo on both sides changes sides or not, those on one side only are dealt out again."""
+    """Labels as they could be if the domains were alike. They move with whole photos, as the crops of one are
+    not independent: a photo on both sides changes sides or not, those on one side only are dealt out again.
+    """
     number = int(photo.max()) + 1
     clean, degraded = (torch.bincount(photo[label == d], minlength=number) > 0 for d in (0, 1))
     swapped = clean & degraded & (torch.rand(number, generator=generator) < 0.5)

@@ -1,8 +1,9 @@
 """Domain maps h: they take the degradation out of an image, and with it some of its content.
 
-A map is called ``h(images, generator=None)`` with images (B, C, H, W), nominally in [0, 1], and returns what a model is told
-about them, (B, C, H', W'), not clipped. Those without randomness ignore the generator. Filters continue an image beyond its edge
-by the pixel at the edge, so that flat images stay as they are and any size will do.
+A map is called ``h(images, generator=None)`` with images (B, C, H, W), nominally in [0, 1], and returns what
+a model is told about them, (B, C, H', W'), not clipped. Those without randomness ignore the generator.
+Filters continue an image beyond its edge by the pixel at the edge, so that flat images stay as they are and
+any size will do.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from ..units import randn
 
 @dataclass(frozen=True)
 class Map:
-    """Base class of the maps, frozen so that a model's configuration can hold them; each has a name in :data:`nflib.domain.MAPS`.
+    """Base class of the maps, frozen so that a model's configuration can hold them; each has a name in
+    :data:`nflib.domain.MAPS`.
 
-    To add one: inherit from it, write ``__call__``, say in ``shrink`` if the result is smaller, and give it a row in ``MAPS``.
+    To add one: inherit from it, write ``__call__``, say in ``shrink`` if the result is smaller, and give it a
+    row in ``MAPS``.
 
     >>> @dataclass(frozen=True)
     ... class Grey(Map):
@@ -75,7 +78,8 @@ class AddNoise(Map):
 
 @dataclass(frozen=True)
 class MultiplyNoise(Map):
-    """``x (1 + sigma n)`` with n standard normal: the mean is kept, bright pixels get more noise than dark ones, black ones none.
+    """``x (1 + sigma n)`` with n standard normal: the mean is kept, bright pixels get more noise than dark
+    ones, black ones none.
 
     >>> MultiplyNoise(sigma=0.5)(torch.zeros(1, 1, 1, 3))
     tensor([[[[0., 0., 0.]]]])
@@ -95,7 +99,8 @@ class MultiplyNoise(Map):
 
 @dataclass(frozen=True)
 class Downsample(Map):
-    """Bicubic downsampling as MATLAB does it (:func:`nflib.images.resize`), to 1/factor of each side, rounded up.
+    """Bicubic downsampling as MATLAB does it (:func:`nflib.images.resize`), to 1/factor of each side, rounded
+    up.
 
     >>> Downsample(4)(torch.rand(1, 3, 16, 18)).shape, Downsample(4).shrink
     (torch.Size([1, 3, 4, 5]), 4)
@@ -118,7 +123,8 @@ class Downsample(Map):
 class MaxPool(Map):
     """The largest value of each block of factor x factor pixels, channel by channel; sizes are rounded up.
 
-    The largest of several noisy values is larger than that of the clean ones: noise does not average out, it makes h brighter.
+    The largest of several noisy values is larger than that of the clean ones: noise does not average out, it
+    makes h brighter.
 
     >>> MaxPool(2)(torch.arange(8.0).view(1, 1, 2, 4))
     tensor([[[[5., 7.]]]])
@@ -189,7 +195,8 @@ class Median(Map):
 class Bilateral(Map):
     """Mean of the neighbours that are near in place and in colour (Tomasi and Manduchi 1998); edges stay.
 
-    The weight of a neighbour is ``exp(-d^2 / (2 sigma_space^2)) exp(-|colour difference|^2 / (2 sigma_range^2))``, the same for all
+    The weight of a neighbour is
+    ``exp(-d^2 / (2 sigma_space^2)) exp(-|colour difference|^2 / (2 sigma_range^2))``, the same for all
     channels, in a window of two deviations to either side.
 
     >>> edge = (torch.arange(8) >= 4).float().expand(1, 1, 8, 8)
@@ -206,7 +213,9 @@ class Bilateral(Map):
 
     def __post_init__(self):
         if not (self.sigma_space > 0 and self.sigma_range > 0):
-            raise ValueError(f"sigma_space and sigma_range must be positive, got {self.sigma_space} and {self.sigma_range}")
+            raise ValueError(
+                f"sigma_space and sigma_range must be positive, got {self.sigma_space} and {self.sigma_range}"
+            )
 
     def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         radius = math.ceil(2 * self.sigma_space)
@@ -226,7 +235,8 @@ class Bilateral(Map):
 
 @dataclass(frozen=True, init=False)
 class Compose(Map):
-    """One map after the other: ``Compose(Downsample(4), AddNoise(0.03))`` is the h of DeFlow. ``Compose()`` changes nothing.
+    """One map after the other: ``Compose(Downsample(4), AddNoise(0.03))`` is the h of DeFlow. ``Compose()``
+    changes nothing.
 
     >>> h = Compose(Downsample(4), AddNoise(0.03))
     >>> h(torch.rand(1, 3, 16, 16)).shape, h.shrink
@@ -238,7 +248,9 @@ class Compose(Map):
     def __init__(self, *maps: Callable[..., Tensor]):
         for i, step in enumerate(maps):
             if not callable(step):
-                raise ValueError(f"map {i} must be a callable h(images, generator), got {type(step).__name__}")
+                raise ValueError(
+                    f"map {i} must be a callable h(images, generator), got {type(step).__name__}"
+                )
         object.__setattr__(self, "maps", maps)
 
     @property
@@ -255,8 +267,17 @@ class Compose(Map):
 
 
 def _checked(images: Tensor) -> Tensor:
-    if not isinstance(images, Tensor) or images.dim() != 4 or 0 in images.shape or not images.is_floating_point():
-        found = f"{images.dtype} of shape {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+    if (
+        not isinstance(images, Tensor)
+        or images.dim() != 4
+        or 0 in images.shape
+        or not images.is_floating_point()
+    ):
+        found = (
+            f"{images.dtype} of shape {tuple(images.shape)}"
+            if isinstance(images, Tensor)
+            else type(images).__name__
+        )
         raise ValueError(f"images must be a floating tensor (B, C, H, W), got {found}")
     return images
 

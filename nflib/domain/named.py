@@ -1,4 +1,6 @@
-"""Maps h by name: what the command line takes, and what the file of a model says: ``downsample:4+noise:0.03``."""
+"""Maps h by name: what the command line takes, and what the file of a model says:
+``downsample:4+noise:0.03``.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +29,13 @@ MAPS: dict[str, type[Map]] = {
     "maxpool": MaxPool,
     "autoencoder": Autoencode,
 }
-"""Name -> class of maps. In the text of a map colons come after the name, and then its numbers, in the order of its attributes."""
+"""Name -> class of maps. In the text of a map colons come after the name, and then its numbers, in
+the order of its attributes."""
 
 
 def parse(text: str) -> Compose:
-    """The map that a text names: names of :data:`MAPS` with ``+`` between, each with its numbers after colons.
+    """The map that a text names: names of :data:`MAPS` with ``+`` between, each with its numbers after
+    colons.
 
     >>> parse("downsample:4+noise:0.03")
     Compose(Downsample(factor=4), AddNoise(sigma=0.03))
@@ -62,10 +66,16 @@ def spell(h: Map) -> str:
 def _one(part: str, text: str) -> Map:
     name, *values = part.split(":")
     if name not in MAPS:
-        raise ValueError(f"h: {text!r} has {name!r}, expected names of {', '.join(MAPS)} with + between, such as downsample:4+noise:0.03")
+        raise ValueError(
+            f"h: {text!r} has {name!r}, expected names of {', '.join(MAPS)} with + between, such as "
+            "downsample:4+noise:0.03"
+        )
     attributes = fields(MAPS[name])
     if len(values) > len(attributes):
-        raise ValueError(f"h: {part!r} has {len(values)} numbers, expected at most {len(attributes)}: {', '.join(a.name for a in attributes)}")
+        raise ValueError(
+            f"h: {part!r} has {len(values)} numbers, expected at most {len(attributes)}: "
+            f"{', '.join(a.name for a in attributes)}"
+        )
     try:
         numbers = [int(value) if value.lstrip("-").isdecimal() else float(value) for value in values]
     except ValueError:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 WHITE_LEVEL = {"uint8": 255, "uint16": 65535}
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-# Arithmetic in float32 leaves values like 1.0000001: these are clipped. Anything further out is a mistake and said so.
+# Arithmetic in float32 leaves values like 1.0000001: these are clipped. Anything further out is a mistake and
+# said so.
 ROUNDING = 1e-6
 
 
@@ -16,13 +17,14 @@ def as_images(images) -> Tensor:
     """Convert what users bring to images as nflib wants them.
 
     Args:
-        images: a tensor (H, W), (C, H, W) or (B, C, H, W), or a numpy array (H, W), (H, W, C) or (B, H, W, C), or
-            whatever numpy makes such an array of (a Pillow image). C is 1 (grey), 2 (grey and alpha), 3 (RGB) or 4
-            (RGBA). uint8 0..255, uint16 0..65535, or floats in [0, 1].
+        images: a tensor (H, W), (C, H, W) or (B, C, H, W), or a numpy array (H, W), (H, W, C) or (B, H, W,
+            C), or whatever numpy makes such an array of (a Pillow image). C is 1 (grey), 2 (grey and alpha),
+            3 (RGB) or 4 (RGBA). uint8 0..255, uint16 0..65535, or floats in [0, 1].
 
     Returns:
-        (B, 3, H, W), float64 for float64 and float32 for all else, on the device of a tensor. Grey is repeated.
-        Transparent pixels are composited over white, as a page shows them. A tensor may share its memory.
+        (B, 3, H, W), float64 for float64 and float32 for all else, on the device of a tensor. Grey is
+        repeated. Transparent pixels are composited over white, as a page shows them. A tensor may share its
+        memory.
 
     Raises:
         ValueError: wrong dtype or shape, zero size, NaN or infinite values, floats outside [0, 1].

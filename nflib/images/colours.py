@@ -33,7 +33,9 @@ class ChannelStatistics:
     def of_image(cls, image: Tensor) -> ChannelStatistics:
         """Statistics of one image (3, H, W), computed in float64."""
         values = image.double().flatten(1)
-        return cls(tuple(values.mean(1).tolist()), tuple(values.std(1, correction=0).tolist()), values.shape[1])
+        return cls(
+            tuple(values.mean(1).tolist()), tuple(values.std(1, correction=0).tolist()), values.shape[1]
+        )
 
     @classmethod
     def pooled(cls, parts: Iterable[ChannelStatistics]) -> ChannelStatistics:
@@ -42,7 +44,9 @@ class ChannelStatistics:
         if not parts:
             raise ValueError("parts must not be empty")
         pixels = np.array([part.pixels for part in parts], dtype=np.float64)
-        means, deviations = (np.array([getattr(part, name) for part in parts]) for name in ("mean", "deviation"))
+        means, deviations = (
+            np.array([getattr(part, name) for part in parts]) for name in ("mean", "deviation")
+        )
         mean = pixels @ means / pixels.sum()
         variance = pixels @ (deviations**2 + (means - mean) ** 2) / pixels.sum()
         return cls(tuple(mean.tolist()), tuple(np.sqrt(variance).tolist()), int(pixels.sum()))
@@ -50,11 +54,12 @@ class ChannelStatistics:
 
 @dataclass(frozen=True)
 class ColourMatch:
-    """Per channel, ``(v - mean) / deviation`` of one domain, times deviation plus mean of the other, clipped to [0, 1].
+    """Per channel, ``(v - mean) / deviation`` of one domain, times deviation plus mean of the other, clipped
+    to [0, 1].
 
-    DeFlow and LUD-VAE bring the degraded images of AIM 2019 to the colours of the clean ones in this way, learn the
-    degradation there, and apply the inverse map to what they made. ``match.inverse`` is that map; it undoes all but the
-    clipping.
+    DeFlow and LUD-VAE bring the degraded images of AIM 2019 to the colours of the clean ones in this way,
+    learn the degradation there, and apply the inverse map to what they made. ``match.inverse`` is that map;
+    it undoes all but the clipping.
 
     >>> dim, bright = torch.tensor([0.1, 0.3]).expand(3, 1, 2), torch.tensor([0.2, 0.8]).expand(3, 1, 2)
     >>> match = ColourMatch(*map(ChannelStatistics.of_image, (dim, bright)))

@@ -25,10 +25,10 @@ TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 def read(path: str | os.PathLike) -> Tensor:
     """Read an image file -> (3, H, W), float32 in [0, 1], RGB, upright.
 
-    8 bits go by 1/255 and 16 bits by 1/65535 (16-bit grey with alpha keeps its upper 8 bits only); float TIFF must be
-    in [0, 1] already. Grey is repeated, palettes are looked up, CMYK is converted without a colour profile,
-    transparency is composited over white, an EXIF rotation is applied. Of several pages or frames the first is read.
-    Colour profiles are ignored.
+    8 bits go by 1/255 and 16 bits by 1/65535 (16-bit grey with alpha keeps its upper 8 bits only); float TIFF
+    must be in [0, 1] already. Grey is repeated, palettes are looked up, CMYK is converted without a colour
+    profile, transparency is composited over white, an EXIF rotation is applied. Of several pages or frames
+    the first is read. Colour profiles are ignored.
 
     Raises:
         ValueError: naming the file and what is wrong with it, whatever that is.
@@ -42,10 +42,14 @@ def read(path: str | os.PathLike) -> Tensor:
         raise ValueError(f"{path}: is empty (0 bytes), expected an image file")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and large images; errors stay errors
+            warnings.simplefilter(
+                "ignore"
+            )  # Pillow's remarks on odd metadata and large images; errors stay errors
             return as_images(_decode(path))[0].float().contiguous()
     except Image.UnidentifiedImageError:
-        raise ValueError(f"{path}: not an image that can be read, expected one of {' '.join(SUFFIXES)}") from None
+        raise ValueError(
+            f"{path}: not an image that can be read, expected one of {' '.join(SUFFIXES)}"
+        ) from None
     except Exception as error:  # decoders raise nearly anything on broken files
         raise ValueError(f"{path}: cannot be read as an image: {error}") from error
 
@@ -62,7 +66,9 @@ def write(path: str | os.PathLike, image, bits: int = 8, quality: int = 95) -> N
     path = Path(path)
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
-        raise ValueError(f"{path}: cannot write {path.suffix or 'a name without suffix'}, expected {' '.join(FORMATS)}")
+        raise ValueError(
+            f"{path}: cannot write {path.suffix or 'a name without suffix'}, expected {' '.join(FORMATS)}"
+        )
     if bits != 8 and (bits, kind) != (16, "PNG"):
         raise ValueError(f"{path}: bits must be 8, or 16 for .png, got {bits}")
     if not 1 <= quality <= 100:
@@ -75,7 +81,9 @@ def write(path: str | os.PathLike, image, bits: int = 8, quality: int = 95) -> N
         data = _png16(pixels)
     else:
         file = io.BytesIO()
-        Image.fromarray(pixels.astype(np.uint8)).save(file, kind, **({"quality": quality} if kind == "JPEG" else {}))
+        Image.fromarray(pixels.astype(np.uint8)).save(
+            file, kind, **({"quality": quality} if kind == "JPEG" else {})
+        )
         data = file.getvalue()
     write_bytes(path, data)
 
@@ -89,12 +97,14 @@ def list_images(folder: str | os.PathLike) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
-    files = [f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file()]
+    files = [
+        f
+        for f in folder.iterdir()
+        if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file()
+    ]
     if not files:
         raise ValueError(f"{folder}: no images in this folder, expected files ending in {' '.join(SUFFIXES)}")
     return sorted(files)
-
-
 
 
 def _decode(path: Path) -> np.ndarray:
@@ -130,8 +140,8 @@ def _decode(path: Path) -> np.ndarray:
 def _low_bytes(path: Path, image: Image.Image) -> np.ndarray | None:
     """The lower bytes of 16-bit RGB or RGBA, of which Pillow keeps the upper ones; None for any other image.
 
-    Pillow unpacks either byte order, keeping the byte that is significant in it. Told the wrong order, it keeps the
-    others.
+    Pillow unpacks either byte order, keeping the byte that is significant in it. Told the wrong order, it
+    keeps the others.
     """
     if image.mode not in ("RGB", "RGBA") or not image.tile:
         return None
@@ -183,7 +193,9 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _png16(pixels: np.ndarray) -> bytes:
-    """(H, W, 3) of 0..65535 -> a 16-bit RGB PNG file (PNG specification: sections 5 and 11.2, filter "Up" of 9.2)."""
+    """(H, W, 3) of 0..65535 -> a 16-bit RGB PNG file (PNG specification: sections 5 and 11.2, filter "Up" of
+    9.2).
+    """
     height, width, _ = pixels.shape
     rows = np.frombuffer(pixels.astype(">u2").tobytes(), np.uint8).reshape(height, -1)
     filtered = np.empty((height, 1 + rows.shape[1]), np.uint8)

@@ -1,4 +1,5 @@
-"""Bicubic resizing with anti-aliasing, after the conventions of super-resolution papers (MATLAB's imresize)."""
+"""Bicubic resizing with anti-aliasing, after the conventions of super-resolution papers (MATLAB's
+imresize)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from torch import Tensor
 
 
 def resize(x: Tensor, factor: float | None = None, size: tuple[int, int] | None = None) -> Tensor:
-    """Bicubic resize as MATLAB's ``imresize`` does it: a = -1/2, widened by 1/factor when shrinking, edges mirrored.
+    """Bicubic resize as MATLAB's ``imresize`` does it: a = -1/2, widened by 1/factor when shrinking, edges
+    mirrored.
 
     Pixel centres are aligned, each output is a weighted mean of inputs (weights sum to one), rows and columns
     separately. Results may leave [0, 1] by a little at edges: clamp them before they are stored.
@@ -26,7 +28,8 @@ def resize(x: Tensor, factor: float | None = None, size: tuple[int, int] | None 
         raise ValueError("give either factor or size")
     if x.dim() < 2 or 0 in x.shape or not x.is_floating_point():
         raise ValueError(
-            f"x must be a floating tensor (..., H, W) of non-zero size, got {x.dtype} of shape {tuple(x.shape)}"
+            f"x must be a floating tensor (..., H, W) of non-zero size, got {x.dtype} of shape "
+            f"{tuple(x.shape)}"
         )
     if size is None:
         if not (factor > 0 and math.isfinite(factor)):
@@ -38,7 +41,9 @@ def resize(x: Tensor, factor: float | None = None, size: tuple[int, int] | None 
         if len(size) != 2 or min(size) < 1:
             raise ValueError(f"size must be two positive numbers (H, W), got {size}")
         factors = tuple(new / old for new, old in zip(size, x.shape[-2:]))
-    for dim in sorted((-2, -1), key=lambda d: factors[d]):  # MATLAB: the dimension that shrinks most goes first
+    for dim in sorted(
+        (-2, -1), key=lambda d: factors[d]
+    ):  # MATLAB: the dimension that shrinks most goes first
         x = _resize_one(x, dim, size[dim], factors[dim])
     return x
 

@@ -1,4 +1,6 @@
-"""Images of any size through networks that want certain sizes: padding by reflection, windows that fade into each other."""
+"""Images of any size through networks that want certain sizes: padding by reflection, windows that fade into
+each other.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ def pad_to_multiple(x: Tensor, multiple: int) -> tuple[Tensor, Callable[[Tensor]
         multiple: at least 1.
 
     Returns:
-        The padded tensor, and ``crop(y)``, which removes the padding from a result of the padded size or of a whole
-        multiple of it (super-resolution).
+        The padded tensor, and ``crop(y)``, which removes the padding from a result of the padded size or of a
+        whole multiple of it (super-resolution).
     """
     if multiple < 1:
         raise ValueError(f"multiple must be at least 1, got {multiple}")
@@ -46,7 +48,9 @@ def _reflect_to(x: Tensor, height: int, width: int) -> Tensor:
 def _scale(y: Tensor, height: int, width: int) -> int:
     scale = y.shape[-1] // width
     if scale < 1 or tuple(y.shape[-2:]) != (scale * height, scale * width):
-        raise ValueError(f"expected a result of {height}x{width} or a whole multiple, got {y.shape[-2]}x{y.shape[-1]}")
+        raise ValueError(
+            f"expected a result of {height}x{width} or a whole multiple, got {y.shape[-2]}x{y.shape[-1]}"
+        )
     return scale
 
 
@@ -60,17 +64,26 @@ Window = Callable[[Tensor], Tensor]
 
 
 def joined(
-    compute: Callable[[Window], Iterator[Tensor]], results: Tensor, *, scale: int = 1, tile: int | None = None, overlap: int = 0
+    compute: Callable[[Window], Iterator[Tensor]],
+    results: Tensor,
+    *,
+    scale: int = 1,
+    tile: int | None = None,
+    overlap: int = 0,
 ) -> Tensor:
-    """Fill ``results`` (n, B, C, scale*H, scale*W), zeros, with the n results that ``compute`` gives for each window.
+    """Fill ``results`` (n, B, C, scale*H, scale*W), zeros, with the n results that ``compute`` gives for each
+    window.
 
-    Of an overlap the outer quarters are not used, where a network misses what lies beyond its window; in the middle one window fades into
-    the next. Where windows hold independent noise, fading would average it: draw such noise for the whole image, and cut it.
+    Of an overlap the outer quarters are not used, where a network misses what lies beyond its window; in the
+    middle one window fades into the next. Where windows hold independent noise, fading would average it: draw
+    such noise for the whole image, and cut it.
 
     Args:
-        compute: called with a function that cuts the window out of any map of the image, whatever its resolution.
+        compute: called with a function that cuts the window out of any map of the image, whatever its
+            resolution.
         scale: by how much results are larger than the image.
-        tile: side of a window, in pixels of the image; None, or one that holds the image, computes it as a whole.
+        tile: side of a window, in pixels of the image; None, or one that holds the image, computes it as a
+            whole.
         overlap: of neighbouring windows, in pixels of the image.
     """
     height, width = (side // scale for side in results.shape[-2:])
@@ -92,7 +105,9 @@ def joined(
 
 
 def _windows(length: int, tile: int, overlap: int, scale: int) -> list[tuple[int, int, Tensor]]:
-    """Start and end of the tiles along one side, the last one moved back to end at the border, and the weights of their results."""
+    """Start and end of the tiles along one side, the last one moved back to end at the border, and the
+    weights of their results.
+    """
     size = min(tile, length)
     windows = []
     for start in [*range(0, length - size, tile - overlap), length - size]:
@@ -105,7 +120,8 @@ def _windows(length: int, tile: int, overlap: int, scale: int) -> list[tuple[int
 
 
 def overlap_of(tile: int | None, overlap: int | None, *, most: int, multiple: int = 1) -> int:
-    """The overlap of tiles that a caller asks for, or else a quarter of a tile, but not more than ``most``; both fit the model.
+    """The overlap of tiles that a caller asks for, or else a quarter of a tile, but not more than ``most``;
+    both fit the model.
 
     Raises:
         ValueError: tile or overlap is no multiple, or the overlap does not leave anything of a tile.
@@ -117,5 +133,8 @@ def overlap_of(tile: int | None, overlap: int | None, *, most: int, multiple: in
             raise ValueError(f"tile must be a multiple of {multiple}, got {tile}")
         return min(most // multiple * multiple, tile // (4 * multiple) * multiple)
     if tile % multiple or overlap % multiple or not 0 <= overlap < tile:
-        raise ValueError(f"tile and overlap must be multiples of {multiple}, overlap smaller than tile, got {tile} and {overlap}")
+        raise ValueError(
+            f"tile and overlap must be multiples of {multiple}, overlap smaller than tile, got {tile} "
+            f"and {overlap}"
+        )
     return overlap

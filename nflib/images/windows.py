@@ -15,7 +15,9 @@ def gaussian_taps(size: int, deviation: float) -> list[float]:
 
 
 def window_mean(x: Tensor, taps: Sequence[float]) -> Tensor:
-    """Means with weights ``taps`` down and across, of windows inside x: (..., H, W) -> (..., H - n + 1, W - n + 1)."""
+    """Means with weights ``taps`` down and across, of windows inside x: (..., H, W) -> (..., H - n + 1, W - n
+    + 1).
+    """
     for dim in (-2, -1):
         length = x.shape[dim] - len(taps) + 1
         x = sum(tap * x.narrow(dim, k, length) for k, tap in enumerate(taps))

@@ -1,4 +1,6 @@
-"""How restored and degraded images are scored. Each docstring states range, border, colour space and direction."""
+"""How restored and degraded images are scored. Each docstring states range, border, colour space and
+direction.
+"""
 
 from .catalogue import METRICS, Metric
 from .distribution import (

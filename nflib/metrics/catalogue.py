@@ -23,7 +23,8 @@ class Metric:
 
     Attributes:
         name: as the command line calls it.
-        function: ``function(images, reference)``, or ``function(images)`` without a reference; (B, 3, H, W) -> (B,).
+        function: ``function(images, reference)``, or ``function(images)`` without a reference; (B, 3, H, W)
+            -> (B,).
         lower_is_better: direction.
         needs_reference: whether it compares.
         unit: "dB", or "" for a pure number.
@@ -54,9 +55,23 @@ METRICS = MappingProxyType(
         metric.name: metric
         for metric in (
             Metric("psnr", psnr, False, True, "dB", 2, "RGB, range 1"),
-            Metric("ssim", ssim, False, True, "", 4, "RGB mean, 11x11 Gaussian window, population moments (BasicSR)"),
             Metric(
-                "ssim-uniform", _ssim_uniform, False, True, "", 4, "RGB mean, 7x7 window, sample moments (scikit-image)"
+                "ssim",
+                ssim,
+                False,
+                True,
+                "",
+                4,
+                "RGB mean, 11x11 Gaussian window, population moments (BasicSR)",
+            ),
+            Metric(
+                "ssim-uniform",
+                _ssim_uniform,
+                False,
+                True,
+                "",
+                4,
+                "RGB mean, 7x7 window, sample moments (scikit-image)",
             ),
             Metric("lpips", lpips, True, True, "", 4, "version 0.1, AlexNet"),
             Metric("niqe", niqe, True, False, "", 2, "luma, BasicSR's pristine model"),

@@ -1,7 +1,9 @@
-"""Recorded comparisons of restorers as tables: mean and spread over seeds, and how far towards the truth each kind of pairs gets.
+"""Recorded comparisons of restorers as tables: mean and spread over seeds, and how far towards the truth each
+kind of pairs gets.
 
-A record is what ``experiments/quality/restorers.py`` and its like write: for each source of training pairs and each seed the scores of every
-test photo. Seeds are the unit: a spread is the deviation of the means of whole runs, not of photos.
+A record is what ``experiments/quality/restorers.py`` and its like write: for each source of training pairs
+and each seed the scores of every test photo. Seeds are the unit: a spread is the deviation of the means of
+whole runs, not of photos.
 """
 
 from __future__ import annotations
@@ -19,24 +21,35 @@ def table(results: Mapping[str, Mapping[str, Mapping]]) -> list[dict]:
         results: source -> seed -> {"psnr": [...], "ssim": [...]}, one value a photo.
 
     Returns:
-        Rows with "trained on", "seeds" and, over seeds, means "psnr", "ssim" and deviations "psnr spread", "ssim spread" (None for one
-        seed). Where there are sources "white" and "true" also "fraction of each seed", (own - white) / (true - white) in dB
-        against the runs of the same seed, and its mean "fraction" (None where no seed has all three).
+        Rows with "trained on", "seeds" and, over seeds, means "psnr", "ssim" and deviations "psnr spread",
+        "ssim spread" (None for one seed). Where there are sources "white" and "true" also "fraction of each
+        seed", (own - white) / (true - white) in dB against the runs of the same seed, and its mean "fraction"
+        (None where no seed has all three).
     """
-    means = {name: {seed: {m: statistics.fmean(run[m]) for m in ("psnr", "ssim")} for seed, run in runs.items()} for name, runs in results.items()}
+    means = {
+        name: {seed: {m: statistics.fmean(run[m]) for m in ("psnr", "ssim")} for seed, run in runs.items()}
+        for name, runs in results.items()
+    }
     rows = []
     for name, runs in means.items():
         row = {"trained on": name, "seeds": len(runs)}
         for metric in ("psnr", "ssim"):
             values = [run[metric] for run in runs.values()]
-            row |= {metric: statistics.fmean(values), f"{metric} spread": statistics.stdev(values) if len(values) > 1 else None}
+            row |= {
+                metric: statistics.fmean(values),
+                f"{metric} spread": statistics.stdev(values) if len(values) > 1 else None,
+            }
         if {"white", "true"} <= set(means):
             white, true = means["white"], means["true"]
             fractions = [
                 (run["psnr"] - white[seed]["psnr"]) / (true[seed]["psnr"] - white[seed]["psnr"])
-                for seed, run in runs.items() if seed in white and seed in true
+                for seed, run in runs.items()
+                if seed in white and seed in true
             ]
-            row |= {"fraction": statistics.fmean(fractions) if fractions else None, "fraction of each seed": fractions}
+            row |= {
+                "fraction": statistics.fmean(fractions) if fractions else None,
+                "fraction of each seed": fractions,
+            }
         rows.append(row)
     return rows
 
@@ -53,10 +66,15 @@ def markdown(rows: list[dict], beside: Mapping[str, Mapping[str, str]] | None = 
     heads = ["trained on", "PSNR", "SSIM", *(["fraction, of each seed"] if fractions else []), *beside]
     lines = [heads, ["---"] * len(heads)]
     for row in rows:
-        cells = [row["trained on"], *(_with_spread(row, metric, digits) for metric, digits in (("psnr", 2), ("ssim", 3)))]
+        cells = [
+            row["trained on"],
+            *(_with_spread(row, metric, digits) for metric, digits in (("psnr", 2), ("ssim", 3))),
+        ]
         if fractions:
             each = row.get("fraction of each seed", [])
-            cells.append(f"{row['fraction']:.2f}: " + " ".join(f"{f + 0.0:.2f}" for f in each) if each else "-")
+            cells.append(
+                f"{row['fraction']:.2f}: " + " ".join(f"{f + 0.0:.2f}" for f in each) if each else "-"
+            )
         lines.append(cells + [column.get(row["trained on"], "") for column in beside.values()])
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 

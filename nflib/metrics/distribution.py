@@ -42,9 +42,9 @@ def mmd(x: Tensor, y: Tensor, kernel=None, estimator: str = "unbiased") -> Tenso
         x, y: (N, ...) and (M, ...), one sample a row; all but the first dimension are flattened.
         kernel: a :class:`GaussianKernel`, or any function of the squared distance. By
             default a Gaussian whose bandwidth is the median distance of the pooled samples.
-        estimator: "unbiased" leaves out the distance of a sample to itself; its mean is zero for equal laws, so that it
-            can be negative. "biased" includes it; never negative, but positive on average for equal laws:
-            ``(1/N + 1/M) (k(0) - E k)``.
+        estimator: "unbiased" leaves out the distance of a sample to itself; its mean is zero for equal laws,
+            so that it can be negative. "biased" includes it; never negative, but positive on average for
+            equal laws: ``(1/N + 1/M) (k(0) - E k)``.
 
     Returns:
         A scalar, float64.
@@ -53,7 +53,9 @@ def mmd(x: Tensor, y: Tensor, kernel=None, estimator: str = "unbiased") -> Tenso
         raise ValueError(f'estimator must be "unbiased" or "biased", got {estimator!r}')
     x, y = _rows(x, "x"), _rows(y, "y")
     if x.shape[1] != y.shape[1]:
-        raise ValueError(f"x and y must have samples of the same size, got {x.shape[1]} and {y.shape[1]} values")
+        raise ValueError(
+            f"x and y must have samples of the same size, got {x.shape[1]} and {y.shape[1]} values"
+        )
     if estimator == "unbiased" and min(len(x), len(y)) < 2:
         raise ValueError(f"the unbiased estimator needs two samples in each set, got {len(x)} and {len(y)}")
     kernel = kernel or GaussianKernel((median_distance(x, y).item(),))
@@ -73,14 +75,15 @@ def median_distance(x: Tensor, y: Tensor) -> Tensor:
 
 
 def akld(fakes: Tensor, real: Tensor, clean: Tensor) -> Tensor:
-    """Average KL divergence of noise maps (Yue et al. 2020, as their code DANet computes it), in nats. Lower is better.
+    """Average KL divergence of noise maps (Yue et al. 2020, as their code DANet computes it), in nats. Lower
+    is better.
 
-    At each pixel the variance of the noise is a 7x7 Gaussian average of the squared difference to the clean image.
-    ``r = var_fake / var_real`` is clamped to [0.1, 10], and the KL divergence of two centred normal laws,
-    ``(log(1/r) + r - 1) / 2 = KL(fake || real)``, is averaged over pixels, channels and fakes.
+    At each pixel the variance of the noise is a 7x7 Gaussian average of the squared difference to the clean
+    image. ``r = var_fake / var_real`` is clamped to [0.1, 10], and the KL divergence of two centred normal
+    laws, ``(log(1/r) + r - 1) / 2 = KL(fake || real)``, is averaged over pixels, channels and fakes.
 
-    The clamp makes "no noise at all" score 0.7013, and the worst possible result 3.3487. Correlation and shape of the
-    noise play no role.
+    The clamp makes "no noise at all" score 0.7013, and the worst possible result 3.3487. Correlation and
+    shape of the noise play no role.
 
     Args:
         fakes: (L, B, C, H, W) or (B, C, H, W) in [0, 1], degraded images made from ``clean``.
@@ -105,7 +108,9 @@ def akld(fakes: Tensor, real: Tensor, clean: Tensor) -> Tensor:
 
 
 def local_variance(noise: Tensor) -> Tensor:
-    """7x7 Gaussian average of the squared values, edges mirrored, at least 1e-10; (B, C, H, W), H and W at least 4."""
+    """7x7 Gaussian average of the squared values, edges mirrored, at least 1e-10; (B, C, H, W), H and W at
+    least 4.
+    """
     if min(noise.shape[-2:]) < 4:
         raise ValueError(f"images must be at least 4x4, got {noise.shape[-1]}x{noise.shape[-2]}")
     squares = pad(noise.square(), (3, 3, 3, 3), mode="reflect")

@@ -13,7 +13,8 @@ SSIM_WINDOWS = {"gaussian": 11, "uniform": 7}
 
 
 def psnr(images: Tensor, reference: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio, ``10 log10(1 / mean squared error)``. Higher is better; equal images have infinity.
+    """Peak signal-to-noise ratio, ``10 log10(1 / mean squared error)``. Higher is better; equal images have
+    infinity.
 
     Args:
         images: (B, C, H, W) in [0, 1], C = 3 (RGB) or 1.
@@ -21,19 +22,21 @@ def psnr(images: Tensor, reference: Tensor) -> Tensor:
 
     Returns:
         (B,) dB, float64. The whole image counts, all channels together: crop with
-        :func:`~nflib.metrics.crop_border`, go to Y with :func:`~nflib.metrics.luma`. Nothing is rounded: images that
-        will be stored as 8 bits should be rounded first, as :func:`lr_psnr` does.
+        :func:`~nflib.metrics.crop_border`, go to Y with :func:`~nflib.metrics.luma`. Nothing is rounded:
+        images that will be stored as 8 bits should be rounded first, as :func:`lr_psnr` does.
     """
     images, reference = checked_pair(images, reference)
     return -10 * (images - reference).square().flatten(1).mean(1).log10()
 
 
 def ssim(images: Tensor, reference: Tensor, window: str = "gaussian") -> Tensor:
-    """Structural similarity (Wang et al. 2004) with range 1, K1 = 0.01, K2 = 0.03. At most 1, higher is better.
+    """Structural similarity (Wang et al. 2004) with range 1, K1 = 0.01, K2 = 0.03. At most 1, higher is
+    better.
 
     Two conventions are in use, and give different numbers on the same images:
 
-    - "gaussian": 11x11 Gaussian weights of deviation 1.5, population moments: the paper; BasicSR, LUD-VAE, DANet.
+    - "gaussian": 11x11 Gaussian weights of deviation 1.5, population moments: the paper; BasicSR, LUD-VAE,
+      DANet.
     - "uniform": 7x7 equal weights, sample moments (n / (n - 1)): scikit-image's default; SRFlow and DeFlow.
 
     Args:
@@ -73,9 +76,9 @@ def ssim_map(images: Tensor, reference: Tensor, window: str = "gaussian") -> Ten
 def lr_psnr(images: Tensor, low_resolution: Tensor) -> Tensor:
     """Does a super-resolved image still show what was seen? PSNR of its downscaled version. Higher is better.
 
-    The image is rounded to 8 bits, shrunk as MATLAB's ``imresize`` does (:func:`nflib.images.resize`), rounded again
-    and compared with the low-resolution image (SRFlow, Section 5). It says nothing about detail that shrinking
-    removes: any texture is as good as the right one.
+    The image is rounded to 8 bits, shrunk as MATLAB's ``imresize`` does (:func:`nflib.images.resize`),
+    rounded again and compared with the low-resolution image (SRFlow, Section 5). It says nothing about detail
+    that shrinking removes: any texture is as good as the right one.
 
     Args:
         images: (B, 3, s H, s W) in [0, 1].
@@ -97,10 +100,11 @@ def lr_psnr(images: Tensor, low_resolution: Tensor) -> Tensor:
 
 
 def diversity(samples: Tensor) -> Tensor:
-    """How much samples of the same input differ: their standard deviation at each pixel, averaged, in grey levels.
+    """How much samples of the same input differ: their standard deviation at each pixel, averaged, in grey
+    levels.
 
-    Neither better nor worse by itself: independent noise is the most diverse answer of all. The deviation divides by
-    n - 1. SRFlow's paper gives such numbers; its published code does not contain the formula.
+    Neither better nor worse by itself: independent noise is the most diverse answer of all. The deviation
+    divides by n - 1. SRFlow's paper gives such numbers; its published code does not contain the formula.
 
     Args:
         samples: (n, B, C, H, W) in [0, 1], n >= 2 samples of each of B inputs.

@@ -13,12 +13,13 @@ from .._compat import import_torchvision
 from .inputs import checked, double
 from .weights import checked_file
 
-# The weights that the FID was defined with, TensorFlow's of 2015, as the package pytorch-fid made them loadable for torch.
+# The weights that the FID was defined with, TensorFlow's of 2015, as the package pytorch-fid made them
+# loadable for torch.
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 ADDRESS = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights"
 SIDE = 299
-# Blocks of torchvision's network whose pooling differs from TensorFlow's: that takes no account of the padding, and the last
-# one takes the largest value instead of the mean.
+# Blocks of torchvision's network whose pooling differs from TensorFlow's: that takes no account of the
+# padding, and the last one takes the largest value instead of the mean.
 MEAN_POOLED = ("Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e", "Mixed_7b")
 MAX_POOLED = ("Mixed_7c",)
 
@@ -26,19 +27,20 @@ Images = Tensor | Iterable[Tensor]
 
 
 def fid(images: Images, reference: Images, network: nn.Module | None = None) -> Tensor:
-    """Fréchet inception distance of two sets of images (Heusel et al. 2017). Lower is closer, 0 for equal sets.
+    """Fréchet inception distance of two sets of images (Heusel et al. 2017). Lower is closer, 0 for equal
+    sets.
 
-    Features are the 2048 means of the last pooling, images being resized to 299x299 bilinearly without antialiasing, as
-    pytorch-fid does. The sets need not have the same size. With N images the covariance of the 2048 features is
-    estimated from N values each: the result is too large by something that falls as 1/N, and only sets of equal N are
-    comparable (papers use 10,000 or more). The weights have to be downloaded by you, once: see
-    :func:`inception_network`.
+    Features are the 2048 means of the last pooling, images being resized to 299x299 bilinearly without
+    antialiasing, as pytorch-fid does. The sets need not have the same size. With N images the covariance of
+    the 2048 features is estimated from N values each: the result is too large by something that falls as 1/N,
+    and only sets of equal N are comparable (papers use 10,000 or more). The weights have to be downloaded by
+    you, once: see :func:`inception_network`.
 
     Args:
-        images, reference: (N, 3, H, W) in [0, 1], or an iterable of such batches, whose images may differ in size; at
-            least two images.
-        network: from :func:`inception_network`, the trained one by default, or any (B, 3, 299, 299) in [-1, 1] -> (B,
-            d).
+        images, reference: (N, 3, H, W) in [0, 1], or an iterable of such batches, whose images may differ in
+            size; at least two images.
+        network: from :func:`inception_network`, the trained one by default, or any (B, 3, 299, 299) in [-1,
+            1] -> (B, d).
 
     Returns:
         A scalar, float64.
@@ -48,8 +50,8 @@ def fid(images: Images, reference: Images, network: nn.Module | None = None) -> 
 
 
 def frechet_distance(x: Tensor, y: Tensor) -> Tensor:
-    """``|mean_x - mean_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2))``: between the normal laws with the moments of two
-    sets.
+    """``|mean_x - mean_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2))``: between the normal laws with the moments
+    of two sets.
 
     Args:
         x, y: (N, d) and (M, d), N and M at least 2. Covariances are divided by N - 1.
@@ -58,10 +60,14 @@ def frechet_distance(x: Tensor, y: Tensor) -> Tensor:
         A scalar, float64.
     """
     if x.dim() != 2 or y.dim() != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
-        raise ValueError(f"x and y must be (N, d) and (M, d) with at least two rows, got {tuple(x.shape)} and {tuple(y.shape)}")
+        raise ValueError(
+            f"x and y must be (N, d) and (M, d) with at least two rows, got {tuple(x.shape)} and "
+            f"{tuple(y.shape)}"
+        )
     x, y = double(x), double(y)
     a, b = ((s - s.mean(0)) / (len(s) - 1) ** 0.5 for s in (x, y))
-    # tr (C_x C_y)^(1/2) is the sum of the singular values of b a^T, for C_x = a^T a and C_y = b^T b: no square root of a matrix
+    # tr (C_x C_y)^(1/2) is the sum of the singular values of b a^T, for C_x = a^T a and C_y = b^T b: no
+    # square root of a matrix
     cross = torch.linalg.svdvals(b @ a.mT).sum()
     return (x.mean(0) - y.mean(0)).square().sum() + a.square().sum() + b.square().sum() - 2 * cross
 
@@ -71,8 +77,8 @@ def inception_network(pretrained: bool = True) -> nn.Module:
     """The network behind :func:`fid`: (B, 3, 299, 299) in [-1, 1] -> (B, 2048).
 
     Args:
-        pretrained: False gives a random network with a fixed seed, without any file. Its distances are good for testing
-            shapes and signs and mean nothing else.
+        pretrained: False gives a random network with a fixed seed, without any file. Its distances are good
+            for testing shapes and signs and mean nothing else.
 
     Raises:
         MissingWeights: says which file is needed, from where, and where to put it.
@@ -86,11 +92,15 @@ def inception_network(pretrained: bool = True) -> nn.Module:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = inception_v3(weights=None, num_classes=1008, aux_logits=False, transform_input=False, init_weights=False)
+        network = inception_v3(
+            weights=None, num_classes=1008, aux_logits=False, transform_input=False, init_weights=False
+        )
     if file is not None:
         network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
     for name in MEAN_POOLED:
-        setattr(network, name, _Pooled(getattr(network, name), nn.AvgPool2d(3, 1, 1, count_include_pad=False)))
+        setattr(
+            network, name, _Pooled(getattr(network, name), nn.AvgPool2d(3, 1, 1, count_include_pad=False))
+        )
     for name in MAX_POOLED:
         setattr(network, name, _Pooled(getattr(network, name), nn.MaxPool2d(3, 1, 1)))
     network.fc = nn.Identity()
@@ -114,7 +124,13 @@ def _features(images: Images, name: str, network: nn.Module) -> Tensor:
     like = next(network.parameters(), torch.zeros(()))
     batches = images.split(16) if isinstance(images, Tensor) else images
     found = [
-        network(2 * F.interpolate(checked(batch, name, (3,)).to(like), (SIDE, SIDE), mode="bilinear", align_corners=False) - 1)
+        network(
+            2
+            * F.interpolate(
+                checked(batch, name, (3,)).to(like), (SIDE, SIDE), mode="bilinear", align_corners=False
+            )
+            - 1
+        )
         for batch in batches
     ]
     if sum(map(len, found)) < 2:

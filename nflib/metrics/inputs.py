@@ -1,4 +1,6 @@
-"""What every metric does with its images first: check them, and bring them to the colour space it is defined in."""
+"""What every metric does with its images first: check them, and bring them to the colour space it is defined
+in.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,15 @@ GREY = (0.298936021293776, 0.587043074451121, 0.114020904255103)
 def checked(images: Tensor, name: str = "images", channels: tuple[int, ...] = (1, 3)) -> Tensor:
     """Images (B, C, H, W) in [0, 1] as float64; anything else is a ValueError that says what was found."""
     if not isinstance(images, Tensor):
-        raise ValueError(f"{name} must be a tensor, got {type(images).__name__}; nflib.images.as_images makes one")
-    if images.dim() != 4 or 0 in images.shape or images.shape[1] not in channels or not images.is_floating_point():
+        raise ValueError(
+            f"{name} must be a tensor, got {type(images).__name__}; nflib.images.as_images makes one"
+        )
+    if (
+        images.dim() != 4
+        or 0 in images.shape
+        or images.shape[1] not in channels
+        or not images.is_floating_point()
+    ):
         raise ValueError(
             f"{name} must be a floating tensor (B, C, H, W) with C = {' or '.join(map(str, channels))}, "
             f"got {images.dtype} of shape {tuple(images.shape)}"
@@ -23,7 +32,9 @@ def checked(images: Tensor, name: str = "images", channels: tuple[int, ...] = (1
     images = images.detach()
     low, high = images.min().item(), images.max().item()
     if not (low >= 0 and high <= 1):  # also true of NaN
-        raise ValueError(f"{name} must lie in [0, 1], got values from {low:.4g} to {high:.4g}; clamp them first")
+        raise ValueError(
+            f"{name} must lie in [0, 1], got values from {low:.4g} to {high:.4g}; clamp them first"
+        )
     return double(images)
 
 
@@ -37,7 +48,8 @@ def checked_pair(images: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
     images, reference = checked(images), checked(reference, "reference")
     if images.shape != reference.shape:
         raise ValueError(
-            f"images and reference must have the same shape, got {tuple(images.shape)} and {tuple(reference.shape)}"
+            f"images and reference must have the same shape, got {tuple(images.shape)} and "
+            f"{tuple(reference.shape)}"
         )
     return images, reference.to(images.device)
 
@@ -51,25 +63,30 @@ def crop_border(images: Tensor, border: int) -> Tensor:
     """
     if border < 0 or 2 * border >= min(images.shape[-2:]):
         height, width = images.shape[-2:]
-        raise ValueError(f"border must be at least 0 and leave something of {width}x{height} pixels, got {border}")
+        raise ValueError(
+            f"border must be at least 0 and leave something of {width}x{height} pixels, got {border}"
+        )
     return images[..., border : images.shape[-2] - border, border : images.shape[-1] - border]
 
 
 def luma(images: Tensor) -> Tensor:
-    """The Y of YCbCr as MATLAB and most super-resolution tables have it (BT.601, black 16/255, white 235/255).
+    """The Y of YCbCr as MATLAB and most super-resolution tables have it (BT.601, black 16/255, white
+    235/255).
 
     Args:
         images: (B, 3, H, W) in [0, 1], RGB.
 
     Returns:
-        (B, 1, H, W). Pass it to :func:`~nflib.metrics.psnr` or :func:`~nflib.metrics.ssim` for "Y channel" numbers;
-        its range being smaller, PSNR comes out higher than on RGB.
+        (B, 1, H, W). Pass it to :func:`~nflib.metrics.psnr` or :func:`~nflib.metrics.ssim` for "Y channel"
+        numbers; its range being smaller, PSNR comes out higher than on RGB.
     """
     return (_weighted(images, LUMA) + 16) / 255
 
 
 def grey(images: Tensor) -> Tensor:
-    """(B, 3, H, W) -> (B, 1, H, W), MATLAB's rgb2gray, without its rounding. Grey images are returned as they are."""
+    """(B, 3, H, W) -> (B, 1, H, W), MATLAB's rgb2gray, without its rounding. Grey images are returned as they
+    are.
+    """
     return images if images.shape[1] == 1 else _weighted(images, GREY)
 
 

@@ -1,7 +1,8 @@
-"""Quality without a reference: how far an image is from what undamaged photos look like. Lower is better, always.
+"""Quality without a reference: how far an image is from what undamaged photos look like. Lower is better,
+always.
 
-These scores know photos in general and nothing of the one in question: a sharp, clean picture of the wrong thing is
-fine with them.
+These scores know photos in general and nothing of the one in question: a sharp, clean picture of the wrong
+thing is fine with them.
 """
 
 from __future__ import annotations
@@ -30,17 +31,19 @@ def _parameters(name: str, device: torch.device) -> dict[str, Tensor]:
 
 
 def niqe(images: Tensor) -> Tensor:
-    """Natural image quality evaluator (Mittal, Soundararajan and Bovik 2013): distance to a model of pristine photos.
+    """Natural image quality evaluator (Mittal, Soundararajan and Bovik 2013): distance to a model of pristine
+    photos.
 
     36 statistics of locally normalised pixels (two scales) are taken in every 96x96 block; NIQE is the
-    Mahalanobis-like distance between their Gaussian and that of undamaged photos. About 2 to 5 for good photos.
-    Checked: 5.729574 on BasicSR's reference image (MATLAB R2021a 5.72957338, BasicSR 5.7295763). Flat areas make the
-    last digits a matter of rounding: there float32, as BasicSR computes, can differ in the second decimal.
+    Mahalanobis-like distance between their Gaussian and that of undamaged photos. About 2 to 5 for good
+    photos. Checked: 5.729574 on BasicSR's reference image (MATLAB R2021a 5.72957338, BasicSR 5.7295763). Flat
+    areas make the last digits a matter of rounding: there float32, as BasicSR computes, can differ in the
+    second decimal.
 
     Args:
-        images: (B, 3, H, W) in [0, 1]; BT.601 luma rounded to 8 bits is looked at. What is left at the right and
-            below beyond whole blocks of 96 is not; no other border. At least two blocks are needed; some dozens
-            make a stable number.
+        images: (B, 3, H, W) in [0, 1]; BT.601 luma rounded to 8 bits is looked at. What is left at the right
+            and below beyond whole blocks of 96 is not; no other border. At least two blocks are needed; some
+            dozens make a stable number.
 
     Returns:
         (B,), float64.
@@ -59,7 +62,9 @@ def niqe(images: Tensor) -> Tensor:
         features.append(_niqe_features(values.transpose(2, 3).flatten(1, 2)))
         images = resize(images, 0.5)
     pristine = _parameters("niqe", images.device)
-    return torch.stack([_distance(f, pristine["mean"], pristine["covariance"]) for f in torch.cat(features, -1)])
+    return torch.stack(
+        [_distance(f, pristine["mean"], pristine["covariance"]) for f in torch.cat(features, -1)]
+    )
 
 
 def _niqe_features(blocks: Tensor) -> Tensor:
@@ -76,7 +81,9 @@ def _niqe_features(blocks: Tensor) -> Tensor:
 
 
 def _distance(features: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:
-    """sqrt((m - mean)' ((C + covariance) / 2)^+ (m - mean)); flat blocks have NaN features, which are left out."""
+    """sqrt((m - mean)' ((C + covariance) / 2)^+ (m - mean)); flat blocks have NaN features, which are left
+    out.
+    """
     whole = features[~features.isnan().any(1)]
     if len(whole) < 2:
         raise ValueError(f"NIQE needs at least two blocks that are not flat, got {len(whole)}")
@@ -86,13 +93,14 @@ def _distance(features: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:
 
 
 def brisque(images: Tensor) -> Tensor:
-    """Blind image spatial quality evaluator (Mittal, Moorthy and Bovik 2012): a regression trained on human scores.
+    """Blind image spatial quality evaluator (Mittal, Moorthy and Bovik 2012): a regression trained on human
+    scores.
 
-    36 statistics of locally normalised grey values at two scales go into a support vector regression trained on the
-    LIVE data base (blur, noise, JPEG, JPEG 2000, fading). About 0 (good) to 100 (bad), not clamped.
-    Features follow the authors' MATLAB code (zeros beyond the border, anti-aliased shrinking); the regression equals
-    libsvm's to ten digits. Other programs resize and convert to grey differently: the package brisque 0.2 is 1 to 7
-    points away on photos of Kodak.
+    36 statistics of locally normalised grey values at two scales go into a support vector regression trained
+    on the LIVE data base (blur, noise, JPEG, JPEG 2000, fading). About 0 (good) to 100 (bad), not clamped.
+    Features follow the authors' MATLAB code (zeros beyond the border, anti-aliased shrinking); the regression
+    equals libsvm's to ten digits. Other programs resize and convert to grey differently: the package brisque
+    0.2 is 1 to 7 points away on photos of Kodak.
 
     Args:
         images: (B, 3, H, W) in [0, 1], whole image, rgb2gray rounded to 8 bits; at least 16x16.
@@ -127,21 +135,24 @@ def brisque_features(images: Tensor) -> Tensor:
 
 
 def piqe(images: Tensor) -> Tensor:
-    """Perception based image quality evaluator (Venkatanath et al. 2015): rules on 16x16 blocks, nothing trained.
+    """Perception based image quality evaluator (Venkatanath et al. 2015): rules on 16x16 blocks, nothing
+    trained.
 
-    Blocks whose locally normalised values have a variance above 0.1 are *active*. An active block is *impaired* if
-    some six neighbours along its border have a deviation below 0.1 (a flat run: block artefacts, blur); it counts
-    ``1 - variance``. It is *noisy* if its deviation exceeds ``2 |deviation - q| / max(deviation, q)``, q being the
-    deviation of the two middle columns over that of the others; it counts its variance. PIQE is
-    ``100 (1 + sum of counts) / (1 + active blocks)``: a flat image has 100.
+    Blocks whose locally normalised values have a variance above 0.1 are *active*. An active block is
+    *impaired* if some six neighbours along its border have a deviation below 0.1 (a flat run: block
+    artefacts, blur); it counts ``1 - variance``. It is *noisy* if its deviation exceeds
+    ``2 |deviation - q| / max(deviation, q)``, q being the deviation of the two middle columns over that of
+    the others; it counts its variance. PIQE is ``100 (1 + sum of counts) / (1 + active blocks)``: a flat
+    image has 100.
 
-    The rules are those of MATLAB's function, including a slip: of "the others" it leaves out columns 8 and 10, not 8
-    and 9. Checked against the Python package pypiqe 1.2, a port of that function: equal to nine digits on grey photos
-    (47.539905 on Kodak 1); colour differs in the last bit of grey. Not checked against MATLAB itself.
+    The rules are those of MATLAB's function, including a slip: of "the others" it leaves out columns 8 and
+    10, not 8 and 9. Checked against the Python package pypiqe 1.2, a port of that function: equal to nine
+    digits on grey photos (47.539905 on Kodak 1); colour differs in the last bit of grey. Not checked against
+    MATLAB itself.
 
     Args:
-        images: (B, 3, H, W) in [0, 1], rgb2gray rounded to 8 bits; the last row and column are repeated up to a
-            multiple of 16.
+        images: (B, 3, H, W) in [0, 1], rgb2gray rounded to 8 bits; the last row and column are repeated up to
+            a multiple of 16.
 
     Returns:
         (B,), float64.
@@ -159,7 +170,9 @@ def piqe(images: Tensor) -> Tensor:
 
     deviation = variance.sqrt()
     surround = torch.cat([blocks[..., :7], blocks[..., 8:9], blocks[..., 10:]], -1)
-    quotient = (blocks[..., 7:9].flatten(2).std(-1) / surround.flatten(2).std(-1)).nan_to_num(0.0, posinf=torch.inf)
+    quotient = (blocks[..., 7:9].flatten(2).std(-1) / surround.flatten(2).std(-1)).nan_to_num(
+        0.0, posinf=torch.inf
+    )
     beta = (deviation - quotient).abs() / torch.maximum(deviation, quotient)
     noisy = active & (deviation > 2 * beta)
 

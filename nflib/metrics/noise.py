@@ -16,9 +16,9 @@ from .inputs import double
 def autocorrelation(residual: Tensor, lags: int = 4) -> Tensor:
     """Correlation of a residual with itself, moved by up to ``lags`` pixels; 1 at the centre.
 
-    Each channel's mean is removed. The average at a lag is over the pixels that have a partner, divided by the variance
-    of the channel. White noise is zero everywhere but at the centre, with a standard error of about
-    ``1 / sqrt(H W)``.
+    Each channel's mean is removed. The average at a lag is over the pixels that have a partner, divided by
+    the variance of the channel. White noise is zero everywhere but at the centre, with a standard error of
+    about ``1 / sqrt(H W)``.
 
     Returns:
         (B, C, 2 lags + 1, 2 lags + 1): rows are dy = -lags .. lags, columns dx.
@@ -48,8 +48,8 @@ def channel_correlation(residual: Tensor) -> Tensor:
 def power_spectrum(residual: Tensor) -> Tensor:
     """Power at every frequency, ``|FFT|^2 / (H W)``, (B, C, H, W), zero frequency in the middle.
 
-    Its mean over the frequencies is the mean square of the residual; white noise is flat. Average over many residuals:
-    a single one scatters by 100 % at every frequency.
+    Its mean over the frequencies is the mean square of the residual; white noise is flat. Average over many
+    residuals: a single one scatters by 100 % at every frequency.
     """
     residual = _checked(residual)
     power = torch.fft.fft2(residual).abs().square() / (residual.shape[-2] * residual.shape[-1])
@@ -57,13 +57,16 @@ def power_spectrum(residual: Tensor) -> Tensor:
 
 
 def spectrum_error(fake: Tensor, real: Tensor, flattest: float = 1.0, window: int = 16) -> Tensor:
-    """Mean absolute difference of two mean power spectra in decibels, over channels and frequencies but zero. Lower is better.
+    """Mean absolute difference of two mean power spectra in decibels, over channels and frequencies but zero.
+    Lower is better.
 
-    For residuals, or for images whose content is alike: of images take the flattest windows, in which there is little but noise.
+    For residuals, or for images whose content is alike: of images take the flattest windows, in which there
+    is little but noise.
 
     Args:
         fake, real: (B, C, H, W), B, H and W of their own, at least one window large.
-        flattest: share of the windows that counts, those with the smallest variance after a blur of 2.5 pixels.
+        flattest: share of the windows that counts, those with the smallest variance after a blur of 2.5
+            pixels.
         window: side of the windows, which do not overlap.
 
     Returns:
@@ -71,7 +74,9 @@ def spectrum_error(fake: Tensor, real: Tensor, flattest: float = 1.0, window: in
     """
     if not 0 < flattest <= 1:
         raise ValueError(f"flattest must be in (0, 1], got {flattest}")
-    fake, real = (_mean_spectrum(_checked(x, name), flattest, window) for x, name in ((fake, "fake"), (real, "real")))
+    fake, real = (
+        _mean_spectrum(_checked(x, name), flattest, window) for x, name in ((fake, "fake"), (real, "real"))
+    )
     return (10 * (fake / real).log10()).abs().flatten(1)[:, 1:].mean()
 
 
@@ -89,10 +94,11 @@ def _mean_spectrum(x: Tensor, flattest: float, window: int) -> Tensor:
 
 
 def histogram_kl(fake: Tensor, real: Tensor, width: float = 1 / 255) -> Tensor:
-    """KL(real || fake) of the histograms of two residuals, in nats. Lower is better; pixels count as independent.
+    """KL(real || fake) of the histograms of two residuals, in nats. Lower is better; pixels count as
+    independent.
 
-    All values of a tensor make one histogram, whatever their position and channel. Half a count is added to every bin,
-    so that an empty bin of ``fake`` is unlikely, not impossible.
+    All values of a tensor make one histogram, whatever their position and channel. Half a count is added to
+    every bin, so that an empty bin of ``fake`` is unlikely, not impossible.
 
     Args:
         fake, real: residuals (B, C, H, W) in [-1, 1]; the shapes may differ.

@@ -22,10 +22,12 @@ SMALLEST = 32
 
 
 def lpips(images: Tensor, reference: Tensor, network: torch.nn.Module | None = None) -> Tensor:
-    """Learned perceptual image patch similarity, version 0.1 (Zhang et al. 2018). Lower is better, 0 for equal images.
+    """Learned perceptual image patch similarity, version 0.1 (Zhang et al. 2018). Lower is better, 0 for
+    equal images.
 
-    The weights of the layers come with the package lpips (``pip install "nflib[metrics]"``); those of the network
-    itself have to be downloaded by you, once: see :func:`lpips_network`. Nothing is ever downloaded here.
+    The weights of the layers come with the package lpips (``pip install "nflib[metrics]"``); those of the
+    network itself have to be downloaded by you, once: see :func:`lpips_network`. Nothing is ever downloaded
+    here.
 
     Args:
         images: (B, 3, H, W) in [0, 1], RGB, at least 32x32, whole image; they are brought to [-1, 1] here.
@@ -38,7 +40,9 @@ def lpips(images: Tensor, reference: Tensor, network: torch.nn.Module | None = N
     """
     images, reference = checked_pair(images, reference)
     if images.shape[1] != 3 or min(images.shape[-2:]) < SMALLEST:
-        raise ValueError(f"images must be (B, 3, H, W), at least {SMALLEST}x{SMALLEST}, got {tuple(images.shape)}")
+        raise ValueError(
+            f"images must be (B, 3, H, W), at least {SMALLEST}x{SMALLEST}, got {tuple(images.shape)}"
+        )
     network = lpips_network() if network is None else network
     like = next(network.parameters())
     with torch.no_grad():
@@ -51,8 +55,8 @@ def lpips_network(net: str = "alex", pretrained: bool = True) -> torch.nn.Module
 
     Args:
         net: "alex" (the usual one for scores), "squeeze" or "vgg".
-        pretrained: False gives a random network with a fixed seed, without any file. Its distances are good for testing
-            shapes and ranges and mean nothing else.
+        pretrained: False gives a random network with a fixed seed, without any file. Its distances are good
+            for testing shapes and ranges and mean nothing else.
 
     Raises:
         MissingWeights: says which file is needed, from where, and where to put it.

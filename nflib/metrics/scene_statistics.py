@@ -17,7 +17,8 @@ SIZE, DEVIATION = 7, 7 / 6
 
 
 def normalised(grey: Tensor, border: str) -> Tensor:
-    """(x - local mean) / (local deviation + 1) of images in 0..255, with a 7x7 Gaussian window of deviation 7/6.
+    """(x - local mean) / (local deviation + 1) of images in 0..255, with a 7x7 Gaussian window of deviation
+    7/6.
 
     Args:
         grey: (B, 1, H, W), 0..255.
@@ -39,7 +40,8 @@ def fit_generalised_gaussian(samples: Tensor) -> tuple[Tensor, Tensor]:
         samples: (..., n).
 
     Returns:
-        shape and variance, each (...). A shape of 2 is Gaussian, 1 Laplacian; it is looked up between 0.2 and 10.
+        shape and variance, each (...). A shape of 2 is Gaussian, 1 Laplacian; it is looked up between 0.2 and
+        10.
     """
     variance = samples.square().mean(-1)
     shapes, ratios = _table(samples.device)
@@ -86,7 +88,8 @@ def _table(device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _nearest(rising: Tensor, values: Tensor, mirror: int | None = None) -> Tensor:
-    """Index of the entry nearest to each value, 0 for NaN; ``mirror`` counts from the other end of the table."""
+    """Index of the entry nearest to each value, 0 for NaN; ``mirror`` counts from the other end of
+    the table."""
     above = torch.searchsorted(rising, values.contiguous()).clamp(1, len(rising) - 1)
     index = torch.where(values - rising[above - 1] <= rising[above] - values, above - 1, above)
     index = index if mirror is None else mirror - index

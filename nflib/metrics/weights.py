@@ -1,4 +1,6 @@
-"""Weights of other people's networks: never part of nflib, never downloaded by it, checked when they are there."""
+"""Weights of other people's networks: never part of nflib, never downloaded by it, checked when they are
+there.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ import torch
 
 
 class MissingWeights(ValueError):
-    """Weights that are not part of nflib are not there; the message says which, from where, and where to put them.
+    """Weights that are not part of nflib are not there; the message says which, from where, and where to put
+    them.
 
     >>> try:
     ...     checked_file("net-0123abcd.pth", "https://example.org", "a metric")
@@ -20,7 +23,8 @@ class MissingWeights(ValueError):
 
 
 def kept_file(name: str) -> Path:
-    """Where torch keeps weights of this name: ``checkpoints`` in torch.hub's folder, which TORCH_HOME moves."""
+    """Where torch keeps weights of this name: ``checkpoints`` in torch.hub's folder, which
+    TORCH_HOME moves."""
     return Path(torch.hub.get_dir()) / "checkpoints" / name
 
 
@@ -39,11 +43,15 @@ def checked_file(name: str, address: str, metric: str) -> Path:
     digits = path.stem.rpartition("-")[2]
     if not path.is_file():
         raise MissingWeights(
-            f"{metric} needs the file {name} (SHA-256 begins with {digits}). Download {address}/{name} and put it in "
-            f"{path.parent} (or in hub/checkpoints of a folder named by TORCH_HOME). nflib never downloads it."
+            f"{metric} needs the file {name} (SHA-256 begins with {digits}). Download {address}/{name} "
+            "and put it in "
+            f"{path.parent} (or in hub/checkpoints of a folder named by TORCH_HOME). nflib never "
+            "downloads it."
         )
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if not found.startswith(digits):
-        raise MissingWeights(f"{path}: SHA-256 begins with {found[:8]}, expected {digits}; download {address}/{name} again")
+        raise MissingWeights(
+            f"{path}: SHA-256 begins with {found[:8]}, expected {digits}; download {address}/{name} again"
+        )
     return path

@@ -1,4 +1,6 @@
-"""Whole models. Each is a module with a frozen configuration; official weights load by :mod:`nflib.checkpoints`."""
+"""Whole models. Each is a module with a frozen configuration; official weights load by
+:mod:`nflib.checkpoints`.
+"""
 
 from .conditional.size import FlowSize
 from .deflow import DeFlow, DeFlowConfig, linear_start

@@ -1,7 +1,10 @@
-"""DnCNN: a convolutional denoiser that predicts the noise (Zhang et al., TIP 2017), as LUD-VAE's authors train it on their pairs."""
+"""DnCNN: a convolutional denoiser that predicts the noise (Zhang et al., TIP 2017), as LUD-VAE's authors
+train it on their pairs.
+"""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch.nn.functional as F
@@ -29,7 +32,9 @@ class DnCNNConfig:
 
     def __post_init__(self):
         if self.layers < 2 or self.width < 1:
-            raise ValueError(f"layers must be at least 2 and width at least 1, got {self.layers} and {self.width}")
+            raise ValueError(
+                f"layers must be at least 2 and width at least 1, got {self.layers} and {self.width}"
+            )
 
     @property
     def multiple(self) -> int:
@@ -37,7 +42,9 @@ class DnCNNConfig:
 
     @classmethod
     def small(cls) -> DnCNNConfig:
-        """A size for a laptop: 48,003 parameters, no normalisation, so that results do not depend on the batch."""
+        """A size for a laptop: 48,003 parameters, no normalisation, so that results do not depend on the
+        batch.
+        """
         return cls(layers=7, width=32, batch_norm=False)
 
 
@@ -58,10 +65,11 @@ class DnCNN(ImageModel):
         super().__init__()
         self.config = config
         widths = [3, *[config.width] * (config.layers - 1), 3]
-        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:]))
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in itertools.pairwise(widths))
         # eps and momentum of the published code: running statistics are almost those of the last batch
         self.norms = nn.ModuleList(
-            nn.BatchNorm2d(config.width, eps=1e-4, momentum=0.9) if config.batch_norm else nn.Identity() for _ in range(config.layers - 2)
+            nn.BatchNorm2d(config.width, eps=1e-4, momentum=0.9) if config.batch_norm else nn.Identity()
+            for _ in range(config.layers - 2)
         )
         for conv in self.convs:
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")

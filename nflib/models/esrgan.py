@@ -1,4 +1,6 @@
-"""ESRGAN (Wang et al. 2018): what an :class:`~nflib.models.RRDBNet`, its generator, is trained against to look natural."""
+"""ESRGAN (Wang et al. 2018): what an :class:`~nflib.models.RRDBNet`, its generator, is trained against to
+look natural.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,14 @@ from torch import Tensor, nn
 
 from ..metrics.weights import checked_file
 
-__all__ = ["ESRGANDiscriminator", "ESRGANDiscriminatorConfig", "discriminator_loss", "generator_loss", "perceptual_loss", "vgg19_features"]
+__all__ = [
+    "ESRGANDiscriminator",
+    "ESRGANDiscriminatorConfig",
+    "discriminator_loss",
+    "generator_loss",
+    "perceptual_loss",
+    "vgg19_features",
+]
 
 KINDS = ("vgg", "patch")
 # Smaller images leave a patch discriminator nothing to judge.
@@ -31,8 +40,8 @@ class ESRGANDiscriminatorConfig:
     64
 
     Attributes:
-        kind: "vgg" judges a whole crop by one number, as in ESRGAN; "patch" judges every place by the 70x70 pixels around it, as in
-            RealSR (Ji et al. 2020), and takes images of any size.
+        kind: "vgg" judges a whole crop by one number, as in ESRGAN; "patch" judges every place by the 70x70
+            pixels around it, as in RealSR (Ji et al. 2020), and takes images of any size.
         channels: of the first convolution; the widest have eight times as many.
         crop: side of the images that "vgg" takes, a multiple of 32; "patch" takes no account of it.
     """
@@ -47,13 +56,16 @@ class ESRGANDiscriminatorConfig:
         if self.channels < 1:
             raise ValueError(f"channels must be at least 1, got {self.channels}")
         if self.kind == "vgg" and (self.crop < 32 or self.crop % 32):
-            raise ValueError(f"crop must be a multiple of 32 for a discriminator of kind 'vgg', got {self.crop}")
+            raise ValueError(
+                f"crop must be a multiple of 32 for a discriminator of kind 'vgg', got {self.crop}"
+            )
 
 
 class ESRGANDiscriminator(nn.Module):
     """How real an image looks: (B, 3, H, W) in [0, 1] -> (B, 1) logits, or (B, 1, h, w) of kind "patch".
 
-    Only differences between the logits of real and made images mean something (:func:`~nflib.models.esrgan.discriminator_loss`).
+    Only differences between the logits of real and made images mean something
+    (:func:`~nflib.models.esrgan.discriminator_loss`).
 
     >>> discriminator = ESRGANDiscriminator(ESRGANDiscriminatorConfig("patch", channels=4))
     >>> discriminator(torch.rand(2, 3, 32, 32)).shape
@@ -89,8 +101,11 @@ def _patches(config: ESRGANDiscriminatorConfig) -> list[nn.Module]:
     """Three convolutions that halve the size, two that do not."""
     c = config.channels
     return [
-        *_convolution(3, c, 4, 2, norm=False), *_convolution(c, 2 * c, 4, 2), *_convolution(2 * c, 4 * c, 4, 2),
-        *_convolution(4 * c, 8 * c, 4, 1), nn.Conv2d(8 * c, 1, 4, padding=1),
+        *_convolution(3, c, 4, 2, norm=False),
+        *_convolution(c, 2 * c, 4, 2),
+        *_convolution(2 * c, 4 * c, 4, 2),
+        *_convolution(4 * c, 8 * c, 4, 1),
+        nn.Conv2d(8 * c, 1, 4, padding=1),
     ]
 
 
@@ -101,10 +116,11 @@ def _convolution(width: int, wider: int, side: int, stride: int, norm: bool = Tr
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Relativistic average loss of the discriminator: real images should look more real than made ones do on average.
+    """Relativistic average loss of the discriminator: real images should look more real than made ones do on
+    average.
 
-    With ``D(a, b) = sigmoid(a - mean(b))``, ``L = -1/2 (E log D(real, fake) + E log(1 - D(fake, real)))``: ESRGAN, eq. 1, halved as in
-    the authors' code. ``log 2`` if it cannot tell.
+    With ``D(a, b) = sigmoid(a - mean(b))``, ``L = -1/2 (E log D(real, fake) + E log(1 - D(fake, real)))``:
+    ESRGAN, eq. 1, halved as in the authors' code. ``log 2`` if it cannot tell.
 
     Args:
         real, fake: logits of an :class:`ESRGANDiscriminator`, of any shape; the means are over all of them.
@@ -116,10 +132,11 @@ def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def generator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Relativistic average loss of the generator: ``L = -1/2 (E log(1 - D(real, fake)) + E log D(fake, real))``, ESRGAN, eq. 2, halved.
+    """Relativistic average loss of the generator:
+    ``L = -1/2 (E log(1 - D(real, fake)) + E log D(fake, real))``, ESRGAN, eq. 2, halved.
 
-    It is the loss of a discriminator that takes one for the other, and both parts have a gradient. Arguments as for
-    :func:`discriminator_loss`.
+    It is the loss of a discriminator that takes one for the other, and both parts have a gradient. Arguments
+    as for :func:`discriminator_loss`.
     """
     return discriminator_loss(fake, real)
 
@@ -138,27 +155,45 @@ def perceptual_loss(images: Tensor, reference: Tensor, features: nn.Module) -> T
 
 
 def vgg19_features(file: str | os.PathLike | None = None, pretrained: bool = True) -> nn.Module:
-    """VGG19 up to conv5_4, before its activation (``features[:35]`` of torchvision's): (B, 3, H, W) in [0, 1] -> (B, 512, H/16, W/16).
+    """VGG19 up to conv5_4, before its activation (``features[:35]`` of torchvision's): (B, 3, H, W) in [0, 1]
+    -> (B, 512, H/16, W/16).
 
     Args:
-        file: the weights of torchvision's ``vgg19``; by default where torch keeps them. Nothing is ever downloaded.
-        pretrained: False gives a random network with a fixed seed, without any file. Its distances are good for testing and mean
-            nothing else.
+        file: the weights of torchvision's ``vgg19``; by default where torch keeps them. Nothing is ever
+            downloaded.
+        pretrained: False gives a random network with a fixed seed, without any file. Its distances are good
+            for testing and mean nothing else.
 
     Raises:
-        MissingWeights: no file is named and none is there; says which one is needed, from where, and where to put it.
+        MissingWeights: no file is named and none is there; says which one is needed, from where, and where to
+            put it.
         ValueError: the file that is named has other weights.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = _vgg19()
     if pretrained:
-        path = checked_file(VGG19, "https://download.pytorch.org/models", "the perceptual loss") if file is None else file
+        path = (
+            checked_file(VGG19, "https://download.pytorch.org/models", "the perceptual loss")
+            if file is None
+            else file
+        )
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            network[1].load_state_dict({key.removeprefix("features."): state[key] for key in state if key.startswith("features.")})
-        except (RuntimeError, ValueError, AttributeError, TypeError, EOFError, pickle.UnpicklingError) as error:
-            raise ValueError(f"{path}: expected the weights of torchvision's vgg19: {str(error).partition(chr(10))[0]}") from None
+            network[1].load_state_dict(
+                {key.removeprefix("features."): state[key] for key in state if key.startswith("features.")}
+            )
+        except (
+            RuntimeError,
+            ValueError,
+            AttributeError,
+            TypeError,
+            EOFError,
+            pickle.UnpicklingError,
+        ) as error:
+            raise ValueError(
+                f"{path}: expected the weights of torchvision's vgg19: {str(error).partition(chr(10))[0]}"
+            ) from None
     return network.eval().requires_grad_(False)
 
 

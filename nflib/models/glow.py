@@ -35,8 +35,8 @@ class GlowConfig:
         steps: flow steps per level, K.
         hidden: width of the coupling networks.
         channels: of the images.
-        reversible: training keeps of each level what leaves it, and recomputes what is inside (:class:`~nflib.transforms.reversible.Recomputation`):
-            memory does not grow with the steps.
+        reversible: training keeps of each level what leaves it, and recomputes what is inside
+            (:class:`~nflib.transforms.reversible.Recomputation`): memory does not grow with the steps.
     """
 
     levels: int = 3
@@ -59,7 +59,8 @@ class GlowConfig:
 
 
 class Glow(ImageModel):
-    """Levels of squeeze, K steps of ActNorm, 1x1 convolution and coupling, and a split after all levels but the last.
+    """Levels of squeeze, K steps of ActNorm, 1x1 convolution and coupling, and a split after all levels but
+    the last.
 
     >>> model = Glow(GlowConfig(levels=2, steps=1, hidden=4))
     >>> [tuple(z.shape) for z in model.encode(torch.rand(2, 3, 8, 8))]
@@ -77,10 +78,16 @@ class Glow(ImageModel):
         channels, levels = config.channels, []
         for level in range(config.levels):
             channels *= 4
-            # Neighbouring couplings change different halves, whatever the 1x1 convolution between them learns.
+            # Neighbouring couplings change different halves, whatever the 1x1 convolution between them
+            # learns.
             steps = [
-                layer for k in range(config.steps)
-                for layer in (ActNorm(channels), InvertibleConv1x1(channels), AffineCoupling(channels, net=net, swap=bool(k % 2)))
+                layer
+                for k in range(config.steps)
+                for layer in (
+                    ActNorm(channels),
+                    InvertibleConv1x1(channels),
+                    AffineCoupling(channels, net=net, swap=bool(k % 2)),
+                )
             ]
             if level < config.levels - 1:
                 steps.append(Split(channels, net=net))
@@ -89,7 +96,9 @@ class Glow(ImageModel):
         self.flow = Flow(Multiscale(levels))
 
     def nll(self, image: Tensor) -> Tensor:
-        """Negative log-likelihood in nats, shape (B,), of (B, C, H, W) values: dequantise before (``nflib.flow.Dequantize``)."""
+        """Negative log-likelihood in nats, shape (B,), of (B, C, H, W) values: dequantise before
+        (``nflib.flow.Dequantize``).
+        """
         return -self.flow.log_prob(image)
 
     def encode(self, image: Tensor) -> Latent:
@@ -100,7 +109,9 @@ class Glow(ImageModel):
         """Images of latents, not clipped."""
         return self.flow.decode(latents)
 
-    def sample(self, n: int, size: tuple[int, int], tau: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self, n: int, size: tuple[int, int], tau: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
         """n images (n, C, H, W) of the given height and width, not clipped.
 
         Args:

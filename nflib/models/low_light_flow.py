@@ -1,4 +1,6 @@
-"""LowLightFlow: bright images for a dark one, by a conditional flow in the manner of LLFlow (Wang et al., AAAI 2022)."""
+"""LowLightFlow: bright images for a dark one, by a conditional flow in the manner of LLFlow (Wang et al.,
+AAAI 2022).
+"""
 
 from __future__ import annotations
 
@@ -62,21 +64,25 @@ class LowLightFlowConfig:
 
 
 class Known(NamedTuple):
-    """What the model knows of dark images: the condition of the flow, and their estimated :func:`colour_map` (B, 3, H, W)."""
+    """What the model knows of dark images: the condition of the flow, and their estimated :func:`colour_map`
+    (B, 3, H, W).
+    """
 
     conditioning: Conditioning
     colours: Tensor
 
 
 class LowLightFlow(ImageModel):
-    """``p(bright | dark)``: a flow that is told about the dark image, over a latent that is normal around the colours of the scene.
+    """``p(bright | dark)``: a flow that is told about the dark image, over a latent that is normal around the
+    colours of the scene.
 
-    An encoder reads logarithm and colour map of the dark image. It tells the flow about the scene, and estimates the colour map of
-    the bright image, which depends on the light but little: less 1, which is grey, and squeezed to the shape of the latent, it is
-    the latent's mean. Its deviation is 1 everywhere. Unlike the published model the encoder is a pyramid of a few convolutions.
+    An encoder reads logarithm and colour map of the dark image. It tells the flow about the scene, and
+    estimates the colour map of the bright image, which depends on the light but little: less 1, which is
+    grey, and squeezed to the shape of the latent, it is the latent's mean. Its deviation is 1 everywhere.
+    Unlike the published model the encoder is a pyramid of a few convolutions.
 
-    Images are (B, 3, H, W) in [0, 1]. :meth:`nll`, :meth:`encode` and :meth:`decode` also take what :meth:`prepare` returns in place
-    of the dark images: then the work on them is not done again.
+    Images are (B, 3, H, W) in [0, 1]. :meth:`nll`, :meth:`encode` and :meth:`decode` also take what
+    :meth:`prepare` returns in place of the dark images: then the work on them is not done again.
 
     >>> model = LowLightFlow(LowLightFlowConfig(levels=1, steps=1, hidden=4, width=4, blocks=1)).eval()
     >>> model.enhance(torch.rand(1, 3, 8, 8), tau=0.5, n=2).shape
@@ -90,7 +96,12 @@ class LowLightFlow(ImageModel):
         self.config = config
         self.encoder = _Encoder(config.levels, config.width, config.blocks)
         self.flow = ConditionalFlow(
-            levels=config.levels, steps=config.steps, transitions=0, hidden=config.hidden, condition=config.width, splits=False
+            levels=config.levels,
+            steps=config.steps,
+            transitions=0,
+            hidden=config.hidden,
+            condition=config.width,
+            splits=False,
         )
         self.squeeze = Sequential(*(Squeeze() for _ in range(config.levels)))
 
@@ -105,19 +116,24 @@ class LowLightFlow(ImageModel):
         Args:
             bright: (B, 3, H, W), sides multiples of 2^levels.
             dark: the same scenes.
-            true_colours: (B,), bool: where the mean of the latent is the colour map of the bright image itself, in place of the
-                estimate. A share of such images in training makes latents colour maps, and their estimate worth something.
+            true_colours: (B,), bool: where the mean of the latent is the colour map of the bright image
+                itself, in place of the estimate. A share of such images in training makes latents colour
+                maps, and their estimate worth something.
         """
         check_sizes(self.config, bright=bright, dark=dark)
         known = self._known(dark)
         colours = known.colours
         if true_colours is not None:
-            colours = torch.where(true_colours.to(bright.device).view(-1, 1, 1, 1), colour_map(bright), colours)
+            colours = torch.where(
+                true_colours.to(bright.device).view(-1, 1, 1, 1), colour_map(bright), colours
+            )
         (z,), log_det = self.flow(bright, known.conditioning)
         return -StandardNormal().log_prob(z - self._mean(colours)) - log_det
 
     def encode(self, bright: Tensor, dark: Tensor | Known) -> Latent:
-        """The latent less its mean: standard normal for what the model holds likely. (B, 3 * 4^levels, H / 2^levels, W / 2^levels)."""
+        """The latent less its mean: standard normal for what the model holds likely. (B, 3 * 4^levels, H /
+        2^levels, W / 2^levels).
+        """
         check_sizes(self.config, bright=bright, dark=dark)
         known = self._known(dark)
         (z,), _ = self.flow(bright, known.conditioning)
@@ -129,18 +145,22 @@ class LowLightFlow(ImageModel):
         return self.flow.inverse((latent + self._mean(known.colours),), known.conditioning)[0]
 
     def forward(self, dark: Tensor) -> Tensor:
-        """The bright image of the most likely latent, (B, 3, H, W), of dark images of any size; not clipped."""
+        """The bright image of the most likely latent, (B, 3, H, W), of dark images of any size;
+        not clipped."""
         padded, crop = pad_to_multiple(dark, 2**self.config.levels)
         known = self.prepare(padded)
         return crop(self.decode(torch.zeros_like(self._mean(known.colours)), known))
 
     @torch.no_grad()
-    def enhance(self, dark: Tensor, tau: float = 0.0, n: int = 1, generator: torch.Generator | None = None) -> Tensor:
+    def enhance(
+        self, dark: Tensor, tau: float = 0.0, n: int = 1, generator: torch.Generator | None = None
+    ) -> Tensor:
         """n bright images for each dark one of any size: (n, B, 3, H, W), clipped to [0, 1].
 
         Args:
             dark: (B, 3, H, W) in [0, 1]. Sizes that do not fit are padded by reflection and cropped back.
-            tau: temperature, multiplies the standard deviation of the latent; 0 is the most likely latent, n times.
+            tau: temperature, multiplies the standard deviation of the latent; 0 is the most likely latent, n
+                times.
         """
         if n < 1 or not tau >= 0:
             raise ValueError(f"n must be at least 1 and tau not negative, got {n} and {tau}")
@@ -165,7 +185,8 @@ class LowLightFlow(ImageModel):
 
 
 def colour_map(image: Tensor) -> Tensor:
-    """``(x + FLOOR) / (mean(x) + FLOOR)``, the mean over the channels: the colours without the light that falls on them, 1 for grey.
+    """``(x + FLOOR) / (mean(x) + FLOOR)``, the mean over the channels: the colours without the light that
+    falls on them, 1 for grey.
 
     FLOOR is there so that the noise of black has no colour.
     """
@@ -173,13 +194,19 @@ def colour_map(image: Tensor) -> Tensor:
 
 
 class _Encoder(nn.Module):
-    """A pyramid of residual blocks, down and up again: maps at 1/2, ..., 1/2^levels, and a colour map of full resolution."""
+    """A pyramid of residual blocks, down and up again: maps at 1/2, ..., 1/2^levels, and a colour map of full
+    resolution.
+    """
 
     def __init__(self, levels: int, width: int, blocks: int):
         super().__init__()
         self.first = nn.Conv2d(4 * 6, width, 3, padding=1)
-        self.down = nn.ModuleList(nn.Sequential(*(_Residual(width) for _ in range(blocks))) for _ in range(levels))
-        self.up = nn.ModuleList(nn.Sequential(*(_Residual(width) for _ in range(blocks))) for _ in range(levels - 1))
+        self.down = nn.ModuleList(
+            nn.Sequential(*(_Residual(width) for _ in range(blocks))) for _ in range(levels)
+        )
+        self.up = nn.ModuleList(
+            nn.Sequential(*(_Residual(width) for _ in range(blocks))) for _ in range(levels - 1)
+        )
         self.colours = nn.Conv2d(width, 4 * 3, 3, padding=1)
         nn.init.zeros_(self.colours.weight)
         nn.init.zeros_(self.colours.bias)
@@ -199,7 +226,9 @@ class _Encoder(nn.Module):
 class _Residual(nn.Module):
     def __init__(self, width: int):
         super().__init__()
-        self.convs = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1))
+        self.convs = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.convs(F.relu(x))

@@ -15,12 +15,14 @@ PURPOSES: tuple[Purpose, ...] = ("degrade", "restore", "super-resolve", "enhance
 class ImageModel(nn.Module):
     """Base class of the models of :mod:`nflib.models`.
 
-    To add one: make a frozen dataclass for its configuration, with a property ``multiple``, inherit from this class, set ``purpose`` and
-    write ``example_loss`` and ``example_result``. What the purpose asks for:
+    To add one: make a frozen dataclass for its configuration, with a property ``multiple``, inherit from this
+    class, set ``purpose`` and write ``example_loss`` and ``example_result``. What the purpose asks for:
 
-    - "degrade": ``samples(clean, tau, n, generator=, tile=, overlap=) -> (n, B, 3, H, W)`` in [0, 1]; strength 0 returns the input.
+    - "degrade": ``samples(clean, tau, n, generator=, tile=, overlap=) -> (n, B, 3, H, W)`` in [0, 1];
+      strength 0 returns the input.
     - "restore" and "enhance": ``model(degraded) -> (B, 3, scale * H, scale * W)``, one answer.
-    - "super-resolve": ``super_resolve(lr, tau, n, generator, tile=, overlap=) -> (n, B, 3, scale * H, scale * W)``.
+    - "super-resolve":
+      ``super_resolve(lr, tau, n, generator, tile=, overlap=) -> (n, B, 3, scale * H, scale * W)``.
     - "generate": ``sample(n, ...)``.
 
     How it is trained is a row of :data:`nflib.training.TRAININGS`.
@@ -35,7 +37,8 @@ class ImageModel(nn.Module):
         config: a frozen dataclass that rebuilds the model.
         notes: what whoever made its file wrote down (:func:`nflib.load`).
         usual_tile: side of the tiles in which large images are computed, in pixels of the input.
-        largest_overlap: of neighbouring tiles, beyond which hardly anything is seen of a tile's border, in pixels of the input.
+        largest_overlap: of neighbouring tiles, beyond which hardly anything is seen of a tile's border, in
+            pixels of the input.
     """
 
     purpose: ClassVar[Purpose]
@@ -46,7 +49,9 @@ class ImageModel(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """Sides of the images that the networks take are multiples of this; others are padded and cropped back."""
+        """Sides of the images that the networks take are multiples of this; others are padded and cropped
+        back.
+        """
         return self.config.multiple
 
     @property
@@ -55,7 +60,9 @@ class ImageModel(nn.Module):
         return 1
 
     def example_loss(self, image: Tensor) -> Tensor:
-        """A loss like that of its training, a scalar, on results (B, 3, H, W) in [0, 1]: to count and time what a step takes."""
+        """A loss like that of its training, a scalar, on results (B, 3, H, W) in [0, 1]: to count and time
+        what a step takes.
+        """
         raise NotImplementedError
 
     def example_result(self, image: Tensor) -> Tensor:
@@ -63,7 +70,9 @@ class ImageModel(nn.Module):
         raise NotImplementedError
 
     def smaller(self, image: Tensor) -> Tensor:
-        """What the model might be given for such results, (B, 3, H/scale, W/scale): as good as any where only time and cost count."""
+        """What the model might be given for such results, (B, 3, H/scale, W/scale): as good as any where only
+        time and cost count.
+        """
         return image[:, :, :: self.scale, :: self.scale]
 
 

@@ -40,11 +40,12 @@ class RefinementConfig:
 
 
 class RefinementNet(ImageModel):
-    """``bicubic(lr) + shuffle(network(lr))``: (B, 3, h, w) in [0, 1] -> (B, 3, scale*h, scale*w), not clipped.
+    """``bicubic(lr) + shuffle(network(lr))``: (B, 3, h, w) in [0, 1] -> (B, 3, scale*h, scale*w), not
+    clipped.
 
-    All convolutions are on the grid of the low resolution; the last gives scale^2 values for each of its pixels and channels, which are
-    laid out as pixels of the high resolution (Shi et al. 2016). It starts at zero, so that a new network is bicubic enlargement as
-    :func:`nflib.images.resize` does it, exactly.
+    All convolutions are on the grid of the low resolution; the last gives scale^2 values for each of its
+    pixels and channels, which are laid out as pixels of the high resolution (Shi et al. 2016). It starts at
+    zero, so that a new network is bicubic enlargement as :func:`nflib.images.resize` does it, exactly.
 
     >>> import torch
     >>> lr, net = torch.rand(1, 3, 8, 8), RefinementNet(RefinementConfig(scale=2, channels=4, blocks=1))

@@ -1,4 +1,6 @@
-"""RRDBNet: the convolutional network of ESRGAN, a super-resolver by itself and the encoder of the conditional flows."""
+"""RRDBNet: the convolutional network of ESRGAN, a super-resolver by itself and the encoder of the conditional
+flows.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,8 @@ class RRDBConfig:
 class Features(NamedTuple):
     """What the trunk knows of a low-resolution image (B, 3, h, w).
 
-    ``last`` is the trunk's output (B, C, h, w); ``ups`` its upsampled maps at 2, 4, ... times the resolution; ``taps`` the
-    outputs of chosen blocks one after the other in the channels (B, T*C, h, w).
+    ``last`` is the trunk's output (B, C, h, w); ``ups`` its upsampled maps at 2, 4, ... times the resolution;
+    ``taps`` the outputs of chosen blocks one after the other in the channels (B, T*C, h, w).
     """
 
     last: Tensor
@@ -55,10 +57,11 @@ class Features(NamedTuple):
 
 
 class RRDBNet(ImageModel):
-    """Residual-in-residual dense blocks, then nearest-neighbour upsampling and convolutions (ESRGAN, section 3.1).
+    """Residual-in-residual dense blocks, then nearest-neighbour upsampling and convolutions (ESRGAN, section
+    3.1).
 
-    ``net(lr)`` maps (B, 3, h, w) in [0, 1] to (B, 3, scale*h, scale*w), not clipped. ``net.features(lr, taps)`` gives the maps
-    that a conditional flow is told (SRFlow, section 3.3).
+    ``net(lr)`` maps (B, 3, h, w) in [0, 1] to (B, 3, scale*h, scale*w), not clipped.
+    ``net.features(lr, taps)`` gives the maps that a conditional flow is told (SRFlow, section 3.3).
 
     >>> net = RRDBNet(RRDBConfig(scale=4, channels=4, growth=2, blocks=1))
     >>> net(torch.rand(1, 3, 5, 6)).shape
@@ -76,7 +79,9 @@ class RRDBNet(ImageModel):
         self.conv_first = nn.Conv2d(3, width, 3, padding=1)
         self.trunk = nn.ModuleList(_ResidualInResidual(width, config.growth) for _ in range(config.blocks))
         self.trunk_conv = nn.Conv2d(width, width, 3, padding=1)
-        self.upconvs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(config.scale.bit_length() - 1))
+        self.upconvs = nn.ModuleList(
+            nn.Conv2d(width, width, 3, padding=1) for _ in range(config.scale.bit_length() - 1)
+        )
         self.hr_conv = nn.Conv2d(width, width, 3, padding=1)
         self.conv_last = nn.Conv2d(width, 3, 3, padding=1)
 
@@ -123,7 +128,9 @@ class _Dense(nn.Module):
     def __init__(self, channels: int, growth: int):
         super().__init__()
         widths = [growth] * 4 + [channels]
-        self.convs = nn.ModuleList(nn.Conv2d(channels + i * growth, width, 3, padding=1) for i, width in enumerate(widths))
+        self.convs = nn.ModuleList(
+            nn.Conv2d(channels + i * growth, width, 3, padding=1) for i, width in enumerate(widths)
+        )
         for conv in self.convs:  # small starts keep a deep trunk near the identity (ESRGAN, section 3.1)
             nn.init.kaiming_normal_(conv.weight, a=0, mode="fan_in")
             with torch.no_grad():
@@ -147,7 +154,9 @@ class _ResidualInResidual(nn.Module):
 
 
 def fast_layout(x: Tensor) -> Tensor:
-    """Images in the order of memory in which convolutions on a CPU are fastest: channels last. Not measured on a GPU."""
+    """Images in the order of memory in which convolutions on a CPU are fastest: channels last. Not measured
+    on a GPU.
+    """
     return x if x.device.type == "cuda" else x.contiguous(memory_format=torch.channels_last)
 
 

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ..domain import GaussianBlur
 
-# A block's own variance would not do: where noise depends on the signal it picks the blocks with the weakest noise.
+# A block's own variance would not do: where noise depends on the signal it picks the blocks with the weakest
+# noise.
 BLUR = 2.5
 # Nearer to black or white the noise is clipped.
 DARKEST, BRIGHTEST = 0.06, 0.94
@@ -33,14 +34,18 @@ def flat_blocks(images: Tensor, side: int, share: float) -> Tensor:
     if not 0 < share <= 1:
         raise ValueError(f"the share of flat blocks must be in (0, 1], got {share}")
     if share == 1:
-        return torch.ones(len(images), *(n // side for n in images.shape[2:]), dtype=torch.bool, device=images.device)
+        return torch.ones(
+            len(images), *(n // side for n in images.shape[2:]), dtype=torch.bool, device=images.device
+        )
     means, spreads = [], []
     for part in images.split(64):
         means.append(F.avg_pool2d(part, side))
         smooth = GaussianBlur(BLUR)(part)
         spreads.append((F.avg_pool2d(smooth.square(), side) - F.avg_pool2d(smooth, side).square()).mean(1))
     mean, spread = torch.cat(means), torch.cat(spreads).flatten()
-    brightness = torch.where((mean.amin(1) > DARKEST) & (mean.amax(1) < BRIGHTEST), mean.mean(1), torch.nan).flatten()
+    brightness = torch.where(
+        (mean.amin(1) > DARKEST) & (mean.amax(1) < BRIGHTEST), mean.mean(1), torch.nan
+    ).flatten()
     usable = brightness.isfinite().nonzero()[:, 0]
     if not len(usable):
         raise ValueError(f"no block of {side}x{side} pixels is neither dark nor bright")

@@ -29,7 +29,8 @@ class NoiseGain(NamedTuple):
 
 
 def fit_noise_gain(colours: Tensor, squares: Tensor, clean_variance: Tensor, deviation: Tensor) -> NoiseGain:
-    """The most likely noise, if values seen in degraded images are normal with the variance of clean ones plus that of the noise.
+    """The most likely noise, if values seen in degraded images are normal with the variance of clean ones
+    plus that of the noise.
 
     Args:
         colours: of the places where they were seen, (N, 3).
@@ -44,7 +45,10 @@ def fit_noise_gain(colours: Tensor, squares: Tensor, clean_variance: Tensor, dev
     optimiser = torch.optim.Adam([slope, log_deviation], lr=RATE)
     with torch.enable_grad():
         for _ in range(STEPS):
-            variance = clean_variance + (2 * (log_deviation + BoundedScale().log_scale((colours - centre) @ slope.T))).exp()
+            variance = (
+                clean_variance
+                + (2 * (log_deviation + BoundedScale().log_scale((colours - centre) @ slope.T))).exp()
+            )
             loss = (variance.log() + squares / variance).mean(0).sum()
             optimiser.zero_grad()
             loss.backward()

@@ -1,4 +1,6 @@
-"""The spectrum of a noise, found in images that are no pairs, and filters that give it to white noise and take it away."""
+"""The spectrum of a noise, found in images that are no pairs, and filters that give it to white noise and
+take it away.
+"""
 
 from __future__ import annotations
 
@@ -18,27 +20,29 @@ ROUNDING = 1e-10
 def noise_filter(clean: Tensor, degraded: Tensor, flattest: float = FLATTEST) -> tuple[Tensor, float]:
     """Filter and deviation of the noise that degraded images have and clean ones have not.
 
-    In the flattest windows there is little but noise (:func:`nflib.noise.flat_blocks`). What the mean spectra of those windows,
-    all pairs of channels, have more in the degraded images is taken for the noise's; what would be negative is set to
-    zero. The filter is its symmetric root: white noise through it has this spectrum. Noise that depends on the signal
-    is that of the flattest windows.
+    In the flattest windows there is little but noise (:func:`nflib.noise.flat_blocks`). What the mean spectra
+    of those windows, all pairs of channels, have more in the degraded images is taken for the noise's; what
+    would be negative is set to zero. The filter is its symmetric root: white noise through it has this
+    spectrum. Noise that depends on the signal is that of the flattest windows.
 
     Args:
         clean, degraded: (N, 3, H, W) and (M, 3, H', W') in [0, 1], crops or whole photos, sides at least 16.
         flattest: share of the windows that is used.
 
     Returns:
-        The filter (3, 3, 15, 15), float64, scaled so that unit white noise keeps its variance (mean of the channels),
-        as ``conv2d`` takes it, and the deviation of the noise in units of the image range.
+        The filter (3, 3, 15, 15), float64, scaled so that unit white noise keeps its variance (mean of the
+        channels), as ``conv2d`` takes it, and the deviation of the noise in units of the image range.
 
     Raises:
-        ValueError: images too small, all windows dark or bright, or the degraded ones have no more power than the clean
-            ones at any frequency.
+        ValueError: images too small, all windows dark or bright, or the degraded ones have no more power than
+            the clean ones at any frequency.
     """
     excess = _cross_spectrum(degraded, "degraded", flattest) - _cross_spectrum(clean, "clean", flattest)
     values, vectors = torch.linalg.eigh(excess)
     if not (values > ROUNDING).any():
-        raise ValueError("degraded has no more power than clean at any frequency: there is no noise to be found")
+        raise ValueError(
+            "degraded has no more power than clean at any frequency: there is no noise to be found"
+        )
     root = (vectors * values.clamp(min=0).sqrt()[..., None, :]) @ vectors.mH
     taps = torch.fft.fftshift(torch.fft.ifft2(root.permute(2, 3, 0, 1)).real, (-2, -1))
     taps = taps[..., 1:, 1:]  # odd, with the centre in the middle
@@ -60,13 +64,13 @@ def window_gain(clean: Tensor, degraded: Tensor, flattest: float = FLATTEST) -> 
 
 
 def posterior_filters(taps: Tensor, noise: float = 0.3) -> tuple[Tensor, Tensor]:
-    """What is known of white z when ``R z + e`` is seen, R being the filter (3, 3, 15, 15) and e white noise of
-    variance ``noise``.
+    """What is known of white z when ``R z + e`` is seen, R being the filter (3, 3, 15, 15) and e white noise
+    of variance ``noise``.
 
     Returns:
-        The filter that gives the mean of z, ``R^H (R R^H + noise)^-1`` at each frequency, and the one that gives white
-        noise the covariance of z, the root of ``noise (R^H R + noise)^-1``: small where R lets anything through, one
-        elsewhere. Both are cut to 15x15.
+        The filter that gives the mean of z, ``R^H (R R^H + noise)^-1`` at each frequency, and the one that
+        gives white noise the covariance of z, the root of ``noise (R^H R + noise)^-1``: small where R lets
+        anything through, one elsewhere. Both are cut to 15x15.
     """
     response = _response(taps)
     identity = noise * torch.eye(3, dtype=response.dtype)
@@ -77,7 +81,9 @@ def posterior_filters(taps: Tensor, noise: float = 0.3) -> tuple[Tensor, Tensor]
 
 
 def log_volume(taps: Tensor) -> float:
-    """Mean over frequencies of ``log |det R|^2``: the log-determinant, per position, of the covariance the filter gives white noise."""
+    """Mean over frequencies of ``log |det R|^2``: the log-determinant, per position, of the covariance the
+    filter gives white noise.
+    """
     return 2 * torch.linalg.slogdet(_response(taps)).logabsdet.mean().item()
 
 
@@ -109,7 +115,9 @@ def _cross_spectrum(images: Tensor, name: str, flattest: float) -> Tensor:
 def _flat_windows(images: Tensor, name: str, flattest: float) -> Tensor:
     """(K, 3, n, n), float64."""
     if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[-2:]) < WINDOW:
-        raise ValueError(f"{name} must be (B, 3, H, W), at least {WINDOW}x{WINDOW}, got {tuple(images.shape)}")
+        raise ValueError(
+            f"{name} must be (B, 3, H, W), at least {WINDOW}x{WINDOW}, got {tuple(images.shape)}"
+        )
     height, width = (n // WINDOW * WINDOW for n in images.shape[2:])
     images = images[..., :height, :width].double()
     pieces = images.unfold(2, WINDOW, WINDOW).unfold(3, WINDOW, WINDOW).permute(0, 2, 3, 1, 4, 5)

@@ -28,35 +28,47 @@ def degrade(
 ) -> Samples:
     """Write degraded versions of clean images, and ``out/NAME.json`` on how they were made.
 
-    One sample is ``out/NAME.png``, so that both folders together are pairs; several are ``out/NAME_1.png``, ``out/NAME_2.png``,
-    ... An interrupted job goes on where it stopped: an image whose files are all there, made with the same settings, is kept.
+    One sample is ``out/NAME.png``, so that both folders together are pairs; several are ``out/NAME_1.png``,
+    ``out/NAME_2.png``,
+    ... An interrupted job goes on where it stopped: an image whose files are all there, made with the same
+    settings, is kept.
     Each image has its own random numbers, which depend on the seed and its name only.
 
-    Processes that torchrun or Slurm's srun started, and ``devices``, share the images; the files do not depend on it. A job may be
-    started again with another number of them. In a program of your own ``devices`` above 1 needs ``if __name__ == "__main__":``.
+    Processes that torchrun or Slurm's srun started, and ``devices``, share the images; the files do not
+    depend on it. A job may be started again with another number of them. In a program of your own ``devices``
+    above 1 needs ``if __name__ == "__main__":``.
 
     Args:
-        source: an image or a folder of images. Files that cannot be read are skipped and listed in the answer.
-        model: what :func:`nflib.degraders.load` takes: a model that was trained or comes with the package, "ntire", "aim",
-            "camera", "white:12", "patches:FOLDER".
+        source: an image or a folder of images. Files that cannot be read are skipped and listed in the
+            answer.
+        model: what :func:`nflib.degraders.load` takes: a model that was trained or comes with the package,
+            "ntire", "aim", "camera", "white:12", "patches:FOLDER".
         out: folder, made if it is not there.
         tau: strength; 0 writes the images as they are.
         samples: per image.
         tile: a model computes larger images in tiles of this side, in pixels.
         seed: of the degradation.
         device: of a model; ``nflib.device()`` by default.
-        devices: how many of them, a process for each; more machines take part if torchrun or srun starts the command on them.
+        devices: how many of them, a process for each; more machines take part if torchrun or srun starts the
+            command on them.
 
     Raises:
-        ValueError: nothing of this name degrades, the folder ``out`` has results of other settings, no image could
-            be used, or a process died: then start it again.
+        ValueError: nothing of this name degrades, the folder ``out`` has results of other settings, no image
+            could be used, or a process died: then start it again.
     """
     if samples < 1 or not (tau >= 0 and math.isfinite(tau)):
         raise ValueError(f"samples must be at least 1 and tau a number, 0 or more, got {samples} and {tau}")
-    return shared(source, functools.partial(_degrade, source, model, out, tau=tau, samples=samples, tile=tile, seed=seed), device, devices)
+    return shared(
+        source,
+        functools.partial(_degrade, source, model, out, tau=tau, samples=samples, tile=tile, seed=seed),
+        device,
+        devices,
+    )
 
 
-def _degrade(source, model, out, *, tau: float, samples: int, tile: int, seed: int, device: torch.device, share: Share) -> Samples:
+def _degrade(
+    source, model, out, *, tau: float, samples: int, tile: int, seed: int, device: torch.device, share: Share
+) -> Samples:
     degrader = degraders.load(model, tile, device)
     settings = {"model": str(model), "tau": tau, "samples": samples, "seed": seed, "tile": tile}
     suffixes = [""] if samples == 1 else [f"_{i + 1}" for i in range(samples)]

@@ -101,7 +101,8 @@ def evaluate(
     unknown = [name for name in names if name not in metrics.METRICS]
     if unknown or not names:
         raise ValueError(
-            f"metrics must be some of {', '.join(metrics.METRICS)}, got {', '.join(map(repr, unknown)) or 'none'}"
+            f"metrics must be some of {', '.join(metrics.METRICS)}, got "
+            f"{', '.join(map(repr, unknown)) or 'none'}"
         )
     chosen = [metrics.METRICS[name] for name in dict.fromkeys(names)]
     comparing = [metric.name for metric in chosen if metric.needs_reference]
@@ -124,9 +125,13 @@ def evaluate(
             skipped.append(str(error))
     if not scores:
         raise ValueError(f"{images}: none of {len(paired)} images could be scored; the first: {skipped[0]}")
-    unpaired = tuple(tuple(a[stem].name for stem in a if stem not in b) for a, b in ((found, truth), (truth, found)))
+    unpaired = tuple(
+        tuple(a[stem].name for stem in a if stem not in b) for a, b in ((found, truth), (truth, found))
+    )
     folders = str(images), str(reference) if comparing else None
-    return Evaluation(tuple(metric.name for metric in chosen), scores, folders, border, tuple(skipped), unpaired)
+    return Evaluation(
+        tuple(metric.name for metric in chosen), scores, folders, border, tuple(skipped), unpaired
+    )
 
 
 def _by_stem(folder: str | Path) -> dict[str, Path]:
@@ -134,7 +139,9 @@ def _by_stem(folder: str | Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for file in list_images(folder):
         if file.stem in files:
-            raise ValueError(f"{folder}: {files[file.stem].name} and {file.name} have the same name, expected one")
+            raise ValueError(
+                f"{folder}: {files[file.stem].name} and {file.name} have the same name, expected one"
+            )
         files[file.stem] = file
     return files
 

@@ -46,7 +46,8 @@ class Finding(NamedTuple):
 class Gap(NamedTuple):
     """Mean of the degraded photos less that of the clean ones, for one channel, in units of the image range.
 
-    ``low`` and ``high`` bound it with 95 % confidence, by the spread between photos (Welch); None with less than two.
+    ``low`` and ``high`` bound it with 95 % confidence, by the spread between photos (Welch); None with less
+    than two.
 
     >>> gap = Gap(difference=0.02, low=-0.01, high=0.05)
     >>> gap.low < 0 < gap.high  # it may be chance
@@ -73,8 +74,8 @@ class Inspection:
         clean, degraded: what is in the folders.
         findings: in words.
         gaps: "red", "green", "blue" -> :class:`Gap`.
-        leaks: "photos", "h" and "control" -> :class:`~nflib.domain.Leak` between the domains before and after h, and between
-            h of two halves of the clean photos; empty where there were too few.
+        leaks: "photos", "h" and "control" -> :class:`~nflib.domain.Leak` between the domains before and after
+            h, and between h of two halves of the clean photos; empty where there were too few.
         memory: model and crops of a batch -> what training takes; "full" is as large as the published models.
         settings: the arguments.
     """
@@ -98,17 +99,26 @@ class Inspection:
             keys = ("kind", "height", "width", "low", "high")
             photos = {photo.file.name: {key: getattr(photo, key) for key in keys} for photo in facts.photos}
             folders[name] = {
-                "folder": str(facts.folder), "statistics": asdict(facts.statistics), "kinds": dict(facts.kinds),
-                "skipped": list(facts.skipped), "photos": photos,
+                "folder": str(facts.folder),
+                "statistics": asdict(facts.statistics),
+                "kinds": dict(facts.kinds),
+                "skipped": list(facts.skipped),
+                "photos": photos,
             }
-        memory = {name: {**one._asdict(), "low": one.low, "high": one.high} for name, one in self.memory.items()}
+        memory = {
+            name: {**one._asdict(), "low": one.low, "high": one.high} for name, one in self.memory.items()
+        }
         write_json(
             Path(path),
             {
-                "nflib": __version__, "settings": self.settings, "unit": "image range [0, 1]",
-                "findings": [finding._asdict() for finding in self.findings], **folders,
+                "nflib": __version__,
+                "settings": self.settings,
+                "unit": "image range [0, 1]",
+                "findings": [finding._asdict() for finding in self.findings],
+                **folders,
                 "gaps": {name: gap._asdict() for name, gap in self.gaps.items()},
-                "leaks": {name: found._asdict() for name, found in self.leaks.items()}, "memory_bytes": memory,
+                "leaks": {name: found._asdict() for name, found in self.leaks.items()},
+                "memory_bytes": memory,
             },
         )
 
@@ -120,7 +130,8 @@ def inspect(
 
     Args:
         clean, degraded: folders of photos, unpaired.
-        h: the map that makes the condition, of :mod:`nflib.domain` or its text, as for :func:`nflib.training.train_deflow`.
+        h: the map that makes the condition, of :mod:`nflib.domain` or its text, as for
+            :func:`nflib.training.train_deflow`.
         crop: side of the training crops in pixels.
         seed: of the noise and of the leak test.
 
@@ -129,7 +140,10 @@ def inspect(
     """
     h = parse(h) if isinstance(h, str) else h
     if any(getattr(step, "has_weights", False) for step in h.maps):
-        raise ValueError(f"h: {spell(h)} has a network that is trained with the model; look the folders over with another h")
+        raise ValueError(
+            f"h: {spell(h)} has a network that is trained with the model; look the folders over with "
+            "another h"
+        )
     memory = _memory(h, crop)
     x, y = folder_facts(clean), folder_facts(degraded)
     findings = [*_of_folder(x, "clean", crop), *_of_folder(y, "degraded", crop)]
@@ -141,7 +155,9 @@ def inspect(
     findings.append(finding)
     settings = {"h": spell(h), "crop": crop, "seed": seed}
     order = ("error", "warning", "good")
-    return Inspection(x, y, tuple(sorted(findings, key=lambda f: order.index(f.level))), gaps, leaks, memory, settings)
+    return Inspection(
+        x, y, tuple(sorted(findings, key=lambda f: order.index(f.level))), gaps, leaks, memory, settings
+    )
 
 
 def _memory(h: Compose, crop: int) -> dict[str, TrainingMemory]:
@@ -167,7 +183,9 @@ def _of_folder(facts: FolderFacts, name: str, crop: int):
     if len(small) == count:
         yield Finding("error", f"{name}: no photo has {crop}x{crop} pixels, the size of a crop")
     elif small:
-        yield told(f"{len(small)} photos are smaller than a crop of {crop}x{crop} and will be left out", small)
+        yield told(
+            f"{len(small)} photos are smaller than a crop of {crop}x{crop} and will be left out", small
+        )
     if count - len(small) < FEW:
         yield told(f"{count - len(small)} photos are few; what is learned will be about these")
     if grey := [photo for photo in facts.photos if photo.grey]:
@@ -178,7 +196,10 @@ def _of_folder(facts: FolderFacts, name: str, crop: int):
         yield told(f"no value is above {high:.3g} of the range; 10 or 12 bits stored as 16 look like that")
     jpeg = [photo for photo in facts.photos if photo.kind.startswith("JPEG")]
     if jpeg and name == "clean":
-        yield told(f"{len(jpeg)} photos are JPEG files, their compression passes for clean; shrinking them hides it", jpeg)
+        yield told(
+            f"{len(jpeg)} photos are JPEG files, their compression passes for clean; shrinking them hides it",
+            jpeg,
+        )
     for group in same_pixels(facts.photos):
         yield told("the same pixels more than once", group)
 
@@ -199,7 +220,9 @@ def _of_both(x: FolderFacts, y: FolderFacts, alike: list):
     for one, other, name in ((x, y, "clean"), (y, x, "degraded")):
         if one.side > LARGER * other.side:
             what = f"the {name} photos are {one.side / other.side:.1f} times larger"
-            yield Finding("warning", f"{what}: content should have the same scale (nflib data prepare shrinks)")
+            yield Finding(
+                "warning", f"{what}: content should have the same scale (nflib data prepare shrinks)"
+            )
 
 
 def _gaps(x: FolderFacts, y: FolderFacts):
@@ -224,17 +247,24 @@ def _of_gaps(gaps: dict[str, Gap]) -> Finding:
         return Finding("good", "the colours differ no more than those of so many photos do by chance")
     named = ", ".join(f"{name} {units.grey_levels(gap.difference):+.1f}" for name, gap in sure.items())
     why = "other scenes, or a cast that nflib.data.ColourMatch takes out"
-    return Finding("warning", f"the colours differ, and the model will learn that (grey levels: {named}): {why}")
+    return Finding(
+        "warning", f"the colours differ, and the model will learn that (grey levels: {named}): {why}"
+    )
 
 
 def _leaks(x: FolderFacts, y: FolderFacts, alike: list, h: Callable, scale: int, generator: torch.Generator):
     """Leaks of the photos, of h, and of h between two halves of the clean photos; and what that means."""
     side = LEAK_CROP * scale
-    chosen = [_some([p for p in facts.photos if min(p.height, p.width) >= side], generator) for facts in (x, y)]
+    chosen = [
+        _some([p for p in facts.photos if min(p.height, p.width) >= side], generator) for facts in (x, y)
+    ]
     most = LEAK_CROPS // max(1, *map(len, chosen))
     crops = [sum(min(most, _crops(photo, side)) for photo in part) for part in chosen]
     if min(map(len, chosen)) < 2 or min(crops) < FEW_CROPS:
-        found = f"{len(chosen[0])} and {len(chosen[1])} photos of {side}x{side} pixels or more, {crops[0]} and {crops[1]} crops"
+        found = (
+            f"{len(chosen[0])} and {len(chosen[1])} photos of {side}x{side} pixels or more, "
+            f"{crops[0]} and {crops[1]} crops"
+        )
         return {}, Finding("warning", f"too little to test what h gives away: {found}")
     scene = {other.file: photo.file for photo, other in alike}
     names = tuple([scene.get(photo.file, photo.file) for photo in part] for part in chosen)
@@ -251,12 +281,21 @@ def _of_leaks(found: dict[str, Leak]) -> Finding:
     h, control = found["h"], found.get("control")
     auc = f"AUC {h.auc:.2f}, {h.interval[0]:.2f} to {h.interval[1]:.2f}"
     if h.interval[1] - h.interval[0] > WIDE_AUC:
-        return Finding("warning", f"whether h gives away the folder cannot be told from so few photos ({auc})")
+        return Finding(
+            "warning", f"whether h gives away the folder cannot be told from so few photos ({auc})"
+        )
     if h.interval[0] <= 0.5:
         return Finding("good", f"h does not give away the folder ({auc})")
     if control is not None and h.auc <= control.interval[1]:
-        return Finding("good", f"h tells the folders apart ({auc}) no better than clean photos from clean ones ({control.auc:.2f})")
-    return Finding("warning", f"h gives away the folder ({auc}): a larger scale or more noise hides more; or the scenes differ")
+        return Finding(
+            "good",
+            f"h tells the folders apart ({auc}) no better than clean photos from clean ones "
+            f"({control.auc:.2f})",
+        )
+    return Finding(
+        "warning",
+        f"h gives away the folder ({auc}): a larger scale or more noise hides more; or the scenes differ",
+    )
 
 
 def _some(photos: list[PhotoFacts], generator: torch.Generator) -> list[PhotoFacts]:

@@ -21,9 +21,9 @@ GROUPS = 20
 class ChannelNoise(NamedTuple):
     """Noise of one colour channel, deviations in units of the image range [0, 1].
 
-    ``low`` and ``high`` are None where a folder has less than two photos. ``content`` is the deviation of the clean
-    responses: the smaller the noise is beside it, the less can be known. ``case`` is 2 where the degraded photos have
-    less than the clean.
+    ``low`` and ``high`` are None where a folder has less than two photos. ``content`` is the deviation of the
+    clean responses: the smaller the noise is beside it, the less can be known. ``case`` is 2 where the
+    degraded photos have less than the clean.
 
     >>> red = ChannelNoise(sigma=0.05, low=0.04, high=0.06, content=0.02, case=1)
     >>> red.low <= red.sigma <= red.high
@@ -59,7 +59,8 @@ class NoiseEstimate:
     ASSUMES = (
         "degraded photo = clean photo + noise that does not depend on the content",
         "both folders show the same kind of content (scenes, scale, sharpness)",
-        "the noise is white; of noise with correlated neighbours this is the level in the finest diagonal detail only",
+        "the noise is white; of noise with correlated neighbours this is the level in the finest "
+        "diagonal detail only",
         "the interval covers chance in the choice of photos, not a breach of these assumptions",
     )
 
@@ -81,15 +82,17 @@ class NoiseEstimate:
 
 
 def estimate_noise(clean: str | Path, degraded: str | Path) -> NoiseEstimate:
-    """Noise level of degraded photos from clean photos of other scenes: the unpaired Gaussian on high-pass responses.
+    """Noise level of degraded photos from clean photos of other scenes: the unpaired Gaussian on high-pass
+    responses.
 
-    The responses of :func:`nflib.data.high_pass` hold the noise at full strength and little content. Their variances in
-    the two folders go through :func:`nflib.closed_form.gaussian.fit_moments`. Content is neither Gaussian nor independent from
-    pixel to pixel, so the 95 % interval comes from leaving out photos (delete-a-group jackknife, Student's t with
-    Welch's degrees of freedom), not from the number of pixels.
+    The responses of :func:`nflib.data.high_pass` hold the noise at full strength and little content. Their
+    variances in the two folders go through :func:`nflib.closed_form.gaussian.fit_moments`. Content is neither
+    Gaussian nor independent from pixel to pixel, so the 95 % interval comes from leaving out photos
+    (delete-a-group jackknife, Student's t with Welch's degrees of freedom), not from the number of pixels.
 
     Args:
-        clean, degraded: folders of photos, unpaired. Files that cannot be read are skipped and listed in the answer.
+        clean, degraded: folders of photos, unpaired. Files that cannot be read are skipped and listed in the
+            answer.
     """
     skipped: list[str] = []
     x, y = (_response_sums(Path(folder), skipped) for folder in (clean, degraded))
@@ -108,7 +111,9 @@ def estimate_noise(clean: str | Path, degraded: str | Path) -> NoiseEstimate:
 
 
 def _response_sums(folder: Path, skipped: list[str]) -> np.ndarray:
-    """For each photo and channel the number and the sum of squares of its high-pass responses, (photos, 2, 3)."""
+    """For each photo and channel the number and the sum of squares of its high-pass responses, (photos, 2,
+    3).
+    """
     sums = []
     files = list_images(folder)
     for file in units.progress(files, folder.name):
@@ -122,7 +127,9 @@ def _response_sums(folder: Path, skipped: list[str]) -> np.ndarray:
         responses = data.high_pass(image.double()).flatten(1)
         sums.append([[responses.shape[1]] * 3, responses.square().sum(1).tolist()])
     if not sums:
-        raise ValueError(f"{folder}: none of {len(files)} images could be read; the first: {skipped[-len(files)]}")
+        raise ValueError(
+            f"{folder}: none of {len(files)} images could be read; the first: {skipped[-len(files)]}"
+        )
     return np.array(sums)
 
 
@@ -132,7 +139,9 @@ def _variance(sums: np.ndarray) -> np.ndarray:
 
 
 def _jackknife(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """The noise variance before clipping at zero, (3,), and the half-width of its 95 % interval, None if unknown."""
+    """The noise variance before clipping at zero, (3,), and the half-width of its 95 % interval, None if
+    unknown.
+    """
     from scipy.stats import t
 
     centre = _variance(y) - _variance(x)

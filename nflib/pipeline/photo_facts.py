@@ -18,8 +18,8 @@ from ..data import ChannelStatistics
 from ..images import list_images, read
 
 THUMBNAIL = 16
-# Correlation of the thumbnails of two photos that probably show the same scene: other scenes stayed below 0.90 (8,777
-# pairs of photos), a photo and its half-size, noisy or compressed version above 0.98.
+# Correlation of the thumbnails of two photos that probably show the same scene: other scenes stayed below
+# 0.90 (8,777 pairs of photos), a photo and its half-size, noisy or compressed version above 0.98.
 SAME_SCENE = 0.95
 FLAT = 2 / 255  # deviation of a thumbnail below which there is nothing to compare
 
@@ -110,11 +110,16 @@ def photo_facts(file: Path) -> PhotoFacts:
     pixels = levels.numpy().astype(np.uint16)
     digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
     return PhotoFacts(
-        file, _kind(file), *image.shape[1:],
+        file,
+        _kind(file),
+        *image.shape[1:],
         grey=bool((levels[0] == levels[1]).all() and (levels[0] == levels[2]).all()),
         deep=bool((levels % 257 != 0).any()),
-        low=image.min().item(), high=image.max().item(),
-        digest=digest, thumbnail=_thumbnail(image), statistics=ChannelStatistics.of_image(image),
+        low=image.min().item(),
+        high=image.max().item(),
+        digest=digest,
+        thumbnail=_thumbnail(image),
+        statistics=ChannelStatistics.of_image(image),
     )
 
 
@@ -126,8 +131,12 @@ def same_pixels(photos: Sequence[PhotoFacts]) -> list[list[PhotoFacts]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def same_scene(photos: Sequence[PhotoFacts], others: Sequence[PhotoFacts]) -> list[tuple[PhotoFacts, PhotoFacts]]:
-    """Pairs that look alike at 16x16 pixels, whatever their size and noise. It errs where there is little to see."""
+def same_scene(
+    photos: Sequence[PhotoFacts], others: Sequence[PhotoFacts]
+) -> list[tuple[PhotoFacts, PhotoFacts]]:
+    """Pairs that look alike at 16x16 pixels, whatever their size and noise. It errs where there is little to
+    see.
+    """
     photos, others = ([photo for photo in side if photo.thumbnail is not None] for side in (photos, others))
     if not photos or not others:
         return []

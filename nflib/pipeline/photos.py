@@ -17,9 +17,10 @@ DEGRADATIONS = {**SIMULATED, "none": None}
 def write_photos(out: str | Path, degradation: str = "ntire", seed: int = 0) -> list[Path]:
     """Write the bundled photos as a small unpaired data set, to try everything on folders.
 
-    ``out/clean`` and ``out/degraded`` hold different scenes; ``out/validation/clean`` and ``out/validation/degraded``
-    hold pairs. ``out/photos.json`` says how they were made and who took the photos. A job that was interrupted goes on
-    where it stopped: files that are there are whole and are kept, and every photo has its own random numbers.
+    ``out/clean`` and ``out/degraded`` hold different scenes; ``out/validation/clean`` and
+    ``out/validation/degraded`` hold pairs. ``out/photos.json`` says how they were made and who took the
+    photos. A job that was interrupted goes on where it stopped: files that are there are whole and are kept,
+    and every photo has its own random numbers.
 
     Args:
         out: a folder that does not exist, is empty, or was written by this function with the same settings.

@@ -18,8 +18,8 @@ RECORD = "preparation.json"
 
 
 class Prepared(NamedTuple):
-    """What :func:`prepare` did: photos made now, photos that were there already, one line for each that was skipped, and
-    the channel statistics of each scale.
+    """What :func:`prepare` did: photos made now, photos that were there already, one line for each that was
+    skipped, and the channel statistics of each scale.
 
     >>> Prepared(written=2, kept=1, skipped=(), statistics={}).written
     2
@@ -32,20 +32,21 @@ class Prepared(NamedTuple):
 
 
 def prepare(source: str | os.PathLike, target: str | os.PathLike, scales: Sequence[int]) -> Prepared:
-    """Write every photo at every scale, ``target/4x/NAME.png``, and ``target/preparation.json``: what was done, what was
-    skipped and the channel statistics of each scale.
+    """Write every photo at every scale, ``target/4x/NAME.png``, and ``target/preparation.json``: what was
+    done, what was skipped and the channel statistics of each scale.
 
-    As the published preparation does it, see :func:`nflib.data.scale_pyramid`. Called again it goes on where it was
-    stopped: photos that are there at all scales, and not older than their source, are kept.
+    As the published preparation does it, see :func:`nflib.data.scale_pyramid`. Called again it goes on where
+    it was stopped: photos that are there at all scales, and not older than their source, are kept.
 
     Args:
-        source: folder of photos of any sizes and formats. Those that cannot be read, or are smaller than the largest
-            scale, are skipped.
+        source: folder of photos of any sizes and formats. Those that cannot be read, or are smaller than the
+            largest scale, are skipped.
         target: folder, made if it is not there; may be the source itself.
         scales: such as (1, 4, 32): a photo at its own size, a quarter of it and 1/32.
 
     Raises:
-        ValueError: nothing could be read, the target was made with other settings, or two photos have the same name.
+        ValueError: nothing could be read, the target was made with other settings, or two photos have the
+            same name.
     """
     check_scales(scales)
     source, target, scales = Path(source), Path(target), sorted(scales)
@@ -56,7 +57,9 @@ def prepare(source: str | os.PathLike, target: str | os.PathLike, scales: Sequen
     stems = [file.stem for file in files]
     twice = sorted({stem for stem in stems if stems.count(stem) > 1})
     if twice:
-        raise ValueError(f"{source}: more than one photo is called {twice[0]}; the results would have the same name")
+        raise ValueError(
+            f"{source}: more than one photo is called {twice[0]}; the results would have the same name"
+        )
     settings = {"source": str(source), "scales": scales}
     record = target / RECORD
     earlier = read_json(record) if record.is_file() else settings
@@ -87,19 +90,26 @@ def prepare(source: str | os.PathLike, target: str | os.PathLike, scales: Sequen
     if written or (earlier.get("files"), earlier.get("skipped")) != (names, skipped):
         statistics = {scale: _statistics(folder, names) for scale, folder in folders.items()}
         stored = {str(scale): asdict(one) for scale, one in statistics.items()}
-        write_json(record, {**settings, "nflib": __version__, "files": names, "skipped": skipped, "statistics": stored})
+        write_json(
+            record,
+            {**settings, "nflib": __version__, "files": names, "skipped": skipped, "statistics": stored},
+        )
     return Prepared(written, len(done) - written, tuple(skipped), stored_statistics(target))
 
 
 def stored_statistics(folder: str | os.PathLike) -> dict[int, ChannelStatistics]:
-    """Channel statistics of each scale of a folder that :func:`prepare` wrote: ``stored_statistics("clean")[4]``."""
+    """Channel statistics of each scale of a folder that :func:`prepare` wrote:
+    ``stored_statistics("clean")[4]``.
+    """
     record = Path(folder) / RECORD
     if not record.is_file():
         raise ValueError(f"{record}: no such file; nflib data prepare writes it")
     try:
         return {int(scale): _triples(found) for scale, found in read_json(record)["statistics"].items()}
     except (KeyError, TypeError, AttributeError):
-        raise ValueError(f"{record}: holds no channel statistics; call nflib data prepare again to finish it") from None
+        raise ValueError(
+            f"{record}: holds no channel statistics; call nflib data prepare again to finish it"
+        ) from None
 
 
 def _triples(found: dict) -> ChannelStatistics:

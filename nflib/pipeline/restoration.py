@@ -18,28 +18,40 @@ from .sharing import shared
 
 
 def restore(
-    source: str | os.PathLike, model: str | os.PathLike, out: str | os.PathLike, *, tile: int = 512, device: torch.device | str | None = None,
+    source: str | os.PathLike,
+    model: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    tile: int = 512,
+    device: torch.device | str | None = None,
     devices: int = 1,
 ) -> Samples:
-    """Write restored versions ``out/NAME.png`` of degraded images, and ``out/NAME.json`` on how they were made.
+    """Write restored versions ``out/NAME.png`` of degraded images, and ``out/NAME.json`` on how they were
+    made.
 
-    An interrupted job goes on where it stopped: an image whose files are there, made with the same settings, is kept.
+    An interrupted job goes on where it stopped: an image whose files are there, made with the same settings,
+    is kept.
 
-    Processes that torchrun or Slurm's srun started, and ``devices``, share the images; the files do not depend on it. A job may be
-    started again with another number of them. In a program of your own ``devices`` above 1 needs ``if __name__ == "__main__":``.
+    Processes that torchrun or Slurm's srun started, and ``devices``, share the images; the files do not
+    depend on it. A job may be started again with another number of them. In a program of your own ``devices``
+    above 1 needs ``if __name__ == "__main__":``.
 
     Args:
-        source: an image or a folder of images. Files that cannot be read are skipped and listed in the answer.
-        model: a file of a training, such as :func:`nflib.training.train_denoiser`, or the name of a bundled model; a DnCNN, an RRDBNet or
-            RefinementNet, whose results are larger by its scale, or a LowLightFlow, whose results are its most likely ones.
+        source: an image or a folder of images. Files that cannot be read are skipped and listed in the
+            answer.
+        model: a file of a training, such as :func:`nflib.training.train_denoiser`, or the name of a bundled
+            model; a DnCNN, an RRDBNet or RefinementNet, whose results are larger by its scale, or a
+            LowLightFlow, whose results are its most likely ones.
         out: folder, made if it is not there.
-        tile: larger images are computed in tiles of this side, in pixels of the source; for a LowLightFlow a multiple of 2^levels.
+        tile: larger images are computed in tiles of this side, in pixels of the source; for a LowLightFlow a
+            multiple of 2^levels.
         device: ``nflib.device()`` by default.
-        devices: how many of them, a process for each; more machines take part if torchrun or srun starts the command on them.
+        devices: how many of them, a process for each; more machines take part if torchrun or srun starts the
+            command on them.
 
     Raises:
-        ValueError: the model is no restorer, the tile does not fit it, the folder ``out`` has results of other settings, no image could
-            be used, or a process died: then start it again.
+        ValueError: the model is no restorer, the tile does not fit it, the folder ``out`` has results of
+            other settings, no image could be used, or a process died: then start it again.
     """
     return shared(source, functools.partial(_restore, source, model, out, tile=tile), device, devices)
 
@@ -50,7 +62,15 @@ def _restore(source, model, out, *, tile: int, device: torch.device, share: Shar
         raise ValueError(f"{model}: is a {type(net).__name__}, expected one that restores")
     net.to(device)
     settings = {"model": str(model), "tile": tile, "scale": net.scale}
-    return write_samples(source, out, [""], settings, lambda image, _: [restored(net, image.to(device), tile=tile).cpu()], "restore", share)
+    return write_samples(
+        source,
+        out,
+        [""],
+        settings,
+        lambda image, _: [restored(net, image.to(device), tile=tile).cpu()],
+        "restore",
+        share,
+    )
 
 
 @torch.no_grad()
@@ -59,5 +79,11 @@ def restored(model: ImageModel, image: Tensor, *, tile: int, overlap: int | None
     overlap = overlap_of(tile, overlap, most=model.largest_overlap, multiple=model.multiple)
     padded, crop = pad_to_multiple(image, model.multiple)
     result = padded.new_zeros(1, 1, 3, model.scale * padded.shape[1], model.scale * padded.shape[2])
-    whole = joined(lambda window: iter([model(window(padded[None]))]), result, scale=model.scale, tile=tile, overlap=overlap)
+    whole = joined(
+        lambda window: iter([model(window(padded[None]))]),
+        result,
+        scale=model.scale,
+        tile=tile,
+        overlap=overlap,
+    )
     return crop(whole)[0, 0].clamp(0, 1)

@@ -26,16 +26,19 @@ def super_resolve(
     device: torch.device | str | None = None,
     devices: int = 1,
 ) -> Samples:
-    """Write samples ``out/NAME_1.png``, ``out/NAME_2.png``, ... of super-resolved images, and ``out/NAME.json`` on how they were made.
+    """Write samples ``out/NAME_1.png``, ``out/NAME_2.png``, ... of super-resolved images, and
+    ``out/NAME.json`` on how they were made.
 
-    An interrupted job goes on where it stopped: an image whose files are all there, made with the same settings, is kept. Each
-    image has its own random numbers, which depend on the seed and its name only.
+    An interrupted job goes on where it stopped: an image whose files are all there, made with the same
+    settings, is kept. Each image has its own random numbers, which depend on the seed and its name only.
 
-    Processes that torchrun or Slurm's srun started, and ``devices``, share the images; the files do not depend on it. A job may be
-    started again with another number of them. In a program of your own ``devices`` above 1 needs ``if __name__ == "__main__":``.
+    Processes that torchrun or Slurm's srun started, and ``devices``, share the images; the files do not
+    depend on it. A job may be started again with another number of them. In a program of your own ``devices``
+    above 1 needs ``if __name__ == "__main__":``.
 
     Args:
-        source: an image or a folder of images. Files that cannot be read are skipped and listed in the answer.
+        source: an image or a folder of images. Files that cannot be read are skipped and listed in the
+            answer.
         model: a file of :func:`nflib.checkpoints.save` or the name of a bundled model; an SRFlow.
         out: folder, made if it is not there.
         tau: temperature, multiplies the standard deviation of the latents.
@@ -43,18 +46,26 @@ def super_resolve(
         tile: larger images are computed in tiles of this side, in pixels of the source.
         seed: of the latents.
         device: ``nflib.device()`` by default.
-        devices: how many of them, a process for each; more machines take part if torchrun or srun starts the command on them.
+        devices: how many of them, a process for each; more machines take part if torchrun or srun starts the
+            command on them.
 
     Raises:
-        ValueError: the model is no SRFlow, the folder ``out`` has results of other settings, no image could be read,
-            or a process died: then start it again.
+        ValueError: the model is no SRFlow, the folder ``out`` has results of other settings, no image could
+            be read, or a process died: then start it again.
     """
     if samples < 1 or not tau >= 0:
         raise ValueError(f"samples must be at least 1 and tau not negative, got {samples} and {tau}")
-    return shared(source, functools.partial(_super_resolve, source, model, out, tau=tau, samples=samples, tile=tile, seed=seed), device, devices)
+    return shared(
+        source,
+        functools.partial(_super_resolve, source, model, out, tau=tau, samples=samples, tile=tile, seed=seed),
+        device,
+        devices,
+    )
 
 
-def _super_resolve(source, model, out, *, tau: float, samples: int, tile: int, seed: int, device: torch.device, share: Share) -> Samples:
+def _super_resolve(
+    source, model, out, *, tau: float, samples: int, tile: int, seed: int, device: torch.device, share: Share
+) -> Samples:
     net = checkpoints.load(model)
     if not isinstance(net, ImageModel) or net.purpose != "super-resolve":
         raise ValueError(f"{model}: is a {type(net).__name__}, expected an SRFlow")
@@ -64,5 +75,14 @@ def _super_resolve(source, model, out, *, tau: float, samples: int, tile: int, s
         results = net.super_resolve(image[None].to(device), tau, samples, generator, tile=tile)
         return results[:, 0].cpu()
 
-    settings = {"model": str(model), "tau": tau, "samples": samples, "seed": seed, "tile": tile, "scale": net.scale}
-    return write_samples(source, out, [f"_{i + 1}" for i in range(samples)], settings, make, "super-resolve", share)
+    settings = {
+        "model": str(model),
+        "tau": tau,
+        "samples": samples,
+        "seed": seed,
+        "tile": tile,
+        "scale": net.scale,
+    }
+    return write_samples(
+        source, out, [f"_{i + 1}" for i in range(samples)], settings, make, "super-resolve", share
+    )

@@ -1,4 +1,6 @@
-"""The user study: choices of people between two methods, and the scores that follow from them (Bradley and Terry)."""
+"""The user study: choices of people between two methods, and the scores that follow from them (Bradley and
+Terry).
+"""
 
 from . import bradley_terry
 from .choices import Choice, append_choices, read_choices, win_matrix

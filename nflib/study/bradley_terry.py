@@ -1,7 +1,7 @@
 """Scores from comparisons in pairs (R. A. Bradley and M. E. Terry, Biometrika 39, 1952).
 
-A method of score ``s_a`` is chosen over one of score ``s_b`` with probability ``1 / (1 + exp(s_b - s_a))``, every time anew. Only
-differences of scores mean anything, so their sum is set to zero.
+A method of score ``s_a`` is chosen over one of score ``s_b`` with probability ``1 / (1 + exp(s_b - s_a))``,
+every time anew. Only differences of scores mean anything, so their sum is set to zero.
 """
 
 from __future__ import annotations
@@ -63,14 +63,21 @@ class BradleyTerry:
         """Probability that ``method`` is chosen over ``other``, and its interval."""
         a, b = self._index(method), self._index(other)
         spread = self.covariance[a, a] + self.covariance[b, b] - 2 * self.covariance[a, b]
-        return Estimate(*(1 / (1 + np.exp(-end)) for end in self._estimate(self.scores[a] - self.scores[b], spread, level)))
+        return Estimate(
+            *(
+                1 / (1 + np.exp(-end))
+                for end in self._estimate(self.scores[a] - self.scores[b], spread, level)
+            )
+        )
 
     def ranking(self) -> list[str]:
         """Methods, the highest score first."""
         return [self.methods[i] for i in np.argsort(-self.scores, kind="stable")]
 
     def table(self, level: float = 0.95) -> str:
-        """A row a method for the terminal, the best first: score, how often chosen, and the probability to be chosen over the next row."""
+        """A row a method for the terminal, the best first: score, how often chosen, and the probability to be
+        chosen over the next row.
+        """
         ranking = self.ranking()
         rows = [("method", "score", "chosen", "over the next")]
         for method, worse in zip(ranking, [*ranking[1:], None]):
@@ -79,8 +86,19 @@ class BradleyTerry:
             over = "" if worse is None else str(self.beats(method, worse, level))
             rows.append((method, str(self.score(method, level)), f"{chosen:g} of {compared:g}", over))
         widths = [max(map(len, column)) for column in zip(*rows)]
-        lines = ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]).rstrip() for row in rows]
-        return "\n".join([*lines, f"In brackets: intervals at {100 * level:g} %, as if every choice were independent of the others."])
+        lines = [
+            "  ".join(
+                [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]
+            ).rstrip()
+            for row in rows
+        ]
+        return "\n".join(
+            [
+                *lines,
+                f"In brackets: intervals at {100 * level:g} %, as if every choice were independent of "
+                "the others.",
+            ]
+        )
 
     def _index(self, method: str) -> int:
         if method not in self.methods:
@@ -97,16 +115,19 @@ class BradleyTerry:
 def fit(wins, methods: Sequence[str] | None = None) -> BradleyTerry:
     """Scores by maximum likelihood, with 1/K of a win added in both directions of every pair.
 
-    Without that addition a method that was always chosen would have an infinite score. It is K - 1 halves of a win each way in all:
-    in a balanced study of equal methods exactly what D. Firth's correction adds (Biometrika 80, 1993), which removes the bias of
-    order 1/n; for two methods the familiar half. It vanishes beside many choices.
+    Without that addition a method that was always chosen would have an infinite score. It is K - 1 halves of
+    a win each way in all: in a balanced study of equal methods exactly what D. Firth's correction adds
+    (Biometrika 80, 1993), which removes the bias of order 1/n; for two methods the familiar half. It vanishes
+    beside many choices.
 
     Args:
-        wins: (K, K), not negative, zero on the diagonal; ``wins[a, b]`` is how often a was chosen over b. A tie is half a win for each.
+        wins: (K, K), not negative, zero on the diagonal; ``wins[a, b]`` is how often a was chosen over b. A
+            tie is half a win for each.
         methods: K names, by default "0", "1", ...
 
     Raises:
-        ValueError: also where two groups of methods were never compared with each other: nothing is known of their difference then.
+        ValueError: also where two groups of methods were never compared with each other: nothing is known of
+            their difference then.
     """
     wins = np.array(wins.tolist() if isinstance(wins, Tensor) else wins, dtype=float)
     if wins.ndim != 2 or wins.shape[0] != wins.shape[1] or len(wins) < 2:
@@ -123,11 +144,14 @@ def fit(wins, methods: Sequence[str] | None = None) -> BradleyTerry:
 
     padded = wins + (1 - np.eye(len(wins))) / len(wins)
     scores, step = np.zeros(len(wins)), np.inf
-    while np.abs(step).max() > 1e-9:  # Newton's method: what is left after such a step is of the order of its square
+    while (
+        np.abs(step).max() > 1e-9
+    ):  # Newton's method: what is left after such a step is of the order of its square
         probability = 1 / (1 + np.exp(scores[None] - scores[:, None]))
         covariance = _inverse_information((padded + padded.T) * probability * (1 - probability))
         step = covariance @ (padded - (padded + padded.T) * probability).sum(1)
-        # A step changes the curvature by a factor of at most exp(2 max|step|), so that up to 1/3 it cannot fail to ascend.
+        # A step changes the curvature by a factor of at most exp(2 max|step|), so that up to 1/3 it cannot
+        # fail to ascend.
         scores = scores + step * min(1.0, 1 / (3 * np.abs(step).max() + 1e-300))
         scores -= scores.mean()
     return BradleyTerry(methods, wins, scores, covariance)
@@ -138,7 +162,8 @@ def draw(scores, comparisons, generator: torch.Generator | None = None) -> np.nd
 
     Args:
         scores: (K,) log-strengths.
-        comparisons: how often each pair is compared: one number for all, or a symmetric matrix (K, K), whole numbers.
+        comparisons: how often each pair is compared: one number for all, or a symmetric matrix (K, K), whole
+            numbers.
 
     Returns:
         (K, K), a random ``wins`` of :func:`fit`.

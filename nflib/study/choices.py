@@ -1,4 +1,6 @@
-"""What a user study leaves behind: choices between two methods, one JSON object a line, and the wins they add up to."""
+"""What a user study leaves behind: choices between two methods, one JSON object a line, and the wins they add
+up to.
+"""
 
 from __future__ import annotations
 
@@ -54,13 +56,18 @@ class Choice:
             if not isinstance(record[name], str):
                 raise ValueError(f"{name} must be text, got {record[name]!r}")
         if not _is_timestamp(record["time"]):
-            raise ValueError(f"time must be a time with its zone, as 2026-01-31T12:00:00Z, got {record['time']!r}")
+            raise ValueError(
+                f"time must be a time with its zone, as 2026-01-31T12:00:00Z, got {record['time']!r}"
+            )
         if not _are_naturals([record["seed"]], 1):
             raise ValueError(f"seed must be a whole number, not negative, got {record['seed']!r}")
         if not _are_naturals(record["crop"], 3):
             raise ValueError(f"crop must be top, left and side in pixels, got {record['crop']!r}")
         if record["left"] == record["right"] or record["chosen"] not in (record["left"], record["right"]):
-            raise ValueError(f"chosen must be one of two methods, {record['left']!r} and {record['right']!r}, got {record['chosen']!r}")
+            raise ValueError(
+                f"chosen must be one of two methods, {record['left']!r} and {record['right']!r}, got "
+                f"{record['chosen']!r}"
+            )
         return cls(**{**record, "crop": tuple(record["crop"])})
 
     def line(self) -> str:
@@ -69,14 +76,17 @@ class Choice:
 
 
 def append_choices(path: str | os.PathLike, choices: Iterable[Choice]) -> None:
-    """Add lines to a file, which is made if it is not there: in one write, and on the disk when this returns."""
+    """Add lines to a file, which is made if it is not there: in one write, and on the disk when
+    this returns."""
     path = Path(path)
     if not path.parent.is_dir():
         raise ValueError(f"{path}: the folder {path.parent} does not exist")
     with path.open("a+b", buffering=0) as file:
         written = file.seek(0, os.SEEK_END)
         file.seek(max(written - 1, 0))
-        start = "" if file.read(1) in (b"", b"\n") else "\n"  # an editor may have left the last line without an end
+        start = (
+            "" if file.read(1) in (b"", b"\n") else "\n"
+        )  # an editor may have left the last line without an end
         file.write((start + "".join(choice.line() for choice in choices)).encode())
         os.fsync(file.fileno())
 
@@ -85,7 +95,8 @@ def read_choices(path: str | os.PathLike) -> list[Choice]:
     """The choices in a file that the widget wrote or a page gave for download.
 
     Raises:
-        ValueError: naming the file, the line and what is wrong with it. An empty file has no choices and is no error.
+        ValueError: naming the file, the line and what is wrong with it. An empty file has no choices and is
+            no error.
     """
     path = Path(path)
     if not path.is_file():
@@ -100,13 +111,17 @@ def read_choices(path: str | os.PathLike) -> list[Choice]:
             try:
                 choices.append(Choice.of(json.loads(line)))
             except json.JSONDecodeError as error:
-                raise ValueError(f"{path}, line {number}: not JSON ({error}); a line that was cut off can be deleted") from None
+                raise ValueError(
+                    f"{path}, line {number}: not JSON ({error}); a line that was cut off can be deleted"
+                ) from None
             except ValueError as error:
                 raise ValueError(f"{path}, line {number}: {error}") from None
     return choices
 
 
-def win_matrix(choices: Iterable[Choice], methods: Sequence[str] | None = None) -> tuple[np.ndarray, list[str]]:
+def win_matrix(
+    choices: Iterable[Choice], methods: Sequence[str] | None = None
+) -> tuple[np.ndarray, list[str]]:
     """How often each method was chosen over each other.
 
     Args:
@@ -116,12 +131,16 @@ def win_matrix(choices: Iterable[Choice], methods: Sequence[str] | None = None) 
         ``wins`` (K, K) and the K names: what :func:`nflib.study.bradley_terry.fit` takes.
     """
     choices = list(choices)
-    methods = sorted({name for c in choices for name in (c.left, c.right)}) if methods is None else list(methods)
+    methods = (
+        sorted({name for c in choices for name in (c.left, c.right)}) if methods is None else list(methods)
+    )
     wins = np.zeros((len(methods), len(methods)))
     for choice in choices:
         for name in (choice.left, choice.right):
             if name not in methods:
-                raise ValueError(f"methods must hold all that were compared, {name!r} is not among {', '.join(methods)}")
+                raise ValueError(
+                    f"methods must hold all that were compared, {name!r} is not among {', '.join(methods)}"
+                )
         lost = choice.left if choice.chosen == choice.right else choice.right
         wins[methods.index(choice.chosen), methods.index(lost)] += 1
     return wins, methods
@@ -135,5 +154,7 @@ def _is_timestamp(text: str) -> bool:
 
 
 def _are_naturals(values, length: int) -> bool:
-    whole = isinstance(values, (list, tuple)) and all(isinstance(v, int) and not isinstance(v, bool) and v >= 0 for v in values)
+    whole = isinstance(values, (list, tuple)) and all(
+        isinstance(v, int) and not isinstance(v, bool) and v >= 0 for v in values
+    )
     return whole and len(values) == length

@@ -1,4 +1,5 @@
-"""Checks for the cells of the book: one quiet line when right, an AssertionError with both values when wrong."""
+"""Checks for the cells of the book: one quiet line when right, an AssertionError with both values
+when wrong."""
 
 from __future__ import annotations
 
@@ -16,15 +17,21 @@ def close(actual, expected, rtol: float = 1e-6, atol: float = 0.0, what: str = "
     if a.shape != b.shape:
         raise AssertionError(f"{_named(what)}shapes differ: {a.shape} and {b.shape}")
     if not np.allclose(a, b, rtol=rtol, atol=atol, equal_nan=False):
-        raise AssertionError(f"{_named(what)}{_short(a)} is not {_short(b)}; largest difference {np.abs(a - b).max():.3g}")
+        raise AssertionError(
+            f"{_named(what)}{_short(a)} is not {_short(b)}; largest difference {np.abs(a - b).max():.3g}"
+        )
     _right(what, f"{_short(a)} = {_short(b)}")
 
 
 def within(estimate, truth, standard_error, sigmas: float = 4.0, what: str = "") -> None:
-    """An estimate lies within some standard errors of the truth. Four are exceeded by chance once in 16,000 times."""
+    """An estimate lies within some standard errors of the truth. Four are exceeded by chance once in 16,000
+    times.
+    """
     a, b, error = _array(estimate), _array(truth), _array(standard_error)
     if not (np.abs(a - b) <= sigmas * error).all():
-        raise AssertionError(f"{_named(what)}{_short(a)} is not within {sigmas:g} x {_short(error)} of {_short(b)}")
+        raise AssertionError(
+            f"{_named(what)}{_short(a)} is not within {sigmas:g} x {_short(error)} of {_short(b)}"
+        )
     _right(what, f"{_short(a)} is within {sigmas:g} x {_short(error)} of {_short(b)}")
 
 
@@ -36,7 +43,8 @@ def true(condition, what: str) -> None:
 
 
 def is_minimum(function: Callable, at, step: float = 1e-3, lower: float = -np.inf, what: str = "") -> None:
-    """No small step from ``at`` makes the function smaller: each coordinate up and down, and 50 random directions.
+    """No small step from ``at`` makes the function smaller: each coordinate up and down, and 50 random
+    directions.
 
     Args:
         function: of a number or an array shaped like ``at``, giving a number.
@@ -54,7 +62,10 @@ def is_minimum(function: Callable, at, step: float = 1e-3, lower: float = -np.in
         other = np.maximum(at + step * (1 + np.abs(at)) * direction, lower)
         value = float(function(other[()]))
         if value < best - 1e-12 * abs(best):
-            raise AssertionError(f"{_named(what)}not a minimum: {value:.8g} at {_short(other)} is below {best:.8g} at {_short(at)}")
+            raise AssertionError(
+                f"{_named(what)}not a minimum: {value:.8g} at {_short(other)} is below {best:.8g} at "
+                f"{_short(at)}"
+            )
     _right(what, f"no step from {_short(at)} goes below {best:.6g}")
 
 
@@ -71,7 +82,8 @@ def raises(error: type[Exception], function: Callable, contains: str = "", what:
 
 
 def answer(checker: Callable, value) -> None:
-    """Tell the reader whether an exercise is right. ``checker(value)`` returns None when it is, else what to look at.
+    """Tell the reader whether an exercise is right. ``checker(value)`` returns None when it is, else what to
+    look at.
 
     ``None`` and ``...`` stand for "not answered yet".
     """

@@ -17,8 +17,9 @@ _TOLERANCE = 1e-8
 def check_transform(transform: Transform, x: Tensor, context: Context = None) -> None:
     """Raise AssertionError unless the transform keeps every promise of :class:`~nflib.transforms.Transform`.
 
-    Checked on a float64 copy, so that the transform itself is not changed. If it is new and initialises from data, ``x``
-    initialises it. All parameters are moved a little off their start first, since an identity would pass too easily.
+    Checked on a float64 copy, so that the transform itself is not changed. If it is new and initialises from
+    data, ``x`` initialises it. All parameters are moved a little off their start first, since an identity
+    would pass too easily.
 
     1. ``log_det`` has shape (B,) and equals ``log|det J|`` of the autograd Jacobian, in both directions.
     2. ``inverse(forward(x))`` is x and ``forward(inverse(z))`` is z; the two log-determinants are opposite.
@@ -46,8 +47,12 @@ def check_transform(transform: Transform, x: Tensor, context: Context = None) ->
     z, log_det = transform(x, context)
     back, log_det_inverse = transform.inverse(z, context)
     again, _ = transform(back, context)
-    assert log_det.shape == (len(x),), f"log_det of forward must have shape ({len(x)},), got {tuple(log_det.shape)}"
-    assert log_det_inverse.shape == (len(x),), f"log_det of inverse must have shape ({len(x)},), got {tuple(log_det_inverse.shape)}"
+    assert log_det.shape == (len(x),), (
+        f"log_det of forward must have shape ({len(x)},), got {tuple(log_det.shape)}"
+    )
+    assert log_det_inverse.shape == (len(x),), (
+        f"log_det of inverse must have shape ({len(x)},), got {tuple(log_det_inverse.shape)}"
+    )
     _close(back, x, "inverse(forward(x)) is not x")
     _close(_flat(again), _flat(z), "forward(inverse(z)) is not z")
     _close(log_det_inverse, -log_det, "the log_det of inverse is not minus that of forward")
@@ -60,12 +65,18 @@ def check_transform(transform: Transform, x: Tensor, context: Context = None) ->
         z_alone, log_det_alone = transform(x[one], alone)
         _close(_flat(z_alone), _flat(z)[one], f"sample {i} alone gives another latent than in the batch")
         _close(log_det_alone, log_det[one], f"sample {i} alone gives another log_det than in the batch")
-        _close(log_det[i], _jacobian_log_det(lambda v: _flat(transform(v, alone)[0]), x[one]),
-               "the log_det of forward is not log|det| of its Jacobian")
+        _close(
+            log_det[i],
+            _jacobian_log_det(lambda v: _flat(transform(v, alone)[0]), x[one]),
+            "the log_det of forward is not log|det| of its Jacobian",
+        )
         latent = _map(z, lambda part: part[one].detach())
         flat, rebuild = _flat(latent), _unflattener(latent)
-        _close(log_det_inverse[i], _jacobian_log_det(lambda v: transform.inverse(rebuild(v), alone)[0], flat),
-               "the log_det of inverse is not log|det| of its Jacobian")
+        _close(
+            log_det_inverse[i],
+            _jacobian_log_det(lambda v: transform.inverse(rebuild(v), alone)[0], flat),
+            "the log_det of inverse is not log|det| of its Jacobian",
+        )
 
     transform.train()
     z_train, log_det_train = transform(x, context)
@@ -96,7 +107,9 @@ def _check_gradients(transform, x, context) -> None:
     z, log_det = transform(x, context)
     (0.5 * _flat(z).square().sum(1) - log_det).mean().backward()
     for name, parameter in transform.named_parameters():
-        assert parameter.grad is not None and parameter.grad.isfinite().all(), f"parameter {name} gets no finite gradient"
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), (
+            f"parameter {name} gets no finite gradient"
+        )
         assert parameter.grad.abs().max() > 0, f"the gradient of parameter {name} is zero"
 
 

@@ -1,4 +1,6 @@
-"""Training on PyTorch Lightning: :func:`fit`, a small task for each kind of model, and trainings on folders, one file each."""
+"""Training on PyTorch Lightning: :func:`fit`, a small task for each kind of model, and trainings on folders,
+one file each.
+"""
 
 from .catalogue import TRAININGS, Training, training
 from .deflow import DeFlowTask, train_deflow

@@ -11,7 +11,8 @@ from torch import nn
 class Average:
     """``average = decay * average + (1 - decay) * weights`` after every step; buffers are copied.
 
-    At the start the decay is smaller, (1 + n) / (10 + n) after n updates, so that the first weights are soon forgotten.
+    At the start the decay is smaller, (1 + n) / (10 + n) after n updates, so that the first weights are soon
+    forgotten.
 
     Args:
         model: is copied.

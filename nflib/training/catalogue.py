@@ -62,7 +62,8 @@ class Training:
         task: makes the task of a model.
         config: configuration of a size, "small" or "full".
         usual: how each size is trained if nothing else is said.
-        published: the configuration that papers describe, which ``nflib bench`` times at size "full"; None if it is not timed by default.
+        published: the configuration that papers describe, which ``nflib bench`` times at size "full"; None if
+            it is not timed by default.
     """
 
     name: str
@@ -85,20 +86,35 @@ class Training:
         return self.purpose == "degrade"
 
     def timed_config(self, size: str, *, reversible: bool = False) -> Any:
-        """The configuration that is timed: as published, or that of the size. Only flows can be reversible."""
+        """The configuration that is timed: as published, or that of the size. Only flows can be
+        reversible."""
         config = self.published() if size == "full" and self.published is not None else self.config(size)
         return replace(config, reversible=True) if reversible and hasattr(config, "reversible") else config
 
 
 _ROWS = (
     Training("deflow", "DeFlow", train_deflow, DeFlow, DeFlowTask, deflow_config, DEFLOW, DeFlowConfig.aim),
-    Training("ludvae", "LUD-VAE", train_ludvae, LUDVAE, LUDVAETask, ludvae_config, LUDVAE_USUAL, LUDVAEConfig),
-    Training("srflow", "SRFlow", train_srflow, SRFlow, SRFlowTask, srflow_config, SRFLOW, SRFlowConfig.df2k_x4),
+    Training(
+        "ludvae", "LUD-VAE", train_ludvae, LUDVAE, LUDVAETask, ludvae_config, LUDVAE_USUAL, LUDVAEConfig
+    ),
+    Training(
+        "srflow", "SRFlow", train_srflow, SRFlow, SRFlowTask, srflow_config, SRFLOW, SRFlowConfig.df2k_x4
+    ),
     Training("glow", "Glow", train_glow, Glow, GlowTask, glow_config, GLOW),
     Training("rrdb", "RRDB", train_rrdb, RRDBNet, RRDBTask, rrdb_config, RRDB),
     Training("denoiser", "DnCNN", train_denoiser, DnCNN, RestorerTask, dncnn_config, DENOISER),
-    Training("super_resolver", "Refinement", train_super_resolver, RefinementNet, RRDBTask, super_resolver_config, SUPER_RESOLVER),
-    Training("enhancer", "Low-light flow", train_enhancer, LowLightFlow, LowLightTask, low_light_config, ENHANCER),
+    Training(
+        "super_resolver",
+        "Refinement",
+        train_super_resolver,
+        RefinementNet,
+        RRDBTask,
+        super_resolver_config,
+        SUPER_RESOLVER,
+    ),
+    Training(
+        "enhancer", "Low-light flow", train_enhancer, LowLightFlow, LowLightTask, low_light_config, ENHANCER
+    ),
 )
 TRAININGS: Mapping[str, Training] = {row.name: row for row in _ROWS}
 """Name -> :class:`Training`: all that can be trained by name."""

@@ -20,8 +20,8 @@ from .rehearsal import Rehearsal
 from .running import Running
 from .unpaired import UnpairedTask, first_crops, unpaired_folders
 
-# Values are moved by up to half of 1/LEVELS: 8 grey levels in all, as published. It hides what 8 bits and JPEG do to dark and flat
-# places, and keeps the flow from putting its likelihood there.
+# Values are moved by up to half of 1/LEVELS: 8 grey levels in all, as published. It hides what 8 bits and
+# JPEG do to dark and flat places, and keeps the flow from putting its likelihood there.
 LEVELS = 32
 # The noise has a few parameters of its own, far from a network's, which may move faster.
 NOISE_RATE = 5.0
@@ -34,7 +34,11 @@ USUAL = {"small": Usual(replace(RECIPE, steps=300), 64), "full": Usual(replace(R
 def deflow_config(size: str, h: Compose = usual_h(4)) -> DeFlowConfig:
     """The configuration of a size, small or as large as the published one, for a map h."""
     levels = max(3, h.shrink.bit_length() - 1)
-    return DeFlowConfig.small(h.shrink, h=h) if known_size(size) == "small" else DeFlowConfig(RRDBConfig(h.shrink), levels=levels, h=h)
+    return (
+        DeFlowConfig.small(h.shrink, h=h)
+        if known_size(size) == "small"
+        else DeFlowConfig(RRDBConfig(h.shrink), levels=levels, h=h)
+    )
 
 
 class DeFlowTask(UnpairedTask):
@@ -87,27 +91,30 @@ def train_deflow(
 ) -> Path | Rehearsal:
     """Learn a degradation from clean and degraded photos without pairs.
 
-    It starts at the linear solution (:func:`nflib.models.linear_start`), which is good already, and goes on from there.
+    It starts at the linear solution (:func:`nflib.models.linear_start`), which is good already, and goes on
+    from there.
 
     Args:
         clean, degraded: photos of any sizes and formats, of different scenes.
         out: folder of the run, see :func:`nflib.training.fit`.
         scale: how much smaller the condition is, without h: 4 for fine noise, 8 for coarse.
-        h: the map that hides the degradation from the condition (:mod:`nflib.domain`): names with + between, such as
-            downsample:8+noise:0.1 or median:5+noise:0.05; also multiply, blur, bilateral, maxpool, autoencoder. By default
-            downsample:SCALE+noise:0.03. An auto-encoder is trained first, on crops of both folders.
+        h: the map that hides the degradation from the condition (:mod:`nflib.domain`): names with + between,
+            such as downsample:8+noise:0.1 or median:5+noise:0.05; also multiply, blur, bilateral, maxpool,
+            autoencoder. By default downsample:SCALE+noise:0.03. An auto-encoder is trained first, on crops of
+            both folders.
         size: "small" (minutes on a laptop) or "full" (as large as published).
-        validation_clean, validation_degraded: other photos of both kinds, by whose noise spectra the best model is chosen; by
-            default the training photos themselves.
-        match_colours: bring degraded photos to the colours of clean ones first, and what is degraded later back: for folders
-            whose colours differ for reasons other than the degradation.
+        validation_clean, validation_degraded: other photos of both kinds, by whose noise spectra the best
+            model is chosen; by default the training photos themselves.
+        match_colours: bring degraded photos to the colours of clean ones first, and what is degraded later
+            back: for folders whose colours differ for reasons other than the degradation.
         reversible: see :class:`~nflib.models.FlowSize`.
         steps, batch, crop, lr: what the size suggests, by default.
         seed: of weights, crops and noise.
         running: on which devices, how precisely.
 
     Returns:
-        The path of ``best.safetensors``: the best by noise spectrum, which is not the last and not the most likely.
+        The path of ``best.safetensors``: the best by noise spectrum, which is not the last and not the most
+        likely.
     """
     h = usual_h(scale) if h is None else parse(h) if isinstance(h, str) else h
     config = replace(deflow_config(size, h), matched=match_colours, reversible=reversible)
@@ -132,11 +139,17 @@ def train_deflow(
         model.set_colours(match)
     fit_h(model, data, seed=seed)
     start_linear(model, data, seed=seed)
-    return best(fit(DeFlowTask(model), data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running))
+    return best(
+        fit(
+            DeFlowTask(model), data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running
+        )
+    )
 
 
 def fit_h(model: DeFlow, data: UnpairedImages, *, seed: int) -> None:
-    """Train the networks of h, if it has any, on START_CROPS crops of each domain, which are not those of the first steps."""
+    """Train the networks of h, if it has any, on START_CROPS crops of each domain, which are not those of the
+    first steps.
+    """
     for number, network in enumerate(model.h):
         if isinstance(network, DenoisingAutoencoder):
             crops = torch.cat(first_crops(data, START_CROPS))
@@ -144,7 +157,9 @@ def fit_h(model: DeFlow, data: UnpairedImages, *, seed: int) -> None:
 
 
 def start_linear(model: DeFlow, data: UnpairedImages, *, seed: int, closed_form: bool = True) -> None:
-    """Set a new model to the linear solution of START_CROPS crops of each domain, which are not those of the first steps."""
+    """Set a new model to the linear solution of START_CROPS crops of each domain, which are not those of the
+    first steps.
+    """
     generator = numbered_generator(seed, 2)
     crops = (dequantised(images, generator) for images in first_crops(data, START_CROPS))
     linear_start(model, *crops, closed_form, generator=generator)

@@ -47,15 +47,19 @@ def train_denoiser(
     seed: int = 0,
     running: Running = Running(),
 ) -> Path | Rehearsal:
-    """Train a DnCNN by mean squared error, so that it learns the mean of all clean images that look like this when degraded.
+    """Train a DnCNN by mean squared error, so that it learns the mean of all clean images that look like this
+    when degraded.
 
     Args:
         clean: photos of any sizes and formats.
-        degrader: what :func:`nflib.degraders.load` takes. It is computed on the CPU, where crops are prepared.
+        degrader: what :func:`nflib.degraders.load` takes. It is computed on the CPU, where crops are
+            prepared.
         out: folder of the run, see :func:`nflib.training.fit`.
         size: "small" (minutes on a laptop) or "full" (as published).
-        start: a trained denoiser to go on with, a file or the name of a bundled model; it may be of another size.
-        validation_clean, validation_degraded: true pairs of other photos, with equal names, by whose loss the best model is chosen.
+        start: a trained denoiser to go on with, a file or the name of a bundled model; it may be of another
+            size.
+        validation_clean, validation_degraded: true pairs of other photos, with equal names, by whose loss the
+            best model is chosen.
         steps, batch, crop, lr: what the size suggests, by default.
         seed: of weights, crops and noise.
         running: on which devices, how precisely.
@@ -68,7 +72,13 @@ def train_denoiser(
     torch.manual_seed(seed)
     model = DnCNN(dncnn_config(size)) if start is None else trained_start(start, (DnCNN,))
     data = PairedImages(clean, crop=usual.crop, seed=seed, degrader=degraders.load(degrader))
-    held_out = None if validation_clean is None else PairedImages(validation_clean, validation_degraded, usual.crop, seed + 1)
+    held_out = (
+        None
+        if validation_clean is None
+        else PairedImages(validation_clean, validation_degraded, usual.crop, seed + 1)
+    )
     notes = noted(degrader, start)
-    done = fit_restorer(RestorerTask(model), data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running)
+    done = fit_restorer(
+        RestorerTask(model), data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running
+    )
     return done if held_out is None else best(done)

@@ -1,4 +1,6 @@
-"""Training of an enhancer of photos with too little light, on bright photos and what a degrader makes of them."""
+"""Training of an enhancer of photos with too little light, on bright photos and what a degrader makes of
+them.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ def low_light_config(size: str) -> LowLightFlowConfig:
 class LowLightTask(Task):
     """Bits per dimension of the bright image given the dark one, at 32 levels. Batches are (bright, dark).
 
-    In training some images are told their true colours (see :meth:`nflib.models.LowLightFlow.nll`), as in LLFlow's code.
+    In training some images are told their true colours (see :meth:`nflib.models.LowLightFlow.nll`), as in
+    LLFlow's code.
     """
 
     recipe = SMALL
@@ -66,11 +69,14 @@ def train_enhancer(
 
     Args:
         clean: photos of any sizes and formats.
-        degrader: one that darkens, such as "dark+MODEL": what :func:`nflib.degraders.load` takes. It is computed on the CPU, where crops are prepared.
+        degrader: one that darkens, such as "dark+MODEL": what :func:`nflib.degraders.load` takes. It is
+            computed on the CPU, where crops are prepared.
         out: folder of the run, see :func:`nflib.training.fit`.
         size: "small" (minutes on a laptop) or "full".
-        start: a trained enhancer to go on with, a file or the name of a bundled model; it may be of another size.
-        validation_clean, validation_degraded: true pairs of other photos, with equal names, by whose loss the best model is chosen.
+        start: a trained enhancer to go on with, a file or the name of a bundled model; it may be of another
+            size.
+        validation_clean, validation_degraded: true pairs of other photos, with equal names, by whose loss the
+            best model is chosen.
         steps, batch, crop, lr: what the size suggests, by default.
         seed: of weights, crops and noise.
         running: on which devices, how precisely.
@@ -84,7 +90,13 @@ def train_enhancer(
     model = LowLightFlow(low_light_config(size)) if start is None else trained_start(start, (LowLightFlow,))
     check_crop(crop, model.multiple)
     data = PairedImages(clean, crop=usual.crop, seed=seed, degrader=degraders.load(degrader))
-    held_out = None if validation_clean is None else PairedImages(validation_clean, validation_degraded, usual.crop, seed + 1)
+    held_out = (
+        None
+        if validation_clean is None
+        else PairedImages(validation_clean, validation_degraded, usual.crop, seed + 1)
+    )
     notes = noted(degrader, start)
-    done = fit_restorer(LowLightTask(model), data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running)
+    done = fit_restorer(
+        LowLightTask(model), data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running
+    )
     return done if held_out is None else best(done)

@@ -1,4 +1,6 @@
-"""Training of a super-resolver against a discriminator: natural texture instead of the mean of all that is possible."""
+"""Training of a super-resolver against a discriminator: natural texture instead of the mean of all that is
+possible.
+"""
 
 from __future__ import annotations
 
@@ -45,13 +47,13 @@ def discriminator_config(size: str, crop: int) -> ESRGANDiscriminatorConfig:
     return ESRGANDiscriminatorConfig("vgg", crop=crop)
 
 
-
 class ESRGANTask(Task):
-    """Mean absolute error, perceptual loss and relativistic average GAN loss of a super-resolver, beside the loss of its discriminator.
+    """Mean absolute error, perceptual loss and relativistic average GAN loss of a super-resolver, beside the
+    loss of its discriminator.
 
-    Both networks are moved in every step, by gradients at the same weights, as in the authors' code. Batches are (hr, lr). The start
-    should be a trained generator. Validation is without the discriminator, whose opinion changes, and so says how near the results
-    are to the truth, not how natural they look.
+    Both networks are moved in every step, by gradients at the same weights, as in the authors' code. Batches
+    are (hr, lr). The start should be a trained generator. Validation is without the discriminator, whose
+    opinion changes, and so says how near the results are to the truth, not how natural they look.
 
     Args:
         model: the generator.
@@ -65,11 +67,16 @@ class ESRGANTask(Task):
     def __init__(self, model: nn.Module, discriminator: ESRGANDiscriminator, features: nn.Module | None):
         super().__init__(model)
         self.discriminator, self.features = discriminator, features
-        self.notes = {"discriminator": str(discriminator.config), "perceptual": "left out" if features is None else "VGG19, conv5_4"}
+        self.notes = {
+            "discriminator": str(discriminator.config),
+            "perceptual": "left out" if features is None else "VGG19, conv5_4",
+        }
 
     @property
-    def validation_unit(self):
-        return f"{PIXEL} * mean absolute error" + ("" if self.features is None else f" + {PERCEPTUAL} * perceptual loss")
+    def validation_unit(self) -> str:
+        return f"{PIXEL} * mean absolute error" + (
+            "" if self.features is None else f" + {PERCEPTUAL} * perceptual loss"
+        )
 
     @property
     def trained(self):
@@ -89,7 +96,9 @@ class ESRGANTask(Task):
         judged = self.discriminator(sr)
         self.discriminator.requires_grad_(True)
         parts = {
-            "fidelity": self.fidelity(sr, hr), "adversarial": generator_loss(real.detach(), judged), "discriminator": discriminator_loss(real, fake),
+            "fidelity": self.fidelity(sr, hr),
+            "adversarial": generator_loss(real.detach(), judged),
+            "discriminator": discriminator_loss(real, fake),
         }
         self.parts = {name: part.item() for name, part in parts.items()}
         return parts["fidelity"] + ADVERSARIAL * parts["adversarial"] + parts["discriminator"]
@@ -108,7 +117,7 @@ class ESRGANTask(Task):
         self._good = {**super().keep(), "discriminator": frozen(self.discriminator.state_dict())}
         return self._good
 
-    def _return_to_good(self):
+    def _return_to_good(self) -> None:
         super()._return_to_good()
         self.discriminator.load_state_dict(self._good["discriminator"])
 
@@ -135,22 +144,25 @@ def train_esrgan(
 
     Args:
         clean: photos of any sizes and formats.
-        degrader: what :func:`nflib.degraders.load` takes. It is computed on the CPU, where crops are prepared.
+        degrader: what :func:`nflib.degraders.load` takes. It is computed on the CPU, where crops are
+            prepared.
         out: folder of the run, see :func:`nflib.training.fit`.
         scale: 2, 4, 8 or 16.
         size: "small", a RefinementNet, or "full", an RRDBNet.
-        start: a trained super-resolver to go on with. Without it the training begins with one by mean absolute error, in the folder
-            ``out/start``, with the same steps, batch and crop if they are given.
-        vgg: weights of torchvision's ``vgg19`` for the perceptual loss; by default where torch keeps them. Where they are missing this
-            part is left out, with a warning.
-        validation_clean, validation_degraded: true pairs of other photos, with equal names, to follow the training by;
-            the degraded ones are smaller by the scale.
+        start: a trained super-resolver to go on with. Without it the training begins with one by mean
+            absolute error, in the folder ``out/start``, with the same steps, batch and crop if they are
+            given.
+        vgg: weights of torchvision's ``vgg19`` for the perceptual loss; by default where torch keeps them.
+            Where they are missing this part is left out, with a warning.
+        validation_clean, validation_degraded: true pairs of other photos, with equal names, to follow the
+            training by; the degraded ones are smaller by the scale.
         steps, batch, crop, lr: what the size suggests, by default.
         seed: of weights, crops and noise.
         running: on which devices, how precisely.
 
     Returns:
-        The path of ``model.safetensors``, the last weights, as no loss on pairs tells which look most natural.
+        The path of ``model.safetensors``, the last weights, as no loss on pairs tells which look most
+        natural.
     """
     check_validation(validation_clean, validation_degraded)
     usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
@@ -161,7 +173,9 @@ def train_esrgan(
     data, held_out = low_resolution_pairs(
         clean, degrader, validation_clean, validation_degraded, scale=scale, crop=usual.crop, seed=seed
     )
-    task = ESRGANTask(model, ESRGANDiscriminator(discriminator_config(size, usual.crop)), _perceptual_features(vgg))
+    task = ESRGANTask(
+        model, ESRGANDiscriminator(discriminator_config(size, usual.crop)), _perceptual_features(vgg)
+    )
     if start is None and not running.dry_run:
         first = train_super_resolver(
             clean,
@@ -179,7 +193,9 @@ def train_esrgan(
         )
         model.load_state_dict(checkpoints.load(first).state_dict())
     notes = noted(degrader, start)
-    return fit_restorer(task, data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running)
+    return fit_restorer(
+        task, data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running
+    )
 
 
 def _perceptual_features(file: Folder | None) -> torch.nn.Module | None:

@@ -46,18 +46,20 @@ def fit(
 ) -> Path | Rehearsal:
     """Train, and write the model with averaged weights.
 
-    In ``out``: ``model.safetensors`` (at the end, with notes), ``best.safetensors`` (smallest loss on the validation data so
-    far), ``last.state`` (to resume from), ``metrics.csv`` and ``tensorboard/``. Each file is whole or not there. A run that was
-    killed and is resumed on the same kind of device ends with the weights, bit for bit, that it would have had.
+    In ``out``: ``model.safetensors`` (at the end, with notes), ``best.safetensors`` (smallest loss on the
+    validation data so far), ``last.state`` (to resume from), ``metrics.csv`` and ``tensorboard/``. Each file
+    is whole or not there. A run that was killed and is resumed on the same kind of device ends with the
+    weights, bit for bit, that it would have had.
 
-    Several devices, each with a process of its own, share every batch: with as many crops a step in all, the losses are those of one
-    device, up to rounding. Of several machines all must see ``out`` and the photos. When one process dies, the others end too, and the
-    run can be resumed, also on another number of devices.
+    Several devices, each with a process of its own, share every batch: with as many crops a step in all, the
+    losses are those of one device, up to rounding. Of several machines all must see ``out`` and the photos.
+    When one process dies, the others end too, and the run can be resumed, also on another number of devices.
 
     Args:
         task: what to train.
-        data: numbered crops, such as :class:`~nflib.data.UnpairedImages` or :class:`~nflib.data.SuperResolutionImages`: ``data[i]`` for
-            any i >= 0, always the same for the same i.
+        data: numbered crops, such as :class:`~nflib.data.UnpairedImages` or
+            :class:`~nflib.data.SuperResolutionImages`: ``data[i]`` for any i >= 0, always the same for the
+            same i.
         out: folder of the run; made if it is not there.
         recipe: how to train, ``task.recipe`` by default.
         validation: as ``data``; its items 0 to ``len(validation) - 1`` are the validation set.
@@ -68,29 +70,39 @@ def fit(
         The path of ``model.safetensors``; of a dry run, what it found.
 
     Raises:
-        ValueError: ``out`` holds another run, the batch cannot be shared, a process died, or the loss is not finite again and again.
+        ValueError: ``out`` holds another run, the batch cannot be shared, a process died, or the loss is not
+            finite again and again.
     """
     recipe = recipe or task.recipe
     device = units.device(running.device)
     check_running(running, device)
     if recipe.batch % (running.together * task.together):
         crops = "pairs of crops" if task.together == 2 else "crops"
-        raise ValueError(f"batch must share equally many {crops} among {running.together} devices, got {recipe.batch}")
+        raise ValueError(
+            f"batch must share equally many {crops} among {running.together} devices, got {recipe.batch}"
+        )
     if running.dry_run:
         return rehearse(task, data, recipe=recipe, seed=seed, running=replace(running, device=device))
     out = Path(out)
     state_file, model_file = out / "last.state", out / "model.safetensors"
     settings = {
-        "task": type(task).__name__, "model": json.dumps(checkpoints.files.plain(task.model.config)), "seed": seed,
-        "recipe": json.dumps(dataclasses.asdict(recipe)), "crops": f"{type(data).__name__}, {len(data)} photos, {getattr(data, 'crop', '')}",
-        "precision": running.precision, **task.notes,
+        "task": type(task).__name__,
+        "model": json.dumps(checkpoints.files.plain(task.model.config)),
+        "seed": seed,
+        "recipe": json.dumps(dataclasses.asdict(recipe)),
+        "crops": f"{type(data).__name__}, {len(data)} photos, {getattr(data, 'crop', '')}",
+        "precision": running.precision,
+        **task.notes,
     }
     if state_file.exists() and not running.resume:
         raise ValueError(f"{out}: holds a run already; resume it or choose another folder")
     saved = read_state(state_file) if state_file.exists() else None
     for name in (*FIXED, *task.notes) if saved else ():
         if saved["settings"].get(name) != settings[name]:
-            raise ValueError(f"{out}: {name} was {saved['settings'].get(name)}, now {settings[name]}; choose another folder")
+            raise ValueError(
+                f"{out}: {name} was {saved['settings'].get(name)}, now {settings[name]}; choose another "
+                "folder"
+            )
     out.mkdir(parents=True, exist_ok=True)
 
     before = random_states()
@@ -110,8 +122,12 @@ def fit(
             recorder.random_states = (saved or task.keep())["random"]
             if task.step < recipe.steps:
                 loader = DataLoader(
-                    data, batch_sampler=_Steps(task.step, recipe, trainer), num_workers=running.workers, pin_memory=device.type == "cuda",
-                    generator=torch.Generator(),  # its own: making workers must not use up random numbers of the training
+                    data,
+                    batch_sampler=_Steps(task.step, recipe, trainer),
+                    num_workers=running.workers,
+                    pin_memory=device.type == "cuda",
+                    # its own: making workers must not use up random numbers of the training
+                    generator=torch.Generator(),
                 )
                 _run(trainer, task, loader)
             elif trainer.is_global_zero:
@@ -125,12 +141,24 @@ def _trainer(device: torch.device, running: Running, unused: bool, recorder: _Re
     together = running.together > 1
     if together:
         start = {"ddp": "popen", "ddp_fork": "fork"}[running.strategy]
-        how = lightning.strategies.DDPStrategy(find_unused_parameters=unused, broadcast_buffers=False, start_method=start)
+        how = lightning.strategies.DDPStrategy(
+            find_unused_parameters=unused, broadcast_buffers=False, start_method=start
+        )
     one = [device.index or 0] if device.type == "cuda" else 1
     return lightning.Trainer(
-        accelerator={"cuda": "gpu"}.get(device.type, device.type), devices=running.devices if together else one, num_nodes=running.nodes,
-        strategy=how if together else "auto", max_epochs=1, logger=False, callbacks=[recorder], deterministic="warn", benchmark=False,
-        use_distributed_sampler=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        accelerator={"cuda": "gpu"}.get(device.type, device.type),
+        devices=running.devices if together else one,
+        num_nodes=running.nodes,
+        strategy=how if together else "auto",
+        max_epochs=1,
+        logger=False,
+        callbacks=[recorder],
+        deterministic="warn",
+        benchmark=False,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
     )
 
 
@@ -138,13 +166,19 @@ def _run(trainer: lightning.Trainer, task: Task, loader: DataLoader) -> None:
     try:
         with enough_memory(task.recipe.batch // trainer.world_size):
             trainer.fit(task, loader)
-    except torch.multiprocessing.ProcessRaisedException as error:  # a forked process; its own message ends the report
+    except (
+        torch.multiprocessing.ProcessRaisedException
+    ) as error:  # a forked process; its own message ends the report
         raise ValueError(str(error).strip().splitlines()[-1]) from error
     except torch.multiprocessing.ProcessExitedException as error:
-        raise ValueError(f"the training was stopped since one of its processes died ({error}); it can be resumed") from None
+        raise ValueError(
+            f"the training was stopped since one of its processes died ({error}); it can be resumed"
+        ) from None
     except RuntimeError as error:  # the others notice when they exchange gradients
         if isinstance(error, torch.distributed.DistError) or "gloo" in str(error):
-            raise ValueError(f"the training was stopped since one of its processes died ({error}); it can be resumed") from error
+            raise ValueError(
+                f"the training was stopped since one of its processes died ({error}); it can be resumed"
+            ) from error
         raise
     wait()  # until the model is written
 
@@ -168,12 +202,14 @@ class _Steps(torch.utils.data.Sampler):
 class _Recorder(lightning.Callback):
     """Logs, shows progress, validates and keeps the state; of several processes only the first does."""
 
-    def __init__(self, out: Path, state_file: Path, settings: dict, validation: Dataset | None, saved: dict | None):
+    def __init__(
+        self, out: Path, state_file: Path, settings: dict, validation: Dataset | None, saved: dict | None
+    ):
         self.out, self.state_file, self.settings, self.validation = out, state_file, settings, validation
         self.seconds, self.score = (saved["seconds"], saved["score"]) if saved else (0.0, None)
         self.losses, self.images, self.logs = [], 0, None
 
-    def on_train_start(self, trainer, task):
+    def on_train_start(self, trainer, task) -> None:
         restore_random_states(self.random_states)  # the same in every process, whatever it took to start them
         if trainer.is_global_zero:
             for rest in self.out.glob(".*.part"):  # of a run that was killed while it wrote
@@ -189,7 +225,7 @@ class _Recorder(lightning.Callback):
                 self._best(task)
         self.clock = time.perf_counter()
 
-    def on_train_batch_end(self, trainer, task, outputs, batch, batch_idx):
+    def on_train_batch_end(self, trainer, task, outputs, batch, batch_idx) -> None:
         due = task.step % task.recipe.every == 0 or task.step == task.recipe.steps
         if trainer.is_global_zero:
             self.losses.append(task.last["loss"])
@@ -202,12 +238,12 @@ class _Recorder(lightning.Callback):
         elif due:
             task.keep()  # to roll back to what the others roll back to
 
-    def on_train_end(self, trainer, task):
+    def on_train_end(self, trainer, task) -> None:
         if trainer.is_global_zero:
             self._close()
             self.finish(task, trainer)
 
-    def on_exception(self, trainer, task, exception):
+    def on_exception(self, trainer, task, exception) -> None:
         self._close()
 
     def finish(self, task, trainer) -> None:
@@ -215,10 +251,20 @@ class _Recorder(lightning.Callback):
         device, settings = trainer.strategy.root_device, self.settings
         processes = {"processes": trainer.world_size} if trainer.world_size > 1 else {}
         notes = {
-            **settings, "model": json.loads(settings["model"]), "recipe": dataclasses.asdict(task.recipe), "steps": task.step,
-            "seconds": round(self.seconds), "device": provenance.device_name(device), **processes, "unit": task.unit, "validation": self.score,
-            "validation_unit": task.validation_unit or task.unit, "nflib": __version__, "torch": torch.__version__,
-            "lightning": lightning.__version__, "commit": provenance.commit(),
+            **settings,
+            "model": json.loads(settings["model"]),
+            "recipe": dataclasses.asdict(task.recipe),
+            "steps": task.step,
+            "seconds": round(self.seconds),
+            "device": provenance.device_name(device),
+            **processes,
+            "unit": task.unit,
+            "validation": self.score,
+            "validation_unit": task.validation_unit or task.unit,
+            "nflib": __version__,
+            "torch": torch.__version__,
+            "lightning": lightning.__version__,
+            "commit": provenance.commit(),
         }
         checkpoints.save(task.averaged.cpu(), self.out / "model.safetensors", notes)
         write_bytes(self.out / "model.json", (json.dumps(notes, indent=1) + "\n").encode())
@@ -232,14 +278,19 @@ class _Recorder(lightning.Callback):
     def _report(self, task) -> None:
         passed = time.perf_counter() - self.clock
         values = {
-            "loss": sum(self.losses) / len(self.losses), "gradient_norm": task.last["gradient_norm"],
-            "lr": task.recipe.lr_at(task.step - 1), "images_per_second": self.images / passed, "rollbacks": task.rollbacks,
+            "loss": sum(self.losses) / len(self.losses),
+            "gradient_norm": task.last["gradient_norm"],
+            "lr": task.recipe.lr_at(task.step - 1),
+            "images_per_second": self.images / passed,
+            "rollbacks": task.rollbacks,
             **task.figures(),
         }
         if self.batches and (task.step % task.recipe.every == 0 or task.step == task.recipe.steps):
             values["validation"] = self._validate(task)
         self.logs.write(task.step, **values)
-        self.bar.set_postfix_str(f"{values['loss']:.4g} {task.unit}, {values['images_per_second']:.1f} images/s")
+        self.bar.set_postfix_str(
+            f"{values['loss']:.4g} {task.unit}, {values['images_per_second']:.1f} images/s"
+        )
         self.seconds += time.perf_counter() - self.clock
         self.losses, self.clock, self.images = [], time.perf_counter(), 0
 
@@ -252,12 +303,20 @@ class _Recorder(lightning.Callback):
     def _keep(self, task) -> None:
         self._best(task)
         # The state last: whoever dies before it has the same best model made again.
-        write_state(self.state_file, {**task.keep(), "settings": self.settings, "seconds": self.seconds, "score": self.score})
+        write_state(
+            self.state_file,
+            {**task.keep(), "settings": self.settings, "seconds": self.seconds, "score": self.score},
+        )
 
     def _best(self, task) -> None:
         if self.score is not None and (task.best is None or self.score < task.best):
             task.best = self.score
-            notes = {**self.settings, "steps": task.step, "unit": task.validation_unit or task.unit, "validation": self.score}
+            notes = {
+                **self.settings,
+                "steps": task.step,
+                "unit": task.validation_unit or task.unit,
+                "validation": self.score,
+            }
             checkpoints.save(task.averaged, self.out / "best.safetensors", notes)
 
 
@@ -265,15 +324,23 @@ def _batches(validation: Dataset | None, size: int) -> list:
     if validation is None:
         return []
     count = len(validation)
-    return [default_collate([validation[i] for i in range(k, min(k + size, count))]) for k in range(0, count, size)]
+    return [
+        default_collate([validation[i] for i in range(k, min(k + size, count))])
+        for k in range(0, count, size)
+    ]
 
 
 @contextlib.contextmanager
 def _quiet():
-    """Lightning without its hints on how else things could be done, and without its traces in torch's global settings."""
+    """Lightning without its hints on how else things could be done, and without its traces in torch's global
+    settings.
+    """
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
     levels = [logger.level for logger in loggers]
-    deterministic, warn_only = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    deterministic, warn_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
     benchmark = torch.backends.cudnn.benchmark
     for logger in loggers:
         logger.setLevel(logging.ERROR)

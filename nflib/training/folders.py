@@ -1,4 +1,6 @@
-"""What all trainings on folders share: the names of sizes, crops of photos, and what is said of photos that cannot be used."""
+"""What all trainings on folders share: the names of sizes, crops of photos, and what is said of photos that
+cannot be used.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,11 @@ USUAL = {"small": Usual(replace(RECIPE, steps=20_000, batch=8), 32), "full": Usu
 
 def glow_config(size: str) -> GlowConfig:
     """The configuration of a size."""
-    return GlowConfig(levels=3, steps=4, hidden=32) if known_size(size) == "small" else GlowConfig(levels=3, steps=32, hidden=512)
+    return (
+        GlowConfig(levels=3, steps=4, hidden=32)
+        if known_size(size) == "small"
+        else GlowConfig(levels=3, steps=32, hidden=512)
+    )
 
 
 class GlowTask(Task):
@@ -81,4 +85,12 @@ def train_glow(
     usual = USUAL[size].but(steps=steps, batch=batch, crop=crop, lr=lr)
     torch.manual_seed(seed)
     data, held_out = crops_of(ImageCrops, images, validation, seed=seed, crop=usual.crop)
-    return fit(GlowTask(Glow(config)), data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)
+    return fit(
+        GlowTask(Glow(config)),
+        data,
+        out,
+        recipe=usual.recipe,
+        validation=held_out,
+        seed=seed,
+        running=running,
+    )

@@ -26,7 +26,8 @@ def is_finite(value) -> bool:
 def blame(model: nn.Module, batch, forward: Callable[[], Tensor]) -> str:
     """Say where values that are not finite come from, after a backward pass.
 
-    Looks at the batch, the parameters, the outputs of all layers in a second forward pass, and the gradients, in this order.
+    Looks at the batch, the parameters, the outputs of all layers in a second forward pass, and the gradients,
+    in this order.
 
     Args:
         model: with the gradients of the pass that went wrong.
@@ -41,7 +42,7 @@ def blame(model: nn.Module, batch, forward: Callable[[], Tensor]) -> str:
     found: list[str] = []
 
     def watch(name: str, layer: nn.Module):
-        def hook(_, inputs, output):
+        def hook(_, inputs, output) -> None:
             if not found and not is_finite(output):
                 found.append(f"the output of {name or 'the model'} ({type(layer).__name__}) is not finite")
 
@@ -58,6 +59,15 @@ def blame(model: nn.Module, batch, forward: Callable[[], Tensor]) -> str:
         return found[0]
     if not is_finite(loss):
         return "the outputs of all layers are finite, the loss is not"
-    # A bad gradient spreads to all that came before in the forward pass, so the last bad parameter is nearest to its origin.
-    bad = [name for name, parameter in model.named_parameters() if parameter.grad is not None and not is_finite(parameter.grad)]
-    return f"the gradient is first not finite, going backwards, at {bad[-1]}" if bad else "the norm of the gradient overflows"
+    # A bad gradient spreads to all that came before in the forward pass, so the last bad parameter is nearest
+    # to its origin.
+    bad = [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.grad is not None and not is_finite(parameter.grad)
+    ]
+    return (
+        f"the gradient is first not finite, going backwards, at {bad[-1]}"
+        if bad
+        else "the norm of the gradient overflows"
+    )

@@ -25,7 +25,11 @@ class Log:
         kept = []
         if step and path.is_file():
             lines = path.read_text(encoding="utf-8").splitlines()[1:]
-            kept = [line for line in lines if line.count(",") == len(self.columns) - 1 and int(line.split(",")[0]) <= step]
+            kept = [
+                line
+                for line in lines
+                if line.count(",") == len(self.columns) - 1 and int(line.split(",")[0]) <= step
+            ]
         part = path.with_name(f".{path.name}.part")
         part.write_text("".join(f"{line}\n" for line in (",".join(self.columns), *kept)), encoding="utf-8")
         part.replace(path)

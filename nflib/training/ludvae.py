@@ -19,12 +19,29 @@ from .rehearsal import Rehearsal
 from .running import Running
 from .unpaired import UnpairedTask, first_crops, unpaired_folders
 
-# Share of the steps in which the weight of the KL term grows to its final value, as published: or the latent is given up early.
+# Share of the steps in which the weight of the KL term grows to its final value, as published: or the latent
+# is given up early.
 RAMP = 0.05
 SMALL = Recipe(
-    steps=600, batch=16, lr=1e-3, betas=(0.9, 0.999), milestones=(0.35, 0.6, 0.75, 0.85, 0.95), clip=1e3, average=0.99, every=100
+    steps=600,
+    batch=16,
+    lr=1e-3,
+    betas=(0.9, 0.999),
+    milestones=(0.35, 0.6, 0.75, 0.85, 0.95),
+    clip=1e3,
+    average=0.99,
+    every=100,
 )
-FULL = Recipe(steps=200_000, batch=16, lr=1e-4, betas=(0.9, 0.999), milestones=(0.5,), clip=1e3, average=0.999, every=5000)
+FULL = Recipe(
+    steps=200_000,
+    batch=16,
+    lr=1e-4,
+    betas=(0.9, 0.999),
+    milestones=(0.5,),
+    clip=1e3,
+    average=0.999,
+    every=5000,
+)
 USUAL = {"small": Usual(SMALL, 32), "full": Usual(FULL, 64)}
 # Crops of each domain in which the noise is looked for, and their side.
 NOISE_CROPS, NOISE_SIDE = 1024, 64
@@ -33,13 +50,14 @@ NOISE_CROPS, NOISE_SIDE = 1024, 64
 class LUDVAETask(UnpairedTask):
     """``-ELBO`` in nats per value, half of it of clean and half of degraded crops.
 
-    This is the published loss over twice the weight of its KL term, plus the constant of the decoder's normal law: a
-    negative number, since that law is narrow. In the first steps the KL term counts less.
+    This is the published loss over twice the weight of its KL term, plus the constant of the decoder's normal
+    law: a negative number, since that law is narrow. In the first steps the KL term counts less.
 
     Args:
         model: a :class:`~nflib.models.LUDVAE`.
-        content_first: share of the steps in which only clean images are learned. Until the content is, it is not noise
-            that the degraded images have beyond it, and a good start of the latent would be lost on that.
+        content_first: share of the steps in which only clean images are learned. Until the content is, it is
+            not noise that the degraded images have beyond it, and a good start of the latent would be lost on
+            that.
     """
 
     recipe = SMALL
@@ -59,7 +77,9 @@ class LUDVAETask(UnpairedTask):
             degraded = degraded[:0]
         share = min((self.step + 1) / max(RAMP * self.recipe.steps, 1), 1)
         if isinstance(generator, Sequence):  # the clean images first, as the model takes them
-            generator = [generator[i] for i in domain.argsort(stable=True).tolist()][: int((domain == 0).sum()) + len(degraded)]
+            generator = [generator[i] for i in domain.argsort(stable=True).tolist()][
+                : int((domain == 0).sum()) + len(degraded)
+            ]
         total = model.loss(image[domain == 0], degraded, share * variance, generator)
         return total / (2 * variance) + math.log(2 * math.pi * variance) / 2
 
@@ -88,23 +108,24 @@ def train_ludvae(
 ) -> Path | Rehearsal:
     """Learn a degradation from clean and degraded photos without pairs, by a variational autoencoder.
 
-    "small" first finds strength and spectrum of the noise (:func:`nflib.noise.noise_filter`), starts there, learns the
-    content from clean photos alone for a third of the steps, and then both domains. "full" is the published network and
-    recipe with white pre-noise, whose deviations follow from the strength that is found.
+    "small" first finds strength and spectrum of the noise (:func:`nflib.noise.noise_filter`), starts there,
+    learns the content from clean photos alone for a third of the steps, and then both domains. "full" is the
+    published network and recipe with white pre-noise, whose deviations follow from the strength that is
+    found.
 
     Args:
         clean, degraded: photos of any sizes and formats, of different scenes.
         out: folder of the run, see :func:`nflib.training.fit`.
         size: "small" (minutes on a laptop) or "full" (as published).
-        validation_clean, validation_degraded: other photos of both kinds, whose noise spectra are compared during the
-            training; by default the training photos themselves.
+        validation_clean, validation_degraded: other photos of both kinds, whose noise spectra are compared
+            during the training; by default the training photos themselves.
         steps, batch, crop, lr: what the size suggests, by default.
         seed: of weights, crops and noise.
         running: see :class:`nflib.training.Running`.
 
     Returns:
-        The path of ``model.safetensors``, the last weights: the noise is right at the start, and training is for what
-        depends on the content, so the best by spectrum alone would often be the first.
+        The path of ``model.safetensors``, the last weights: the noise is right at the start, and training is
+        for what depends on the content, so the best by spectrum alone would often be the first.
     """
     usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
     data, held_out = unpaired_folders(

@@ -36,17 +36,25 @@ class Recipe:
 
     def __post_init__(self):
         if min(self.steps, self.batch, self.every) < 1:
-            raise ValueError(f"steps, batch and every must be at least 1, got {self.steps}, {self.batch}, {self.every}")
+            raise ValueError(
+                f"steps, batch and every must be at least 1, got {self.steps}, {self.batch}, {self.every}"
+            )
         if not self.lr > 0 or not self.clip > 0 or not 0 <= self.average < 1:
-            raise ValueError(f"lr and clip must be positive and average in [0, 1), got {self.lr}, {self.clip}, {self.average}")
+            raise ValueError(
+                f"lr and clip must be positive and average in [0, 1), got {self.lr}, {self.clip}, "
+                f"{self.average}"
+            )
 
     def lr_at(self, step: int) -> float:
-        """The learning rate of a step, the first being 0 (the step at a milestone already has the halved one)."""
+        """The learning rate of a step, the first being 0 (the step at a milestone already has the halved
+        one).
+        """
         return self.lr * 0.5 ** sum(step >= share * self.steps for share in self.milestones)
 
 
 class Usual(NamedTuple):
-    """What a training of some size takes if nothing else is said: how to train, and the side of the crops in pixels.
+    """What a training of some size takes if nothing else is said: how to train, and the side of the crops in
+    pixels.
 
     >>> usual = Usual(Recipe(steps=1000), crop=64).but(steps=10)
     >>> usual.recipe.steps, usual.crop
@@ -57,7 +65,12 @@ class Usual(NamedTuple):
     crop: int
 
     def but(
-        self, *, steps: int | None = None, batch: int | None = None, crop: int | None = None, lr: float | None = None
+        self,
+        *,
+        steps: int | None = None,
+        batch: int | None = None,
+        crop: int | None = None,
+        lr: float | None = None,
     ) -> Usual:
         """This with what was asked for in its place."""
         asked = {"steps": steps, "batch": batch, "lr": lr}

@@ -38,7 +38,8 @@ class Rehearsal:
         steps: of the whole training.
         step_seconds: of a step on one device, the median.
         crop_seconds: in which one process prepares the crops of such a step.
-        memory: bytes at the peak: of the device, or of the process if it is the CPU; None where the system does not tell.
+        memory: bytes at the peak: of the device, or of the process if it is the CPU; None where the system
+            does not tell.
     """
 
     model: str
@@ -59,17 +60,26 @@ class Rehearsal:
 
     @property
     def workers(self) -> int:
-        """Processes that prepare crops as fast as a device uses them; 0 if the training itself can do it between its steps."""
-        return 0 if self.crop_seconds < 0.05 * self.step_seconds else math.ceil(self.crop_seconds / self.step_seconds)
+        """Processes that prepare crops as fast as a device uses them; 0 if the training itself can do it
+        between its steps.
+        """
+        return (
+            0
+            if self.crop_seconds < 0.05 * self.step_seconds
+            else math.ceil(self.crop_seconds / self.step_seconds)
+        )
 
     def __str__(self) -> str:
         shared = f", {self.devices} devices share each step" if self.devices > 1 else ""
         size = "x".join(map(str, self.crop))
         lines = [
             f"{self.model}, {self.parameters / 1e6:.2f} million parameters, on {self.device}{shared}",
-            f"a step of {self.batch} crops ({size}) on a device: {self.step_seconds:.3g} s, {self.batch / self.step_seconds:.3g} crops/s",
-            "peak memory: " + ("not known on this system" if self.memory is None else f"{self.memory / 2**30:.2f} GiB"),
-            f"preparing these crops: {self.crop_seconds:.3g} s in one process; advised: --workers {self.workers}",
+            f"a step of {self.batch} crops ({size}) on a device: {self.step_seconds:.3g} s, "
+            f"{self.batch / self.step_seconds:.3g} crops/s",
+            "peak memory: "
+            + ("not known on this system" if self.memory is None else f"{self.memory / 2**30:.2f} GiB"),
+            f"preparing these crops: {self.crop_seconds:.3g} s in one process; advised: --workers "
+            f"{self.workers}",
             f"{self.steps} steps: about {duration(self.hours)}, validation and the first seconds not counted",
         ]
         return "\n".join(lines)
@@ -85,9 +95,11 @@ def duration(hours: float) -> str:
 def rehearse(
     task: Task, data: Dataset, *, recipe: Recipe, seed: int = 0, running: Running = Running()
 ) -> Rehearsal:
-    """Train a few steps on the first crops, in this process only. The task is not fit for training afterwards.
+    """Train a few steps on the first crops, in this process only. The task is not fit for training
+    afterwards.
 
-    Arguments as for :func:`nflib.training.fit`. What several devices tell each other takes time too, which is not measured.
+    Arguments as for :func:`nflib.training.fit`. What several devices tell each other takes time too, which is
+    not measured.
 
     Raises:
         ValueError: a batch does not fit into the memory of the device.
@@ -111,6 +123,14 @@ def rehearse(
             seconds.append(time.perf_counter() - clock)  # advance reads the loss, and so waits for the device
     parameters = sum(parameter.numel() for parameter in task.trained.parameters())
     return Rehearsal(
-        type(task.model).__name__, parameters, provenance.device_name(device), running.together, share, tuple(next(tensors(batch)).shape[1:]),
-        recipe.steps, sorted(seconds[1:])[TIMED // 2], crop_seconds, provenance.peak_memory(device),
+        type(task.model).__name__,
+        parameters,
+        provenance.device_name(device),
+        running.together,
+        share,
+        tuple(next(tensors(batch)).shape[1:]),
+        recipe.steps,
+        sorted(seconds[1:])[TIMED // 2],
+        crop_seconds,
+        provenance.peak_memory(device),
     )

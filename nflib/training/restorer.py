@@ -1,4 +1,6 @@
-"""What trainings of restorers share: pairs of clean images and what a degrader makes of them, anew every time."""
+"""What trainings of restorers share: pairs of clean images and what a degrader makes of them, anew every
+time.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,11 @@ RECIPE = Recipe(steps=1500, batch=8, lr=1e-3, betas=(0.9, 0.999), average=0.99, 
 
 
 class RestorerTask(Task):
-    """Mean squared error of the restored image: a denoiser learns the mean of all clean images that look like this when degraded.
+    """Mean squared error of the restored image: a denoiser learns the mean of all clean images that look like
+    this when degraded.
 
-    Batches are (clean, degraded). Super-resolution has the same batches and the mean absolute error, :class:`RRDBTask`;
-    low light has :class:`LowLightTask`.
+    Batches are (clean, degraded). Super-resolution has the same batches and the mean absolute error,
+    :class:`RRDBTask`; low light has :class:`LowLightTask`.
     """
 
     recipe = RECIPE
@@ -43,7 +46,9 @@ def trained_start(start: Folder, kinds: tuple[type[ImageModel], ...], scale: int
     model = checkpoints.load(start)
     if not isinstance(model, kinds) or model.scale != scale:
         names = " or ".join(kind.__name__ for kind in kinds)
-        raise ValueError(f"{start}: expected {names} of scale {scale}, found {type(model).__name__} with {model.config}")
+        raise ValueError(
+            f"{start}: expected {names} of scale {scale}, found {type(model).__name__} with {model.config}"
+        )
     return model
 
 

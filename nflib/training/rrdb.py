@@ -22,11 +22,17 @@ USUAL = {"small": Usual(replace(RECIPE, steps=20_000, batch=8), 64), "full": Usu
 
 def rrdb_config(size: str, scale: int = 4) -> RRDBConfig:
     """The configuration of a size: small, or as published."""
-    return RRDBConfig(scale, channels=32, growth=16, blocks=4) if known_size(size) == "small" else RRDBConfig(scale)
+    return (
+        RRDBConfig(scale, channels=32, growth=16, blocks=4)
+        if known_size(size) == "small"
+        else RRDBConfig(scale)
+    )
 
 
 class RRDBTask(Task):
-    """Mean absolute error of the super-resolved photo, of any super-resolver; the pre-training of ESRGAN. Batches are (hr, lr)."""
+    """Mean absolute error of the super-resolved photo, of any super-resolver; the pre-training of ESRGAN.
+    Batches are (hr, lr).
+    """
 
     recipe = RECIPE
     unit = "mean absolute error"
@@ -71,4 +77,6 @@ def train_rrdb(
     torch.manual_seed(seed)
     model = RRDBNet(config)
     data, held_out = crops_of(SuperResolutionImages, hr, validation, seed=seed, scale=scale, crop=usual.crop)
-    return fit(RRDBTask(model), data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)
+    return fit(
+        RRDBTask(model), data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running
+    )

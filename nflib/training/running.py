@@ -1,4 +1,6 @@
-"""How a training is run: on which devices, how precisely, in which layout. Nothing of it changes what is learned, beyond rounding."""
+"""How a training is run: on which devices, how precisely, in which layout. Nothing of it changes what is
+learned, beyond rounding.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +33,10 @@ class Running:
         device: "cpu", "cuda", "cuda:1", "mps"; :func:`nflib.device` by default.
         devices: of each machine. There is a process for each; every batch is shared among them.
         nodes: machines. The command is started on each of them, by torchrun or a batch system.
-        strategy: "ddp" starts this program again for each further device; "ddp_fork" copies the process, which notebooks need, and which
-            CUDA does not allow.
-        precision: "float32", or "bfloat16" for the networks, where latents and log-determinants stay float32. For GPUs: a CPU without
-            arithmetic for it is many times slower (``experiments/speed/options.py``).
+        strategy: "ddp" starts this program again for each further device; "ddp_fork" copies the process,
+            which notebooks need, and which CUDA does not allow.
+        precision: "float32", or "bfloat16" for the networks, where latents and log-determinants stay float32.
+            For GPUs: a CPU without arithmetic for it is many times slower (``experiments/speed/options.py``).
         channels_last: keep images and the weights of convolutions with the channels last in memory.
         compile: compile the blocks of the networks. The first steps then take minutes.
         workers: processes that prepare crops; the result does not depend on it.
@@ -58,13 +60,17 @@ class Running:
         """Devices that share a batch, on all machines."""
         return self.devices * self.nodes
 
+
 def check_running(running: Running, device: torch.device) -> None:
     """Raise ValueError unless there are so many devices, and they can work together."""
     check_devices(device, running.devices, running.nodes)
     if running.strategy not in STRATEGIES:
         raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, got {running.strategy!r}")
     if running.together > 1 and device.type == "cuda" and running.strategy == "ddp_fork":
-        raise ValueError("strategy ddp_fork is for the cpu: CUDA cannot be used in a copied process; train with ddp, from a command or a script")
+        raise ValueError(
+            "strategy ddp_fork is for the cpu: CUDA cannot be used in a copied process; train with ddp, "
+            "from a command or a script"
+        )
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
@@ -86,7 +92,9 @@ def channels_last(batch):
 
 
 def compile_blocks(model: nn.Module) -> None:
-    """Compile, at their first use, the blocks that a model repeats: much faster to compile than the whole, and as fast to run."""
+    """Compile, at their first use, the blocks that a model repeats: much faster to compile than the whole,
+    and as fast to run.
+    """
     for module in model.modules():
         if isinstance(module, BLOCKS):
             module.compile()
@@ -99,6 +107,7 @@ def enough_memory(crops: int):
         yield
     except torch.OutOfMemoryError as error:
         raise ValueError(
-            f"{str(error).partition('. ')[0]}: a step of {crops} crops does not fit. What helps: a smaller batch or crop, --reversible (flows), "
+            f"{str(error).partition('. ')[0]}: a step of {crops} crops does not fit. What helps: a "
+            "smaller batch or crop, --reversible (flows), "
             "--precision bfloat16, more devices"
         ) from None

@@ -22,7 +22,10 @@ from .running import Running
 from .tasks import Task
 
 # "full" as published: crops, their number and the learning rate.
-USUAL = {"small": Usual(Recipe(steps=20_000, batch=8), 64), "full": Usual(Recipe(steps=200_000, batch=12), 160)}
+USUAL = {
+    "small": Usual(Recipe(steps=20_000, batch=8), 64),
+    "full": Usual(Recipe(steps=200_000, batch=12), 160),
+}
 
 
 def srflow_config(size: str, scale: int = 4) -> SRFlowConfig:
@@ -35,7 +38,9 @@ def srflow_config(size: str, scale: int = 4) -> SRFlowConfig:
 
 
 class SRFlowTask(Task):
-    """Bits per dimension of 8-bit photos given their low-resolution version (SRFlow, eq. 4). Batches are (hr, lr)."""
+    """Bits per dimension of 8-bit photos given their low-resolution version (SRFlow, eq. 4). Batches are (hr,
+    lr).
+    """
 
     unit = "bits/dim"
 
@@ -72,7 +77,8 @@ def train_srflow(
         out: folder of the run, see :func:`nflib.training.fit`.
         scale: by how much the high resolution is higher: 2, 4, 8 or 16.
         size: "small" (a laptop) or "full" (as published).
-        encoder: a model of ``train rrdb`` of the same size and scale to start from, a file or the name of a bundled one.
+        encoder: a model of ``train rrdb`` of the same size and scale to start from, a file or the name of a
+            bundled one.
         validation: folder of other photos, by which the best model is chosen.
         reversible: see :class:`~nflib.models.SRFlowConfig`.
         steps, batch, crop, lr: what the size suggests, by default.
@@ -90,7 +96,12 @@ def train_srflow(
     if encoder is not None:
         start = checkpoints.load(encoder)
         if getattr(start, "config", None) != config.encoder:
-            raise ValueError(f"{encoder}: expected an RRDBNet with {config.encoder}, found {type(start).__name__} with {start.config}")
+            raise ValueError(
+                f"{encoder}: expected an RRDBNet with {config.encoder}, found {type(start).__name__} "
+                f"with {start.config}"
+            )
         model.encoder.load_state_dict(start.state_dict())
     data, held_out = crops_of(SuperResolutionImages, hr, validation, seed=seed, scale=scale, crop=usual.crop)
-    return fit(SRFlowTask(model), data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)
+    return fit(
+        SRFlowTask(model), data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running
+    )

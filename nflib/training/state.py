@@ -16,7 +16,11 @@ from torch import Tensor
 def random_states() -> dict:
     """States of the global generators of torch (all devices), numpy and Python."""
     name, keys, *rest = np.random.get_state()
-    states = {"torch": torch.get_rng_state(), "numpy": [name, keys.tolist(), *rest], "python": random.getstate()}
+    states = {
+        "torch": torch.get_rng_state(),
+        "numpy": [name, keys.tolist(), *rest],
+        "python": random.getstate(),
+    }
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         states["cuda"] = torch.cuda.get_rng_state_all()
     if torch.backends.mps.is_available():
@@ -63,4 +67,6 @@ def read_state(path: Path) -> dict:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise ValueError(f"{path}: not a state of a training that can be read: {str(error).partition(chr(10))[0]}") from None
+        raise ValueError(
+            f"{path}: not a state of a training that can be read: {str(error).partition(chr(10))[0]}"
+        ) from None

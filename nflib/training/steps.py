@@ -24,7 +24,9 @@ MOST_ROLLBACKS = 5
 
 
 class Steps(LightningModule):
-    """What :func:`nflib.training.fit` and Lightning call. :class:`~nflib.training.Task` says what is trained, and by which loss."""
+    """What :func:`nflib.training.fit` and Lightning call. :class:`~nflib.training.Task` says what is trained,
+    and by which loss.
+    """
 
     model: nn.Module
     trained: nn.Module
@@ -32,11 +34,13 @@ class Steps(LightningModule):
     parameter_groups: Callable[[], list[tuple[list[nn.Parameter], float]]]
 
     def begin(self, recipe: Recipe, seed: int, batch: Any, running: Running = Running()) -> None:
-        """Get ready to train: lets layers set themselves from the first batch (ActNorm), and starts the average.
+        """Get ready to train: lets layers set themselves from the first batch (ActNorm), and starts the
+        average.
 
         Args:
             recipe: how to train.
-            seed: of all noise. What a crop gets depends on the seed and the number of the crop, not on its batch.
+            seed: of all noise. What a crop gets depends on the seed and the number of the crop, not on its
+                batch.
             batch: the first of the training, whole.
             running: its precision, layout and compilation count here.
         """
@@ -56,7 +60,7 @@ class Steps(LightningModule):
     def configure_optimizers(self):
         return self._optimiser
 
-    def training_step(self, batch, _):
+    def training_step(self, batch, _) -> None:
         self.advance(batch, self.trainer.global_rank, self.manual_backward)
 
     def advance(self, batch, rank: int = 0, backward: Callable[[Tensor], None] = Tensor.backward) -> None:
@@ -79,7 +83,8 @@ class Steps(LightningModule):
         norm = torch.stack([p.grad.norm() for p in self.trained.parameters() if p.grad is not None]).norm()
         self.last = {"loss": loss.item(), "gradient_norm": norm.item()}
         if torch.isfinite(loss) and torch.isfinite(norm):
-            # only now: clipping by a norm that is not finite would spoil all gradients and hide where it came from
+            # only now: clipping by a norm that is not finite would spoil all gradients and hide where it came
+            # from
             for group in self._optimiser.param_groups:
                 nn.utils.clip_grad_norm_(group["params"], self.recipe.clip)
             self._optimiser.step()
@@ -106,7 +111,11 @@ class Steps(LightningModule):
         """Mean loss of the averaged weights over batches, always with the same noise."""
         with torch.no_grad():
             losses = [
-                self.loss(self._average.model, self.transfer_batch_to_device(batch, self.device, 0), numbered_generator(self.seed, 0, i))
+                self.loss(
+                    self._average.model,
+                    self.transfer_batch_to_device(batch, self.device, 0),
+                    numbered_generator(self.seed, 0, i),
+                )
                 for i, batch in enumerate(batches)
             ]
         return torch.stack(losses).mean().item()
@@ -117,13 +126,22 @@ class Steps(LightningModule):
         return self._average.model
 
     def keep(self) -> dict:
-        """The state as it is now, to which a later rollback returns. Rollbacks are forgiven, unless the last step needed one."""
+        """The state as it is now, to which a later rollback returns. Rollbacks are forgiven, unless the last
+        step needed one.
+        """
         if not self.failed:
             self.rollbacks = 0
-        self._good = frozen({
-            "step": self.step, "best": self.best, "rollbacks": self.rollbacks, "model": self.model.state_dict(), "average": self._average.state_dict(),
-            "optimiser": self._optimiser.state_dict(), "random": random_states(),
-        })
+        self._good = frozen(
+            {
+                "step": self.step,
+                "best": self.best,
+                "rollbacks": self.rollbacks,
+                "model": self.model.state_dict(),
+                "average": self._average.state_dict(),
+                "optimiser": self._optimiser.state_dict(),
+                "random": random_states(),
+            }
+        )
         return self._good
 
     def restore(self, state: dict) -> None:
@@ -146,8 +164,12 @@ class Steps(LightningModule):
         self.rollbacks += 1
         if self.rollbacks > MOST_ROLLBACKS:
             raise ValueError(
-                f"training stopped at step {self.step}: values were not finite {self.rollbacks} times, and going back did not help; "
-                f"here {reason}. The last good state is kept. Try a learning rate smaller than {self.recipe.lr:g}."
+                f"training stopped at step {self.step}: values were not finite {self.rollbacks} times, "
+                "and going back did not help; "
+                f"here {reason}. The last good state is kept. Try a learning rate smaller than "
+                f"{self.recipe.lr:g}."
             )
-        logging.getLogger(__name__).warning("step %d: %s; back to the weights of step %d", self.step, reason, self._good["step"])
+        logging.getLogger(__name__).warning(
+            "step %d: %s; back to the weights of step %d", self.step, reason, self._good["step"]
+        )
         self._return_to_good()

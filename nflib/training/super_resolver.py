@@ -77,13 +77,15 @@ def train_super_resolver(
 
     Args:
         clean: photos of any sizes and formats.
-        degrader: what :func:`nflib.degraders.load` takes. It is computed on the CPU, where crops are prepared.
+        degrader: what :func:`nflib.degraders.load` takes. It is computed on the CPU, where crops are
+            prepared.
         out: folder of the run, see :func:`nflib.training.fit`.
         scale: 2, 4, 8 or 16.
         size: "small", a RefinementNet, or "full", an RRDBNet.
-        start: a trained super-resolver to go on with, a file or the name of a bundled model; it may be of another size.
-        validation_clean, validation_degraded: true pairs of other photos, with equal names, by whose loss the best model is chosen;
-            the degraded ones are smaller by the scale.
+        start: a trained super-resolver to go on with, a file or the name of a bundled model; it may be of
+            another size.
+        validation_clean, validation_degraded: true pairs of other photos, with equal names, by whose loss the
+            best model is chosen; the degraded ones are smaller by the scale.
         steps, batch, crop, lr: what the size suggests, by default.
         seed: of weights, crops and noise.
         running: on which devices, how precisely.
@@ -101,5 +103,7 @@ def train_super_resolver(
         clean, degrader, validation_clean, validation_degraded, scale=scale, crop=usual.crop, seed=seed
     )
     notes = noted(degrader, start)
-    done = fit_restorer(RRDBTask(model), data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running)
+    done = fit_restorer(
+        RRDBTask(model), data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running
+    )
     return done if held_out is None else best(done)

@@ -19,9 +19,11 @@ class Task(Steps):
         model: of :mod:`nflib.models`.
 
     Attributes:
-        notes: what else its runs are known by, name -> text: noted with the model, and not to be changed when a run is resumed.
+        notes: what else its runs are known by, name -> text: noted with the model, and not to be changed when
+            a run is resumed.
         together: crops with following numbers that belong together: a device gets all of them or none.
-        unused: a step may leave parameters without a gradient, such as the last layers of an encoder of which only features are used.
+        unused: a step may leave parameters without a gradient, such as the last layers of an encoder of which
+            only features are used.
     """
 
     together = 1
@@ -37,7 +39,9 @@ class Task(Steps):
         self.notes: dict[str, str] = {}
 
     def loss(self, model: nn.Module, batch, generator: torch.Generator | Sequence[torch.Generator]) -> Tensor:
-        """Mean loss of a batch, a scalar. Whatever is random comes from the generator, or from the one that an image has for itself."""
+        """Mean loss of a batch, a scalar. Whatever is random comes from the generator, or from the one that
+        an image has for itself.
+        """
         raise NotImplementedError
 
     @property

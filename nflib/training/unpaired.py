@@ -1,4 +1,5 @@
-"""What all trainings on two folders without pairs share: the data, crops to start from, and what validates."""
+"""What all trainings on two folders without pairs share: the data, crops to start from, and what
+validates."""
 
 from __future__ import annotations
 
@@ -23,15 +24,17 @@ FAR, VALIDATION_CROPS = 10**9, 256
 class UnpairedTask(Task):
     """A task of a model that learns to degrade. Batches are (image, domain).
 
-    Validation is not the likelihood: models of equal likelihood make different noise. It is the difference in dB between the
-    spectra of degraded clean crops and of degraded ones, in their flattest windows.
+    Validation is not the likelihood: models of equal likelihood make different noise. It is the difference in
+    dB between the spectra of degraded clean crops and of degraded ones, in their flattest windows.
     """
 
     together = 2  # a clean crop and a degraded one
     validation_unit = "dB between noise spectra"
 
     def degraded(self, clean: Tensor, generator: torch.Generator) -> Tensor:
-        """Clean crops as the averaged model degrades them, in the colours that degraded crops have in training."""
+        """Clean crops as the averaged model degrades them, in the colours that degraded crops have in
+        training.
+        """
         return self.averaged.degrade(clean, generator=generator)
 
     def example(self, image):
@@ -46,10 +49,20 @@ class UnpairedTask(Task):
 
 
 def unpaired_folders(
-    clean: Folder, degraded: Folder, validation_clean: Folder | None, validation_degraded: Folder | None, *, crop: int,
-    validation_crop: int, batch: int, seed: int, align: int = 1, match: Callable[[Tensor], Tensor] | None = None,
+    clean: Folder,
+    degraded: Folder,
+    validation_clean: Folder | None,
+    validation_degraded: Folder | None,
+    *,
+    crop: int,
+    validation_crop: int,
+    batch: int,
+    seed: int,
+    align: int = 1,
+    match: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[UnpairedImages, Subset]:
-    """Training and validation crops; without folders for validation, others of the training photos. Logs what is skipped.
+    """Training and validation crops; without folders for validation, others of the training photos. Logs what
+    is skipped.
 
     Raises:
         ValueError: one of two validation folders, or a batch that cannot be half clean and half degraded.
@@ -59,7 +72,14 @@ def unpaired_folders(
     if batch % 2:
         raise ValueError(f"batch must be even, half clean and half degraded, got {batch}")
     data = UnpairedImages(clean, degraded, crop, seed, align, match=match)
-    held_out = UnpairedImages(validation_clean or clean, validation_degraded or degraded, validation_crop, seed + 1, align, match=match)
+    held_out = UnpairedImages(
+        validation_clean or clean,
+        validation_degraded or degraded,
+        validation_crop,
+        seed + 1,
+        align,
+        match=match,
+    )
     for line in (*data.skipped, *(held_out.skipped if validation_clean else ())):
         logging.getLogger(__name__).warning("skipped %s", line)
     return data, Subset(held_out, range(VALIDATION_CROPS))

@@ -1,4 +1,6 @@
-"""Invertible blocks. A transform maps data to latent: ``t(x, context) -> (z, log_det)``, ``t.inverse(z, context) -> (x, log_det)``."""
+"""Invertible blocks. A transform maps data to latent: ``t(x, context) -> (z, log_det)``,
+``t.inverse(z, context) -> (x, log_det)``.
+"""
 
 from .actnorm import ActNorm
 from .affine import Affine
@@ -15,7 +17,25 @@ from .split import Split
 from .squeeze import Squeeze
 
 __all__ = [
-    "ActNorm", "Affine", "AffineCoupling", "AffineInjector", "BoundedScale", "ExponentialScale", "FullConv1x1", "Inverse",
-    "InvertibleConv1x1", "Multiscale", "Pulled", "Recomputation", "Retraced", "Scale", "Sequential", "SigmoidScale", "Split", "Squeeze",
-    "Transform", "convnet", "mlp",
+    "ActNorm",
+    "Affine",
+    "AffineCoupling",
+    "AffineInjector",
+    "BoundedScale",
+    "ExponentialScale",
+    "FullConv1x1",
+    "Inverse",
+    "InvertibleConv1x1",
+    "Multiscale",
+    "Pulled",
+    "Recomputation",
+    "Retraced",
+    "Scale",
+    "Sequential",
+    "SigmoidScale",
+    "Split",
+    "Squeeze",
+    "Transform",
+    "convnet",
+    "mlp",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .base import Transform, check_channels
+from .context import Context
 from .precision import full_precision
 
 
@@ -29,13 +30,13 @@ class Affine(Transform):
         self.weight = nn.Parameter(torch.eye(features))
         self.bias = nn.Parameter(torch.zeros(features))
 
-    def forward(self, x, context=None):
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         check_channels(x, len(self.bias), "Affine")
         log_det = torch.linalg.slogdet(self.weight).logabsdet
         with full_precision(x):
             return x @ self.weight.T + self.bias, log_det.expand(len(x))
 
-    def inverse(self, z, context=None):
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         check_channels(z, len(self.bias), "Affine")
         log_det = -torch.linalg.slogdet(self.weight).logabsdet
         return torch.linalg.solve(self.weight, (z - self.bias).T).T, log_det.expand(len(z))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,8 @@ from .precision import full_precision
 
 Latent = Tensor | tuple[Tensor, ...]
 Shape = tuple[int, ...]
+# A latent as a transform takes it. Subclasses say whether that is one tensor or a tuple.
+Taken = Any
 
 
 class Retraced(NamedTuple):
@@ -25,7 +27,8 @@ class Retraced(NamedTuple):
 
     Attributes:
         parts: the input, as leaves that ask for a gradient. Several parts follow one another in dimension 1.
-        z: the output again, this time with a graph back to the parts, the context and the parameters. A tensor may come in parts too.
+        z: the output again, this time with a graph back to the parts, the context and the parameters. A
+            tensor may come in parts too.
         log_det: with the same graph, shape (B,).
     """
 
@@ -55,30 +58,38 @@ class Transform(nn.Module):
     def forward(self, x: Tensor, context: Context = None) -> tuple[Latent, Tensor]:
         raise NotImplementedError
 
-    def inverse(self, z: Latent, context: Context = None) -> tuple[Tensor, Tensor]:
+    def inverse(self, z: Taken, context: Context = None) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
     def latent_shape(self, shape: Shape) -> Shape | tuple[Shape, ...]:
-        """Shape of ``z`` for ``x`` of the given shape, the batch included. A tuple of shapes for several latents."""
+        """Shape of ``z`` for ``x`` of the given shape, the batch included. A tuple of shapes for several
+        latents.
+        """
         return tuple(shape)
 
     def stages(self) -> tuple[Transform, ...]:
-        """The transforms that this one is made of, one after the other and with the same context; itself if it is one piece."""
+        """The transforms that this one is made of, one after the other and with the same context; itself if
+        it is one piece.
+        """
         return (self,)
 
-    def retrace(self, z: Latent, context: Context = None) -> Retraced:
-        """Go from an output without graph back to the input, and from there once more to the output, with a graph.
+    def retrace(self, z: Taken, context: Context = None) -> Retraced:
+        """Go from an output without graph back to the input, and from there once more to the output, with a
+        graph.
 
-        Reversible training calls this with gradients enabled. Transforms with a network override it, so that one evaluation of the
-        network serves both ways.
+        Reversible training calls this with gradients enabled. Transforms with a network override it, so that
+        one evaluation of the network serves both ways.
         """
         with torch.no_grad():
             x = self.inverse(z, context)[0]
         x.requires_grad_()
         return Retraced((x,), *self(x, context))
 
-    def pull_back(self, z: Latent, of_z: Latent, of_log_det: Tensor, context: Context, wanted: Sequence[Tensor]) -> Pulled:
-        """Go from an output and its gradients to the input and the gradients of everything: one step of reversible training.
+    def pull_back(
+        self, z: Taken, of_z: Taken, of_log_det: Tensor, context: Context, wanted: Sequence[Tensor]
+    ) -> Pulled:
+        """Go from an output and its gradients to the input and the gradients of everything: one step of
+        reversible training.
 
         By :meth:`retrace` and autograd. Transforms whose gradients are short formulas override it with these.
 
@@ -91,10 +102,6 @@ class Transform(nn.Module):
         with torch.enable_grad():
             retraced = self.retrace(z, context)
         return gradients_of(retraced, of_z, of_log_det, wanted)
-
-
-
-
 
 
 def zeros(x: Latent) -> Tensor:
@@ -128,11 +135,14 @@ def per_channel(parameter: Tensor, x: Tensor) -> Tensor:
 def check_channels(x: Tensor, channels: int, name: str) -> None:
     """One clear error when dimension 1 is not what the transform was made for."""
     if x.dim() < 2 or x.shape[1] != channels:
-        raise ValueError(f"{name} was made for {channels} channels in dimension 1, got a tensor of shape {tuple(x.shape)}")
+        raise ValueError(
+            f"{name} was made for {channels} channels in dimension 1, got a tensor of shape {tuple(x.shape)}"
+        )
 
 
 class Pulled(NamedTuple):
-    """What :meth:`~nflib.transforms.Transform.pull_back` finds: the input, its gradient, and other tensors, each with its own.
+    """What :meth:`~nflib.transforms.Transform.pull_back` finds: the input, its gradient, and other tensors,
+    each with its own.
 
     >>> from nflib.transforms import Squeeze
     >>> z, of_z = torch.arange(4.0).view(1, 4, 1, 1), torch.ones(1, 4, 1, 1)
@@ -145,19 +155,29 @@ class Pulled(NamedTuple):
     of_others: list[tuple[Tensor, Tensor]]
 
 
-def gradients_of(retraced: Retraced, of_z: Latent, of_log_det: Tensor, wanted: Sequence[Tensor]) -> Pulled:
-    """The gradients, by autograd, of what :meth:`~nflib.transforms.Transform.retrace` found, with respect to the input and to ``wanted``."""
+def gradients_of(retraced: Retraced, of_z: Taken, of_log_det: Tensor, wanted: Sequence[Tensor]) -> Pulled:
+    """The gradients, by autograd, of what :meth:`~nflib.transforms.Transform.retrace` found, with respect to
+    the input and to ``wanted``.
+    """
     outputs, of_outputs = tensors(retraced.z), tensors(of_z)
     if len(of_outputs) < len(outputs):
         of_outputs = of_z.split([part.shape[1] for part in outputs], 1)
     pairs = zip((*outputs, retraced.log_det), (*of_outputs, of_log_det), strict=True)
     reached = [(out, of_out) for out, of_out in pairs if out.requires_grad]
     inputs = (*retraced.parts, *wanted)
-    with full_precision(of_log_det):  # autocast is for forward passes: every gradient has the precision of its tensor
-        found = torch.autograd.grad([out for out, _ in reached], inputs, [of_out for _, of_out in reached], allow_unused=True)
+    with full_precision(
+        of_log_det
+    ):  # autocast is for forward passes: every gradient has the precision of its tensor
+        found = torch.autograd.grad(
+            [out for out, _ in reached], inputs, [of_out for _, of_out in reached], allow_unused=True
+        )
     count = len(retraced.parts)
-    of_parts = [torch.zeros_like(part) if of_part is None else of_part for part, of_part in zip(retraced.parts, found)]
-    of_wanted = [(tensor, gradient) for tensor, gradient in zip(wanted, found[count:]) if gradient is not None]
+    of_parts = [
+        torch.zeros_like(part) if of_part is None else of_part for part, of_part in zip(retraced.parts, found)
+    ]
+    of_wanted = [
+        (tensor, gradient) for tensor, gradient in zip(wanted, found[count:]) if gradient is not None
+    ]
     return Pulled(_joined([part.detach() for part in retraced.parts]), _joined(of_parts), of_wanted)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-Context = Tensor | Sequence[Tensor] | None
+# A tensor, a pyramid (a sequence of tensors), None, or whatever else a transform of a model is told.
+Context = Any
 
 
-def map_tensors(value, function: Callable[[Tensor], Tensor]):
-    """A tensor or (nested, perhaps named) tuple again, each tensor replaced by what the function makes of it; all else is left as it is."""
+def map_tensors(value: Any, function: Callable[[Tensor], Any]) -> Any:
+    """A tensor or (nested, perhaps named) tuple again, each tensor replaced by what the function makes of it;
+    all else is left as it is.
+    """
     if isinstance(value, Tensor):
         return function(value)
     if not isinstance(value, (tuple, list)):
@@ -20,10 +24,10 @@ def map_tensors(value, function: Callable[[Tensor], Tensor]):
     return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
 
 
-def tensors(value) -> list[Tensor]:
+def tensors(value: Any) -> list[Tensor]:
     """All tensors in what :func:`map_tensors` takes, in its order."""
     found: list[Tensor] = []
-    map_tensors(value, lambda tensor: found.append(tensor))
+    map_tensors(value, found.append)
     return found
 
 
@@ -46,7 +50,9 @@ def matching_context(context: Context, context_channels: int, x: Tensor) -> Tens
 
 
 def with_context(x: Tensor, context: Context, context_channels: int) -> Tensor:
-    """Channels of ``x``, then of the context that fits it. With ``context_channels`` 0 the context is not looked at."""
+    """Channels of ``x``, then of the context that fits it. With ``context_channels`` 0 the context is not
+    looked at.
+    """
     if context_channels == 0:
         return x
     return torch.cat((x, matching_context(context, context_channels, x)), 1)

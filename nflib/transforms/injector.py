@@ -8,34 +8,37 @@ from torch import Tensor, nn
 
 from .base import Retraced, Transform, check_channels, sum_per_sample
 from .conditioners import convnet
-from .context import matching_context
+from .context import Context, matching_context
 from .precision import as_precise_as
 from .scales import BoundedScale, Scale
 
 
 class Injector(Transform):
-    """``z = scale * x + shift``. Subclasses have a ``scale``, and say how raw scale and shift follow from the context."""
+    """``z = scale * x + shift``. Subclasses have a ``scale``, and say how raw scale and shift follow from the
+    context.
+    """
 
     scale: Scale
 
-    def _raw_and_shift(self, x: Tensor, context) -> tuple[Tensor, Tensor]:
+    def _raw_and_shift(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
-    def forward(self, x, context=None):
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         z, log_scale = self.scale.apply(x, *self._raw_and_shift(x, context))
         return z, sum_per_sample(log_scale)
 
-    def inverse(self, z, context=None):
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         x, log_scale = self.scale.invert(z, *self._raw_and_shift(z, context))
         return x, -sum_per_sample(log_scale)
 
-    def retrace(self, z, context=None):
+    def retrace(self, z: Tensor, context: Context = None) -> Retraced:
         x, z, log_scale = self.scale.retrace(z, *self._raw_and_shift(z, context))
         return Retraced((x,), z, sum_per_sample(log_scale))
 
 
 class AffineInjector(Injector):
-    """``z = scale(context) * x + shift(context)`` (SRFlow, eq. 4). ``log_det = sum(log scale)``; starts as the identity.
+    """``z = scale(context) * x + shift(context)`` (SRFlow, eq. 4). ``log_det = sum(log scale)``; starts as
+    the identity.
 
     >>> import torch
     >>> x, context = torch.rand(1, 3, 8, 8), torch.rand(1, 2, 8, 8)
@@ -62,7 +65,7 @@ class AffineInjector(Injector):
         self.net = net(context_channels, 2 * channels)
         self.scale = BoundedScale() if scale is None else scale
 
-    def _raw_and_shift(self, x, context):
+    def _raw_and_shift(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         check_channels(x, self.channels, "AffineInjector")
         return as_precise_as(x, *self.net(matching_context(context, self.context_channels, x)).chunk(2, 1))
 

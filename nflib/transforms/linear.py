@@ -1,19 +1,24 @@
-"""Learned mixing of the channels, the same at every position: InvertibleConv1x1 (by LU factors) and FullConv1x1 (the matrix)."""
+"""Learned mixing of the channels, the same at every position: InvertibleConv1x1 (by LU factors) and
+FullConv1x1 (the matrix).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from .base import Pulled, Transform, check_channels, positions
+from .context import Context
 from .precision import full_precision
 
 
 class InvertibleConv1x1(Transform):
     """``z[:, i, j] = W x[:, i, j]`` with ``W = P L (U + diag(s))`` (Glow, section 3.2).
 
-    P and the signs of s stay fixed; L (unit lower), U (strictly upper) and log|s| are learned, so W can never become
-    singular and ``log_det = H*W*sum(log|s|)`` costs nothing. Starts as a random rotation.
+    P and the signs of s stay fixed; L (unit lower), U (strictly upper) and log|s| are learned, so W can never
+    become singular and ``log_det = H*W*sum(log|s|)`` costs nothing. Starts as a random rotation.
 
     >>> conv = InvertibleConv1x1(3)
     >>> conv.set_weight(2 * torch.eye(3))
@@ -25,6 +30,9 @@ class InvertibleConv1x1(Transform):
         channels: size C of dimension 1; ``x`` has shape (B, C) or (B, C, H, W).
         generator: makes the first rotation reproducible.
     """
+
+    permutation: Tensor
+    sign: Tensor
 
     def __init__(self, channels: int, generator: torch.Generator | None = None):
         super().__init__()
@@ -56,7 +64,9 @@ class InvertibleConv1x1(Transform):
         self.log_diagonal.copy_(diagonal.abs().log())
 
     def _factors(self) -> tuple[Tensor, Tensor]:
-        lower = self.lower.tril(-1) + torch.eye(len(self.sign), dtype=self.lower.dtype, device=self.lower.device)
+        lower = self.lower.tril(-1) + torch.eye(
+            len(self.sign), dtype=self.lower.dtype, device=self.lower.device
+        )
         upper = self.upper.triu(1) + torch.diag(self.sign * self.log_diagonal.exp())
         return lower, upper
 
@@ -66,11 +76,11 @@ class InvertibleConv1x1(Transform):
         with full_precision(lower):
             return self.permutation @ lower @ upper
 
-    def forward(self, x, context=None):
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         check_channels(x, len(self.sign), "InvertibleConv1x1")
         return _mix(self.weight(), x), self._log_det(x)
 
-    def inverse(self, z, context=None):
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         check_channels(z, len(self.sign), "InvertibleConv1x1")
         return _mix(self._inverse_weight(*self._factors()), z), -self._log_det(z)
 
@@ -78,15 +88,25 @@ class InvertibleConv1x1(Transform):
         half = torch.linalg.solve_triangular(lower, self.permutation.T, upper=False, unitriangular=True)
         return torch.linalg.solve_triangular(upper, half, upper=True)
 
-    def pull_back(self, z, of_z, of_log_det, context, wanted):
+    def pull_back(
+        self, z: Tensor, of_z: Tensor, of_log_det: Tensor, context: Context, wanted: Sequence[Tensor]
+    ) -> Pulled:
         lower, upper = self._factors()
         x = _mix(self._inverse_weight(lower, upper), z)
         of_weight = _outer(of_z, x)
         with full_precision(z):
             rows = self.permutation @ lower
-            of_upper, of_lower, weight = rows.T @ of_weight, self.permutation.T @ of_weight @ upper.T, rows @ upper
+            of_upper, of_lower, weight = (
+                rows.T @ of_weight,
+                self.permutation.T @ of_weight @ upper.T,
+                rows @ upper,
+            )
         of_log_diagonal = of_upper.diagonal() * upper.diagonal() + positions(z) * of_log_det.sum()
-        found = [(self.lower, of_lower.tril(-1)), (self.upper, of_upper.triu(1)), (self.log_diagonal, of_log_diagonal)]
+        found: list[tuple[Tensor, Tensor]] = [
+            (self.lower, of_lower.tril(-1)),
+            (self.upper, of_upper.triu(1)),
+            (self.log_diagonal, of_log_diagonal),
+        ]
         return Pulled(x, _mix(weight.T, of_z), found)
 
     def _log_det(self, x: Tensor) -> Tensor:
@@ -97,7 +117,8 @@ class InvertibleConv1x1(Transform):
 
 
 class FullConv1x1(Transform):
-    """``z[:, i, j] = W x[:, i, j]`` with the matrix W itself as parameter (Glow, eq. 9; the published SRFlow).
+    """``z[:, i, j] = W x[:, i, j]`` with the matrix W itself as parameter (Glow, eq. 9; the published
+    SRFlow).
 
     Each call needs ``log|det W|`` or an inverse, of cost C^3, and nothing keeps W invertible: prefer
     :class:`InvertibleConv1x1`. Starts as a random rotation. ``log_det = H*W*log|det W|``.
@@ -116,21 +137,27 @@ class FullConv1x1(Transform):
         super().__init__()
         self.weight = nn.Parameter(_rotation(channels, generator).to(torch.get_default_dtype()))
 
-    def forward(self, x, context=None):
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         check_channels(x, len(self.weight), "FullConv1x1")
         return _mix(self.weight, x), self._log_det(x)
 
-    def inverse(self, z, context=None):
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         check_channels(z, len(self.weight), "FullConv1x1")
         return _mix(self._inverse_weight(), z), -self._log_det(z)
 
     def _inverse_weight(self) -> Tensor:
         return torch.linalg.inv(self.weight.double()).to(self.weight.dtype)
 
-    def pull_back(self, z, of_z, of_log_det, context, wanted):
+    def pull_back(
+        self, z: Tensor, of_z: Tensor, of_log_det: Tensor, context: Context, wanted: Sequence[Tensor]
+    ) -> Pulled:
         inverse = self._inverse_weight()
         x = _mix(inverse, z)
-        return Pulled(x, _mix(self.weight.T, of_z), [(self.weight, _outer(of_z, x) + positions(z) * of_log_det.sum() * inverse.T)])
+        return Pulled(
+            x,
+            _mix(self.weight.T, of_z),
+            [(self.weight, _outer(of_z, x) + positions(z) * of_log_det.sum() * inverse.T)],
+        )
 
     def _log_det(self, x: Tensor) -> Tensor:
         return (positions(x) * torch.linalg.slogdet(self.weight).logabsdet).expand(len(x))

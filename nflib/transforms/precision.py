@@ -1,4 +1,6 @@
-"""Under autocast the networks work in low precision, while latents and log-determinants stay as precise as they are without it."""
+"""Under autocast the networks work in low precision, while latents and log-determinants stay as precise as
+they are without it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from torch import Tensor
 
 
 def full_precision(x: Tensor) -> AbstractContextManager:
-    """Without autocast on the device of x: for matrices on latents, whose rounding would be an error of the likelihood."""
+    """Without autocast on the device of x: for matrices on latents, whose rounding would be an error of the
+    likelihood.
+    """
     device = x.device.type
     if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
         return torch.autocast(device, enabled=False)
@@ -21,6 +25,6 @@ def raised(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def as_precise_as(x: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
+def as_precise_as(x: Tensor, raw: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
     """What a network answers in the precision of x, before it touches x."""
-    return tuple(part.to(x.dtype) for part in parts)
+    return raw.to(x.dtype), shift.to(x.dtype)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from collections.abc import Sequence
+from typing import cast
 
-from .base import Transform, zeros
+import torch
+from torch import Tensor, nn
+
+from .base import Latent, Shape, Taken, Transform, zeros
+from .context import Context
 from .reversible import Recomputation
 
 
@@ -19,16 +23,17 @@ class Sequential(Transform):
 
     Args:
         transforms: applied first to last data -> latent. All but the last give a single tensor.
-        reversible: in training keep what comes out of the last one alone, and recompute everything before it from that, see
-            :class:`~nflib.transforms.reversible.Recomputation`: memory does not grow with the number of transforms.
+        reversible: in training keep what comes out of the last one alone, and recompute everything before it
+            from that, see :class:`~nflib.transforms.reversible.Recomputation`: memory does not grow with the
+            number of transforms.
     """
 
     def __init__(self, *transforms: Transform, reversible: bool = False):
         super().__init__()
-        self.transforms = nn.ModuleList(transforms)
+        self.transforms = cast(Sequence[Transform], nn.ModuleList(transforms))
         self.recomputation = Recomputation() if reversible else None
 
-    def forward(self, x, context=None):
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Latent, Tensor]:
         if self.recomputation is not None and self.training and torch.is_grad_enabled():
             return self.recomputation(self.stages(), x, context)
         log_det = zeros(x)
@@ -37,19 +42,19 @@ class Sequential(Transform):
             log_det = log_det + term
         return x, log_det
 
-    def inverse(self, z, context=None):
+    def inverse(self, z: Taken, context: Context = None) -> tuple[Tensor, Tensor]:
         log_det = zeros(z)
         for transform in reversed(self.transforms):
             z, term = transform.inverse(z, context)
             log_det = log_det + term
         return z, log_det
 
-    def latent_shape(self, shape):
+    def latent_shape(self, shape: Shape) -> Shape | tuple[Shape, ...]:
         for transform in self.transforms:
-            shape = transform.latent_shape(shape)
+            shape = cast(Shape, transform.latent_shape(shape))  # only the last may give several
         return shape
 
-    def stages(self):
+    def stages(self) -> tuple[Transform, ...]:
         return tuple(stage for transform in self.transforms for stage in transform.stages())
 
     def __len__(self) -> int:
@@ -72,8 +77,8 @@ class Inverse(Transform):
         super().__init__()
         self.transform = transform
 
-    def forward(self, x, context=None):
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         return self.transform.inverse(x, context)
 
-    def inverse(self, z, context=None):
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         return self.transform(z, context)

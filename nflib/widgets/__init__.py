@@ -1,7 +1,8 @@
-"""Explorers with sliders for tau and sigma, and a user study: the same class live in Jupyter and in a built page without a kernel.
+"""Explorers with sliders for tau and sigma, and a user study: the same class live in Jupyter and in a built
+page without a kernel.
 
-The classes need anywidget (``pip install "nflib[widgets]"``) and load when first asked for; ``static_bundle`` needs
-nothing.
+The classes need anywidget (``pip install "nflib[widgets]"``) and load when first asked for; ``static_bundle``
+needs nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What all explorers share: the state that travels to the browser, its checks, and what is shown without scripts."""
+"""What all explorers share: the state that travels to the browser, its checks, and what is shown without
+scripts.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,11 @@ class Covariance(T.TraitType):
 
     def validate(self, obj, value):
         rows = _plain(value)
-        shaped = isinstance(rows, list) and len(rows) == 2 and all(isinstance(r, list) and len(r) == 2 for r in rows)
+        shaped = (
+            isinstance(rows, list)
+            and len(rows) == 2
+            and all(isinstance(r, list) and len(r) == 2 for r in rows)
+        )
         if not shaped or not all(_is_number(v) for row in rows for v in row):
             raise T.TraitError(f"{self.name} must be a 2 x 2 matrix of finite numbers, got {_short(value)}")
         (a, b), (c, d) = rows
@@ -67,23 +73,28 @@ class Scene(T.Dict):
     def validate(self, obj, value):
         value = super().validate(obj, value)
         if set(value) != self.parts:
-            raise T.TraitError(f"{self.name} must hold {', '.join(sorted(self.parts))}, got {', '.join(sorted(value)) or 'nothing'}; see of()")
+            raise T.TraitError(
+                f"{self.name} must hold {', '.join(sorted(self.parts))}, got "
+                f"{', '.join(sorted(value)) or 'nothing'}; see of()"
+            )
         return value
 
 
 def shared(trait: T.TraitType) -> T.TraitType:
-    """A trait that is part of the widget's state: a constructor argument, in step with the browser when live."""
+    """A trait that is part of the widget's state: a constructor argument, in step with the browser
+    when live."""
     return trait.tag(sync=True, state=True)
 
 
 class Explorer(anywidget.AnyWidget):
     """A widget that computes in the browser.
 
-    Live in Jupyter its traits follow the sliders. In a built page its ``text/html`` holds the state and a picture; the
-    script of ``static_bundle()`` replaces the picture by the widget, without a kernel and without the network.
+    Live in Jupyter its traits follow the sliders. In a built page its ``text/html`` holds the state and a
+    picture; the script of ``static_bundle()`` replaces the picture by the widget, without a kernel and
+    without the network.
 
-    Subclasses say ``front_end`` (their module in ``static/``), ``readouts`` (the numbers shown, computed in Python),
-    ``draw`` (the picture) and ``summary`` (its words).
+    Subclasses say ``front_end`` (their module in ``static/``), ``readouts`` (the numbers shown, computed in
+    Python), ``draw`` (the picture) and ``summary`` (its words).
 
     Raises:
         ValueError: an argument out of range. TypeError: an unknown argument.
@@ -113,7 +124,9 @@ class Explorer(anywidget.AnyWidget):
         return self.trait_values(state=True)
 
     def readouts(self) -> dict[str, float]:
-        """The numbers the widget shows for its present state, under the names of its ``data-readout`` elements."""
+        """The numbers the widget shows for its present state, under the names of its ``data-readout``
+        elements.
+        """
         raise NotImplementedError
 
     def summary(self) -> str:

@@ -1,8 +1,8 @@
 """One script from the front-end modules in ``static/``: for a page opened from disk, and for anywidget.
 
-A page on file:// may load neither ES modules nor other files, so each module becomes a function's scope and its imports
-become plain constants. Lines of comment and indentation are left out. The modules stay ordinary ES modules for Node and for the
-reader.
+A page on file:// may load neither ES modules nor other files, so each module becomes a function's scope and
+its imports become plain constants. Lines of comment and indentation are left out. The modules stay ordinary
+ES modules for Node and for the reader.
 """
 
 from __future__ import annotations
@@ -20,18 +20,24 @@ _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 def static_bundle() -> str:
-    """All widgets as one classic script (no modules, no requests) that starts every ``.nf-widget`` of its page."""
+    """All widgets as one classic script (no modules, no requests) that starts every ``.nf-widget`` of its
+    page.
+    """
     return f"(() => {{\n{_modules('host')}}})();\n"
 
 
 def live_module(name: str) -> str:
     """The ES module that anywidget loads for the widget in ``static/<name>.mjs``."""
-    start = f"export default {{ render: ({{ model, el }}) => in_frame.mount(in_{name}.default, model, el) }};\n"
+    start = (
+        f"export default {{ render: ({{ model, el }}) => in_frame.mount(in_{name}.default, model, el) }};\n"
+    )
     return _modules("frame", name) + start
 
 
 def _modules(*entries: str) -> str:
-    """The entries and all they import, each once and after what it needs, as ``const in_name = (() => {...})();``."""
+    """The entries and all they import, each once and after what it needs, as
+    ``const in_name = (() => {...})();``.
+    """
     written: dict[str, str] = {}
 
     def write(name: str) -> None:
@@ -51,9 +57,13 @@ def _scope(name: str, source: str) -> str:
     exported = _EXPORT.findall(source)
     if _DEFAULT.search(source):
         exported.append("default: widget")
-    body = _IMPORT.sub(lambda m: f"const {m[1]} = in_{m[2]}{'' if m[1].startswith('{') else '.default'};\n", source)
+    body = _IMPORT.sub(
+        lambda m: f"const {m[1]} = in_{m[2]}{'' if m[1].startswith('{') else '.default'};\n", source
+    )
     body = _DEFAULT.sub("const widget = ", _EXPORT.sub("", body))
     if left := re.search(r"^(import|export)\b.*", body, re.MULTILINE):
-        raise ValueError(f"{name}.mjs: the bundle understands only plain imports and exports, found {left[0]!r}")
+        raise ValueError(
+            f"{name}.mjs: the bundle understands only plain imports and exports, found {left[0]!r}"
+        )
     body = _INDENT.sub("", _COMMENT.sub("", body))
     return f"const in_{name} = (() => {{\n{body}return {{ {', '.join(exported)} }};\n}})();\n"

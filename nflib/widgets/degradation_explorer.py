@@ -17,9 +17,11 @@ AMPLIFIED = 3  # times the difference, as it is shown
 
 
 class DegradationExplorer(Explorer):
-    """``y = f^-1(f(x; h) + tau u; h)`` of a :class:`~nflib.models.DeFlow` for one small image x (DeFlow, eq. 30).
+    """``y = f^-1(f(x; h) + tau u; h)`` of a :class:`~nflib.models.DeFlow` for one small image x (DeFlow, eq.
+    30).
 
-    The flow itself is in the page: a move of tau decodes anew. Made by :meth:`of`, or by ``TauExplorer(model=..., image=...)``.
+    The flow itself is in the page: a move of tau decodes anew. Made by :meth:`of`, or by
+    ``TauExplorer(model=..., image=...)``.
 
     Args:
         scene: flow, condition, image and the law of u, packed.
@@ -35,9 +37,15 @@ class DegradationExplorer(Explorer):
 
     @classmethod
     def of(
-        cls, model: DeFlow, image: Tensor, condition: Tensor | None = None, generator: torch.Generator | None = None, **state
+        cls,
+        model: DeFlow,
+        image: Tensor,
+        condition: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        **state,
     ) -> DegradationExplorer:
-        """The explorer of a model and a crop, some 48 pixels wide: the page grows by about 2 MB and a move takes a tenth of a second.
+        """The explorer of a model and a crop, some 48 pixels wide: the page grows by about 2 MB and a move
+        takes a tenth of a second.
 
         Args:
             model: with bounded scales and without colour matching.
@@ -54,8 +62,12 @@ class DegradationExplorer(Explorer):
             known = model.prepare(model.condition(image, generator) if condition is None else condition)
             latents, base = model.encode(image, known), model.base(known)
         scene = {
-            "flow": flow_export.export(model.flow.transform, known.conditioning), "image": flow_export.pack(image[0]),
-            "shift": [{name: flow_export.pack(part) for name, part in law.items()} for law in _shift_laws(base, latents)],
+            "flow": flow_export.export(model.flow.transform, known.conditioning),
+            "image": flow_export.pack(image[0]),
+            "shift": [
+                {name: flow_export.pack(part) for name, part in law.items()}
+                for law in _shift_laws(base, latents)
+            ],
         }
         return cls(scene=scene, **state)
 
@@ -67,7 +79,9 @@ class DegradationExplorer(Explorer):
         flow, known = flow_export.rebuild(self.scene["flow"])
         latents, shifted = flow(image[None], known)[0], []
         for z, n, packed in zip(latents, flow_export.noise(flow, known, self.seed), self.scene["shift"]):
-            offset, strength, mix = (flow_export.unpack(packed[name]) for name in ("offset", "strength", "mix"))
+            offset, strength, mix = (
+                flow_export.unpack(packed[name]) for name in ("offset", "strength", "mix")
+            )
             shifted.append(z + self.tau * (offset + torch.einsum("ij,bjyx->biyx", mix, strength * n)))
         values = flow.inverse(tuple(shifted), known)[0][0]
         return values, values.clamp(0, 1)
@@ -87,15 +101,22 @@ class DegradationExplorer(Explorer):
     def summary(self) -> str:
         shown = self.readouts()
         return (
-            f"A clean image, the same degraded at tau = {self.tau:g}, and {AMPLIFIED} times the difference. The difference has a standard deviation "
-            f"of {shown['deviation']:.3f} grey levels and a mean of {shown['mean']:.3f}; neighbouring pixels correlate by {shown['right']:.3f} "
-            f"to the right and {shown['below']:.3f} below. Clipped were {100 * shown['outside']:.1f} percent of the values."
+            f"A clean image, the same degraded at tau = {self.tau:g}, and {AMPLIFIED} times the "
+            "difference. The difference has a standard deviation "
+            f"of {shown['deviation']:.3f} grey levels and a mean of {shown['mean']:.3f}; neighbouring "
+            f"pixels correlate by {shown['right']:.3f} "
+            f"to the right and {shown['below']:.3f} below. Clipped were {100 * shown['outside']:.1f} "
+            "percent of the values."
         )
 
     def draw(self, figure) -> None:
         image = flow_export.unpack(self.scene["image"])
         _, degraded = self._degraded()
-        tiles = {"clean": image, f"degraded, τ = {self.tau:g}": degraded, f"difference × {AMPLIFIED}": 0.5 + AMPLIFIED * (degraded - image)}
+        tiles = {
+            "clean": image,
+            f"degraded, τ = {self.tau:g}": degraded,
+            f"difference × {AMPLIFIED}": 0.5 + AMPLIFIED * (degraded - image),
+        }
         for axes, (title, tile) in zip(figure.subplots(1, len(tiles)), tiles.items(), strict=True):
             axes.imshow(tile.clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
             axes.set_title(title)
@@ -103,9 +124,13 @@ class DegradationExplorer(Explorer):
 
 
 def _shift_laws(base: DomainGaussian, latents: Latent) -> list[dict[str, Tensor]]:
-    """For each latent (C, h, w) what makes ``u = offset + mix (strength * n)`` of standard normal numbers n."""
+    """For each latent (C, h, w) what makes ``u = offset + mix (strength * n)`` of standard normal
+    numbers n."""
     offsets = base.shift_of(tuple(torch.zeros_like(z) for z in latents))
     if isinstance(base, LocalDomainGaussian):
         strength = (base.gain * base.factor[0].view(-1, 1, 1)).expand_as(latents[0])
         return [{"offset": offsets[0][0], "strength": strength[0], "mix": base.axes0}]
-    return [{"offset": offset[0], "strength": torch.ones_like(offset[0]), "mix": mix} for offset, mix in zip(offsets, base.factor)]
+    return [
+        {"offset": offset[0], "strength": torch.ones_like(offset[0]), "mix": mix}
+        for offset, mix in zip(offsets, base.factor)
+    ]

@@ -1,7 +1,7 @@
 """A conditional flow with its condition, as plain data for the browser (``static/flow.mjs``), and back.
 
-Weights keep the names they have in nflib. Each array is ``{"shape", "half", "data"}``: little-endian float16 in base64 where
-that loses nothing, as with the bundled models, which are stored so; else float32.
+Weights keep the names they have in nflib. Each array is ``{"shape", "half", "data"}``: little-endian float16
+in base64 where that loses nothing, as with the bundled models, which are stored so; else float32.
 """
 
 from __future__ import annotations
@@ -41,14 +41,22 @@ def export(flow: ConditionalFlow, known: Conditioning) -> dict:
         flow: with bounded scales.
         known: of one image, by the ``prepare`` of the model.
     """
-    if not all(type(step.scale) is BoundedScale and step.scale.limit == 2 for level in flow.levels for step in level.steps):
+    if not all(
+        type(step.scale) is BoundedScale and step.scale.limit == 2
+        for level in flow.levels
+        for step in level.steps
+    ):
         raise ValueError('flow must have affine="bounded", the only form the browser knows')
     if known.batch != 1:
         raise ValueError(f"known must be of one image, got {known.batch}")
     if (hidden := len(flow.levels[0].steps[0].coupling.second)) % 2:
-        raise ValueError(f"flow must have an even hidden width, which the browser takes in pairs, got {hidden}")
+        raise ValueError(
+            f"flow must have an even hidden width, which the browser takes in pairs, got {hidden}"
+        )
     weights = {
-        name: value for name, value in flow.state_dict().items() if not name.endswith("initialised") and ".injector." not in name
+        name: value
+        for name, value in flow.state_dict().items()
+        if not name.endswith("initialised") and ".injector." not in name
     }
     for name, module in flow.named_modules():
         if isinstance(module, InvertibleConv1x1):
@@ -60,8 +68,11 @@ def export(flow: ConditionalFlow, known: Conditioning) -> dict:
     first = flow.levels[0]
     return {
         "sizes": {
-            "levels": len(flow.levels), "steps": len(first.steps), "transitions": len(first.transitions),
-            "hidden": hidden, "splits": any(level.split is not None for level in flow.levels),
+            "levels": len(flow.levels),
+            "steps": len(first.steps),
+            "transitions": len(first.transitions),
+            "hidden": hidden,
+            "splits": any(level.split is not None for level in flow.levels),
         },
         "weights": {name: pack(value) for name, value in weights.items()},
         "known": [[[pack(part) for part in step] for step in level] for level in known.parts()],
@@ -70,7 +81,9 @@ def export(flow: ConditionalFlow, known: Conditioning) -> dict:
 
 
 def rebuild(exported: dict) -> tuple[ConditionalFlow, Conditioning]:
-    """The flow and what it knows, in float64: what the browser runs, for Python. Its injectors' networks are not in it."""
+    """The flow and what it knows, in float64: what the browser runs, for Python. Its injectors' networks are
+    not in it.
+    """
     flow = ConditionalFlow(condition=0, lu=False, **exported["sizes"]).double().requires_grad_(False).eval()
     weights = {name: unpack(packed) for name, packed in exported["weights"].items()}
     missing, unknown = flow.load_state_dict(weights, strict=False)

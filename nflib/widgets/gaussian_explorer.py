@@ -16,13 +16,16 @@ _MOST = 5000
 
 
 class GaussianExplorer(Explorer):
-    """Two unpaired samples, their variances A and B on a line, and the noise that maximum likelihood makes of them.
+    """Two unpaired samples, their variances A and B on a line, and the noise that maximum likelihood makes of
+    them.
 
     Args:
-        x, y: your own samples, (N,) and (M,), at most 5000 each (they are stored in the page); both or neither.
-            Without them samples are drawn: ``x = signal_sd z``, ``y = signal_sd z' + mean_u + sigma e``.
+        x, y: your own samples, (N,) and (M,), at most 5000 each (they are stored in the page); both or
+            neither. Without them samples are drawn: ``x = signal_sd z``,
+            ``y = signal_sd z' + mean_u + sigma e``.
         n, m: numbers of clean and degraded samples drawn, 2 to 5000.
-        signal_sd, sigma, mean_u: standard deviation of the clean signal (> 0), of the noise (>= 0), mean of the noise.
+        signal_sd, sigma, mean_u: standard deviation of the clean signal (> 0), of the noise (>= 0), mean of
+            the noise.
         tau: strength of the noise added, ``x + tau u`` (DeFlow, eq. 30), >= 0.
         weighting: "average" or "count", as in :func:`nflib.closed_form.gaussian.fit_unpaired`.
         seed: of the samples drawn, 0 to 2^30.
@@ -48,7 +51,9 @@ class GaussianExplorer(Explorer):
         if "unit" not in state and self.signal_sd == 1 and not self.x:
             self.unit = "clean sd"
         if max(len(self.x), len(self.y)) > _MOST:
-            raise ValueError(f"x and y must have at most {_MOST} samples each, got {len(self.x)} and {len(self.y)}")
+            raise ValueError(
+                f"x and y must have at most {_MOST} samples each, got {len(self.x)} and {len(self.y)}"
+            )
         if bool(self.x) != bool(self.y):
             raise ValueError(f"give both samples or neither, got {len(self.x)} of x and {len(self.y)} of y")
         fit_unpaired(*self.samples(), self.weighting)  # data without a maximum fail here, not in the browser
@@ -108,9 +113,16 @@ class GaussianExplorer(Explorer):
         line.plot([x.var(), y.var()], [0, 0], color=colour, lw=5, solid_capstyle="butt")
         line.plot(x.var(), 0, "o", color=CLEAN, ms=8)
         line.plot(y.var(), 0, "o", color=DEGRADED, ms=8)
-        line.annotate(f"A = {x.var():.3f}", (x.var(), 0), (0, 8), textcoords="offset points", ha="right", color=CLEAN)
         line.annotate(
-            f"B = {y.var():.3f}", (y.var(), 0), (0, -15), textcoords="offset points", ha="left", color=DEGRADED
+            f"A = {x.var():.3f}", (x.var(), 0), (0, 8), textcoords="offset points", ha="right", color=CLEAN
+        )
+        line.annotate(
+            f"B = {y.var():.3f}",
+            (y.var(), 0),
+            (0, -15),
+            textcoords="offset points",
+            ha="left",
+            color=DEGRADED,
         )
         if fit.case == 2:
             line.plot([fit.cov_x] * 2, [-0.5, 0.5], color=INK, lw=2)

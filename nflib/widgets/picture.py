@@ -1,4 +1,6 @@
-"""The pictures shown where scripts do not run: matplotlib, drawn from the numbers of nflib.closed_form.gaussian."""
+"""The pictures shown where scripts do not run: matplotlib, drawn from the numbers of
+nflib.closed_form.gaussian.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ def png(draw) -> bytes:
     from matplotlib.figure import Figure
 
     buffer = io.BytesIO()
-    with rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}):
+    with rc_context(
+        {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
+    ):
         figure = Figure(figsize=(6.5, 3.1), layout="constrained", facecolor="white")
         draw(figure)
         figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
@@ -37,7 +41,9 @@ def square_root(covariance) -> np.ndarray:
 def ellipse(axes, covariance, colour: str, radius: float = 1.0, centre=(0.0, 0.0), **style) -> None:
     """The ellipse ``centre + radius * covariance^(1/2) * (unit circle)``."""
     angle = np.linspace(0, 2 * np.pi, 181)
-    points = np.asarray(centre)[:, None] + radius * square_root(covariance) @ np.stack([np.cos(angle), np.sin(angle)])
+    points = np.asarray(centre)[:, None] + radius * square_root(covariance) @ np.stack(
+        [np.cos(angle), np.sin(angle)]
+    )
     axes.plot(*points, color=colour, **style)
 
 

@@ -1,4 +1,6 @@
-"""LUD-VAE's pre-noise for one value: what clean and degraded images look like through it, and what is left of the content."""
+"""LUD-VAE's pre-noise for one value: what clean and degraded images look like through it, and what is left of
+the content.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,11 @@ _LARGEST = 60
 
 
 class PrenoiseExplorer(Explorer):
-    """The laws of h(x) = x + n_x and h(y) = x + n + n_y around a clean value, for white noise n of deviation ``sigma``.
+    """The laws of h(x) = x + n_x and h(y) = x + n + n_y around a clean value, for white noise n of deviation
+    ``sigma``.
 
-    All in grey levels. With ``sigma_x^2 = sigma_y^2 + sigma^2`` the two laws agree on average over n (KL and MMD are zero), but
-    not for a given n; more pre-noise makes this smaller, and takes content away.
+    All in grey levels. With ``sigma_x^2 = sigma_y^2 + sigma^2`` the two laws agree on average over n (KL and
+    MMD are zero), but not for a given n; more pre-noise makes this smaller, and takes content away.
 
     Args:
         sigma_x, sigma_y: deviations of the pre-noise on clean and on degraded images, > 0.
@@ -51,8 +54,10 @@ class PrenoiseExplorer(Explorer):
     def summary(self) -> str:
         shown = self.readouts()
         return (
-            f"Laws of a clean and of a degraded value with pre-noise {self.sigma_x:.3g} and {self.sigma_y:.3g} grey levels, noise "
-            f"{self.sigma:.3g}: KL {shown['kl']:.3f} nats on average over the noise, {shown['kl_given']:.3f} given the noise; "
+            f"Laws of a clean and of a degraded value with pre-noise {self.sigma_x:.3g} and "
+            f"{self.sigma_y:.3g} grey levels, noise "
+            f"{self.sigma:.3g}: KL {shown['kl']:.3f} nats on average over the noise, "
+            f"{shown['kl_given']:.3f} given the noise; "
             f"{shown['content_x']:.3f} nats of the content are left. They match at {shown['match']:.3g}."
         )
 
@@ -61,10 +66,24 @@ class PrenoiseExplorer(Explorer):
         laws, trade = figure.subplots(1, 2)
         grid = np.linspace(-115, 115, 400)
         laws.plot(grid, normal_density(grid, 0, self.sigma_x**2), color=CLEAN, lw=2, label="h(x)")
-        laws.plot(grid, normal_density(grid, 0, self.sigma_y**2 + self.sigma**2), color=DEGRADED, lw=2, ls="--", label="h(y), any noise")
+        laws.plot(
+            grid,
+            normal_density(grid, 0, self.sigma_y**2 + self.sigma**2),
+            color=DEGRADED,
+            lw=2,
+            ls="--",
+            label="h(y), any noise",
+        )
         for side in (-1, 1):
             label = "h(y), noise ±σ" if side == 1 else None
-            laws.plot(grid, 0.5 * normal_density(grid, side * self.sigma, self.sigma_y**2), color=DEGRADED, lw=1, alpha=0.6, label=label)
+            laws.plot(
+                grid,
+                0.5 * normal_density(grid, side * self.sigma, self.sigma_y**2),
+                color=DEGRADED,
+                lw=1,
+                alpha=0.6,
+                label=label,
+            )
         laws.set(yticks=[], xlabel="grey levels from the clean value", ylim=(0, None))
         laws.legend(loc="upper left", fontsize=8)
         line = np.linspace(1, _LARGEST, 200)

@@ -1,4 +1,5 @@
-"""Random numbers that are the same here and in the browser (``static/prng.mjs``): mulberry32 and Box-Muller."""
+"""Random numbers that are the same here and in the browser (``static/prng.mjs``): mulberry32 and
+Box-Muller."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ def uniforms(count: int, seed: int) -> np.ndarray:
 
 
 def normals(count: int, seed: int) -> np.ndarray:
-    """The first ``count`` normal numbers of a seed, float64 (count,); a longer list starts with the shorter."""
+    """The first ``count`` normal numbers of a seed, float64 (count,); a longer list starts with
+    the shorter."""
     first, second = uniforms(count + count % 2, seed).reshape(-1, 2).T
     radius, angle = np.sqrt(-2 * np.log(1 - first)), 2 * np.pi * second
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1)[:count]

@@ -27,17 +27,24 @@ def _counted() -> dict:
 
 
 def _presets() -> list:
-    """Label, TFLOP/s, GB/s and precision of every card, in the two precisions that torch has for convolutions on them."""
+    """Label, TFLOP/s, GB/s and precision of every card, in the two precisions that torch has for convolutions
+    on them.
+    """
     ways = (("TF32", "tf32", "float32"), ("bfloat16", "bfloat16", "bfloat16"))
-    return [[f"{card.name}, {label}", getattr(card, peak), card.bandwidth, precision] for card in CARDS.values() for label, peak, precision in ways]
+    return [
+        [f"{card.name}, {label}", getattr(card, peak), card.bandwidth, precision]
+        for card in CARDS.values()
+        for label, peak, precision in ways
+    ]
 
 
 class RooflineExplorer(Explorer):
-    """Least time and memory of a training step of the published DeFlow for AIM 2019, made deeper, wider, larger or reversible.
+    """Least time and memory of a training step of the published DeFlow for AIM 2019, made deeper, wider,
+    larger or reversible.
 
-    Time is at least that of the operations at the peak of the card and that of the bytes at its bandwidth (Williams et al., 2009);
-    :class:`nflib.costs.Card` says what is counted. Memory is between states and activations, and these with the gradients of the
-    activations.
+    Time is at least that of the operations at the peak of the card and that of the bytes at its bandwidth
+    (Williams et al., 2009); :class:`nflib.costs.Card` says what is counted. Memory is between states and
+    activations, and these with the gradients of the activations.
 
     Args:
         tflops: 10^12 operations a second of the card, in the precision of the training, > 0.
@@ -78,7 +85,9 @@ class RooflineExplorer(Explorer):
         return proposal["value"]
 
     def count(self, name: str, training: str | None = None, steps: int | None = None) -> float:
-        """"parameters", "multiply_adds", "moved" or "kept" (:class:`nflib.costs.Cost`); by default of the present state."""
+        """ "parameters", "multiply_adds", "moved" or "kept" (:class:`nflib.costs.Cost`); by default of the
+        present state.
+        """
         steps = self.steps if steps is None else steps
         net = (1, steps, steps * self.hidden, steps * self.hidden**2)
         image = (1, self.crop, self.crop**2, self.batch, self.batch * self.crop, self.batch * self.crop**2)
@@ -88,21 +97,38 @@ class RooflineExplorer(Explorer):
     def memory(self, training: str | None = None, steps: int | None = None) -> tuple[float, float]:
         """Bytes from ... to; by default of the present state."""
         training = self.training if training is None else training
-        each, parameters, kept = self.costs["each"], self.count("parameters", training, steps), self.count("kept", training, steps)
+        each, parameters, kept = (
+            self.costs["each"],
+            self.count("parameters", training, steps),
+            self.count("kept", training, steps),
+        )
         # the activations of one step on every level are there again while it is recomputed
-        again = self.count("kept", "plain", 1) - self.count("kept", "plain", 0) if training == "reversible" else 0
+        again = (
+            self.count("kept", "plain", 1) - self.count("kept", "plain", 0) if training == "reversible" else 0
+        )
         half = 2 if self.precision == "bfloat16" else 1
-        return (each["states"] - each["gradient"]) * parameters + kept / half, each["states"] * parameters + 2 * (kept + again)
+        return (each["states"] - each["gradient"]) * parameters + kept / half, each[
+            "states"
+        ] * parameters + 2 * (kept + again)
 
     def readouts(self) -> dict[str, float]:
         parameters, operations = self.count("parameters"), 2 * self.count("multiply_adds")
-        moved = self.count("moved") / (2 if self.precision == "bfloat16" else 1) + self.costs["each"]["updated"] * parameters
+        moved = (
+            self.count("moved") / (2 if self.precision == "bfloat16" else 1)
+            + self.costs["each"]["updated"] * parameters
+        )
         by_operations, by_bytes = operations / (1e12 * self.tflops), moved / (1e9 * self.bandwidth)
         low, high = self.memory()
         floor = max(by_operations, by_bytes)
         return {
-            "floor": 1e3 * floor, "images": self.batch / floor, "operations": 1e3 * by_operations, "bytes": 1e3 * by_bytes,
-            "intensity": operations / moved, "attained": operations / floor / 1e12, "low": low / 2**30, "high": high / 2**30,
+            "floor": 1e3 * floor,
+            "images": self.batch / floor,
+            "operations": 1e3 * by_operations,
+            "bytes": 1e3 * by_bytes,
+            "intensity": operations / moved,
+            "attained": operations / floor / 1e12,
+            "low": low / 2**30,
+            "high": high / 2**30,
             "parameters": parameters / 1e6,
         }
 
@@ -110,8 +136,10 @@ class RooflineExplorer(Explorer):
         shown = self.readouts()
         bound = "operations" if shown["operations"] >= shown["bytes"] else "bytes"
         return (
-            f"Roofline of a card with {self.tflops:.4g} TFLOP/s and {self.bandwidth:.4g} GB/s. A training step of DeFlow, {self.training}, with "
-            f"{shown['parameters']:.1f} million parameters takes at least {shown['floor']:.1f} ms, bound by {bound}, at {shown['intensity']:.1f} operations "
+            f"Roofline of a card with {self.tflops:.4g} TFLOP/s and {self.bandwidth:.4g} GB/s. A "
+            f"training step of DeFlow, {self.training}, with "
+            f"{shown['parameters']:.1f} million parameters takes at least {shown['floor']:.1f} ms, "
+            f"bound by {bound}, at {shown['intensity']:.1f} operations "
             f"per byte, and {shown['low']:.1f} to {shown['high']:.1f} GiB of memory."
         )
 
@@ -121,7 +149,12 @@ class RooflineExplorer(Explorer):
         intensity = np.logspace(0, 3.6, 200)
         roof.loglog(intensity, np.minimum(self.tflops, self.bandwidth * intensity / 1e3), color=INK, lw=2)
         roof.plot(shown["intensity"], shown["attained"], "o", color=DEGRADED)
-        roof.set(xlabel="operations per byte", ylabel="TFLOP/s", xlim=(1, 10**3.6), ylim=(self.tflops / 10**3.2, self.tflops * 2))
+        roof.set(
+            xlabel="operations per byte",
+            ylabel="TFLOP/s",
+            xlim=(1, 10**3.6),
+            ylim=(self.tflops / 10**3.2, self.tflops * 2),
+        )
         roof.set_title("roofline", fontsize=9)
         line = np.arange(1, _MOST_STEPS + 1)
         for way, colour in zip(WAYS, (CLEAN, DEGRADED)):

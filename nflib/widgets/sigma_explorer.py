@@ -26,8 +26,9 @@ from .picture import (
 class SigmaExplorer(Explorer):
     """What unpaired samples tell about noise of standard deviation sigma.
 
-    ``dimension=1``: the law of the estimated noise variance (clean variance 1), the part of it clipped to zero, and the
-    price of being unpaired. ``dimension=2``: clean and degraded covariance; the noise is clipped after whitening.
+    ``dimension=1``: the law of the estimated noise variance (clean variance 1), the part of it clipped to
+    zero, and the price of being unpaired. ``dimension=2``: clean and degraded covariance; the noise is
+    clipped after whitening.
 
     Args:
         dimension: 1 or 2.
@@ -74,7 +75,8 @@ class SigmaLine(SigmaExplorer):
         return (
             f"Law of the estimated noise variance around the truth {shown['ratio']:.4g}: standard deviation "
             f"{shown['deviation']:.4g} unpaired, {shown['deviation_paired']:.4g} from {self.n} pairs; "
-            f"{shown['prob_zero']:.1%} of estimates are zero. The price of being unpaired is {shown['price']:.4g}."
+            f"{shown['prob_zero']:.1%} of estimates are zero. The price of being unpaired is "
+            f"{shown['price']:.4g}."
         )
 
     def draw(self, figure) -> None:
@@ -97,13 +99,19 @@ class SigmaLine(SigmaExplorer):
                 lw=5,
                 label=f"{shown['prob_zero']:.1%} exactly 0",
             )
-        law.set(yticks=[], xlabel="estimated noise variance (clean variance 1)", ylim=(0, 1.9 * density.max()))
+        law.set(
+            yticks=[], xlabel="estimated noise variance (clean variance 1)", ylim=(0, 1.9 * density.max())
+        )
         law.legend(loc="upper right", fontsize=8)
         ratios = np.geomspace(1e-3, max(4, ratio), 200)
         price.loglog(ratios, price_of_unpaired(ratios), color=INK)
         price.plot(ratio, shown["price"], "o", color=NOISE, ms=7)
         price.annotate(
-            f"{shown['price']:,.0f} ×", (ratio, shown["price"]), (8, 5), textcoords="offset points", color=NOISE
+            f"{shown['price']:,.0f} ×",
+            (ratio, shown["price"]),
+            (8, 5),
+            textcoords="offset points",
+            color=NOISE,
         )
         price.set(xlabel="noise-to-signal ratio r")
         price.set_title("price of being unpaired", fontsize=9)
@@ -119,7 +127,9 @@ class SigmaPlane(SigmaExplorer):
     cov_x = shared(Covariance(((2.0, 0.8), (0.8, 0.6))))
 
     def covariances(self) -> tuple[np.ndarray, np.ndarray]:
-        """Clean A, and degraded B: the clean one turned by the angle (other content) plus white noise; (2, 2) each."""
+        """Clean A, and degraded B: the clean one turned by the angle (other content) plus white noise; (2, 2)
+        each.
+        """
         a, turn = np.array(self.cov_x), math.radians(self.angle)
         rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
         b = rotation @ a @ rotation.T + self.sigma**2 * np.eye(2)
@@ -143,7 +153,8 @@ class SigmaPlane(SigmaExplorer):
         def loss(cov_x, cov_u):
             pairs = ((a, cov_x), (b, cov_x + cov_u))
             return sum(
-                0.5 * (np.linalg.slogdet(model)[1] + np.trace(np.linalg.solve(model, data))) for data, model in pairs
+                0.5 * (np.linalg.slogdet(model)[1] + np.trace(np.linalg.solve(model, data)))
+                for data, model in pairs
             )
 
         return {
@@ -163,7 +174,8 @@ class SigmaPlane(SigmaExplorer):
         shown = self.readouts()
         return (
             "Covariance ellipses of clean and degraded data, the same after whitening with variances "
-            f"{shown['lambda_1']:.3f} and {shown['lambda_2']:.3f}, and the noise: maximum likelihood gives variances "
+            f"{shown['lambda_1']:.3f} and {shown['lambda_2']:.3f}, and the noise: maximum likelihood "
+            "gives variances "
             f"{shown['u_11']:.3f} and {shown['u_22']:.3f} in {shown['rank']} of 2 directions, "
             f"clipping B - A gives {shown['naive_11']:.3f} and {shown['naive_22']:.3f}."
         )

@@ -18,7 +18,8 @@ WHITE = 20  # grey levels of deviation that are shown white
 
 
 class SuperResolutionExplorer(Explorer):
-    """Four samples ``f^-1(tau z; x)`` of an :class:`~nflib.models.SRFlow` for one small image x (SRFlow, section 3.5).
+    """Four samples ``f^-1(tau z; x)`` of an :class:`~nflib.models.SRFlow` for one small image x (SRFlow,
+    section 3.5).
 
     The flow itself is in the page: a move of tau decodes anew. Made by :meth:`of`.
 
@@ -36,7 +37,8 @@ class SuperResolutionExplorer(Explorer):
 
     @classmethod
     def of(cls, model: SRFlow, photo: Tensor, low: Tensor, **state) -> SuperResolutionExplorer:
-        """The explorer of a model and a crop, some 50 pixels wide: the page grows by about 2 MB and a move takes a tenth of a second.
+        """The explorer of a model and a crop, some 50 pixels wide: the page grows by about 2 MB and a move
+        takes a tenth of a second.
 
         Args:
             model: with bounded scales.
@@ -51,8 +53,12 @@ class SuperResolutionExplorer(Explorer):
         with torch.no_grad():
             known = model.prepare(low)
         scene = {
-            "flow": flow_export.export(model.flow.transform, known), "photo": flow_export.pack(photo[0]), "low": flow_export.pack(low[0]),
-            "shrink": flow_export.pack(resize(torch.eye(side, dtype=torch.float64), size=(side, low.shape[3])).T),
+            "flow": flow_export.export(model.flow.transform, known),
+            "photo": flow_export.pack(photo[0]),
+            "low": flow_export.pack(low[0]),
+            "shrink": flow_export.pack(
+                resize(torch.eye(side, dtype=torch.float64), size=(side, low.shape[3])).T
+            ),
             "dequantised": model.config.dequantised,
         }
         return cls(scene=scene, **state)
@@ -80,9 +86,12 @@ class SuperResolutionExplorer(Explorer):
     def summary(self) -> str:
         shown = self.readouts()
         return (
-            f"The low-resolution image x, the photo, and {SAMPLES} samples at tau = {self.tau:g}, their mean and how much they differ: by "
-            f"{shown['diversity']:.3f} grey levels. PSNR of a sample {shown['psnr']:.3f} dB, of the mean {shown['psnr_mean']:.3f} dB; shrunk, a "
-            f"sample agrees with x to {shown['psnr_low']:.3f} dB. Of the values, {100 * shown['outside']:.1f} percent are outside the range."
+            f"The low-resolution image x, the photo, and {SAMPLES} samples at tau = {self.tau:g}, their "
+            "mean and how much they differ: by "
+            f"{shown['diversity']:.3f} grey levels. PSNR of a sample {shown['psnr']:.3f} dB, of the "
+            f"mean {shown['psnr_mean']:.3f} dB; shrunk, a "
+            f"sample agrees with x to {shown['psnr_low']:.3f} dB. Of the values, "
+            f"{100 * shown['outside']:.1f} percent are outside the range."
         )
 
     def draw(self, figure) -> None:
@@ -90,9 +99,11 @@ class SuperResolutionExplorer(Explorer):
         _, samples = self._samples()
         deviation = (255 * samples.std(0).mean(0, keepdim=True) / WHITE).clamp(0, 1).expand(3, -1, -1)
         tiles = {
-            f"x, {low.shape[1]} × {low.shape[2]}": low, "the photo y": photo,
+            f"x, {low.shape[1]} × {low.shape[2]}": low,
+            "the photo y": photo,
             **{f"sample {i + 1}": sample for i, sample in enumerate(samples)},
-            f"mean of the {SAMPLES}": samples.mean(0), f"deviation, 0 to {WHITE}": deviation,
+            f"mean of the {SAMPLES}": samples.mean(0),
+            f"deviation, 0 to {WHITE}": deviation,
         }
         for axes, (title, image) in zip(figure.subplots(2, len(tiles) // 2).flat, tiles.items(), strict=True):
             axes.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")

@@ -19,7 +19,8 @@ class TauExplorer(Explorer):
     ``dimension=1``: the laws of x, y and x + tau u (clean variance 1) and single points on their way.
     ``dimension=2``: an affine flow; tau u is added in its latent space, and the data follow.
 
-    With ``model`` (a DeFlow) and ``image``, as for :meth:`DegradationExplorer.of`: the flow and the noise are learned ones.
+    With ``model`` (a DeFlow) and ``image``, as for :meth:`DegradationExplorer.of`: the flow and the noise are
+    learned ones.
 
     Args:
         dimension: 1 or 2.
@@ -52,7 +53,9 @@ class TauLine(TauExplorer):
     mean_u = shared(Number(1.0))
 
     def _model(self) -> UnpairedGaussian:
-        return UnpairedGaussian(mean_x=0.0, cov_x=1.0, mean_u=self.mean_u, cov_u=self.sigma**2, multiplier=0.0, case=1)
+        return UnpairedGaussian(
+            mean_x=0.0, cov_x=1.0, mean_u=self.mean_u, cov_u=self.sigma**2, multiplier=0.0, case=1
+        )
 
     def _law(self, tau: float) -> tuple[float, float]:
         """Mean and variance of x + tau u."""
@@ -72,7 +75,8 @@ class TauLine(TauExplorer):
     def summary(self) -> str:
         shown = self.readouts()
         return (
-            f"Densities of clean x, degraded y and x + tau u at tau = {self.tau:g}: mean {shown['mean_tau']:.3f}, "
+            f"Densities of clean x, degraded y and x + tau u at tau = {self.tau:g}: mean "
+            f"{shown['mean_tau']:.3f}, "
             f"variance {shown['var_tau']:.3f}, divergence from the law of y {shown['kl']:.3f} nats. "
             "Below, points x with arrows to x + tau u."
         )
@@ -109,7 +113,9 @@ class TauLine(TauExplorer):
             width=0.004,
         )
         arrows.scatter(points, rows, s=16, color=CLEAN)
-        arrows.set(yticks=[], ylim=(0.2, 9.8), xlabel="value (clean sd = 1); dots x, rings x + u, arrows x + τ u")
+        arrows.set(
+            yticks=[], ylim=(0.2, 9.8), xlabel="value (clean sd = 1); dots x, rings x + u, arrows x + τ u"
+        )
 
 
 class TauPlane(TauExplorer):
@@ -139,21 +145,29 @@ class TauPlane(TauExplorer):
             "data_var_1": data[0, 0],
             "data_var_2": data[1, 1],
             "data_cov": data[0, 1],
-            "kl": 0.5 * (np.trace(ratio) - 2 - np.linalg.slogdet(ratio)[1] + gap @ np.linalg.solve(latent_y, gap)),
+            "kl": 0.5
+            * (np.trace(ratio) - 2 - np.linalg.slogdet(ratio)[1] + gap @ np.linalg.solve(latent_y, gap)),
         }
 
     def summary(self) -> str:
         shown = self.readouts()
         return (
-            f"Points of the latent space with arrows by tau u at tau = {self.tau:g}, and the same points as data: mean "
-            f"{shown['data_mean_1']:.3f} and {shown['data_mean_2']:.3f}, variances {shown['data_var_1']:.3f} and "
+            f"Points of the latent space with arrows by tau u at tau = {self.tau:g}, and the same "
+            "points as data: mean "
+            f"{shown['data_mean_1']:.3f} and {shown['data_mean_2']:.3f}, variances "
+            f"{shown['data_var_1']:.3f} and "
             f"{shown['data_var_2']:.3f}."
         )
 
     def draw(self, figure) -> None:
         z = normals(72, 2 * self.seed).reshape(-1, 2)
-        u = np.array(self.mean_u) + self.sigma * normals(72, 2 * self.seed + 1).reshape(-1, 2) @ square_root(self.cov_u)
-        spaces = (("latent space: z and z + τ u", np.eye(2)), ("data space: x and y", square_root(self.cov_x)))
+        u = np.array(self.mean_u) + self.sigma * normals(72, 2 * self.seed + 1).reshape(-1, 2) @ square_root(
+            self.cov_u
+        )
+        spaces = (
+            ("latent space: z and z + τ u", np.eye(2)),
+            ("data space: x and y", square_root(self.cov_x)),
+        )
         for axes, (title, to_data) in zip(figure.subplots(1, 2), spaces, strict=True):
             plane(axes, title)
             for tau, colour, style, label in (
@@ -162,7 +176,16 @@ class TauPlane(TauExplorer):
                 (self.tau, NOISE, "--", f"τ = {self.tau:g}"),
             ):
                 mean, latent = self._law(tau)
-                ellipse(axes, to_data @ latent @ to_data.T, colour, 2.0, to_data @ mean, lw=2, ls=style, label=label)
+                ellipse(
+                    axes,
+                    to_data @ latent @ to_data.T,
+                    colour,
+                    2.0,
+                    to_data @ mean,
+                    lw=2,
+                    ls=style,
+                    label=label,
+                )
             start, step = z @ to_data.T, self.tau * u @ to_data.T
             axes.quiver(*start.T, *step.T, color=NOISE, angles="xy", scale_units="xy", scale=1, width=0.004)
             axes.scatter(*start.T, s=8, color=CLEAN, zorder=3)

@@ -35,7 +35,10 @@ class Choices(T.List):
 
     def validate(self, obj, value):
         try:
-            return [{**(made := asdict(Choice.of(record))), "crop": list(made["crop"])} for record in super().validate(obj, value)]
+            return [
+                {**(made := asdict(Choice.of(record))), "crop": list(made["crop"])}
+                for record in super().validate(obj, value)
+            ]
         except ValueError as error:
             raise T.TraitError(f"choices: {error}") from None
 
@@ -50,22 +53,23 @@ class Question(NamedTuple):
 
 
 class UserStudy(Explorer):
-    """The user study of the DeFlow paper (appendix, section F): the same random crop from two methods, which is more realistic?
+    """The user study of the DeFlow paper (appendix, section F): the same random crop from two methods, which
+    is more realistic?
 
-    Every pair of methods is asked about for every crop, in random order and with random sides; the methods are not named. Answer with
-    the buttons, a tap on the crop or the arrow keys. Made by :meth:`of`.
+    Every pair of methods is asked about for every crop, in random order and with random sides; the methods
+    are not named. Answer with the buttons, a tap on the crop or the arrow keys. Made by :meth:`of`.
 
-    With a kernel every choice is at once in ``file``, and a study that was interrupted goes on when it is made again, with a
-    generator of the same seed. In a built page the choices stay in the page, and are lost with it, until a button downloads them, in the same
-    format: :func:`nflib.study.read_choices` reads both.
+    With a kernel every choice is at once in ``file``, and a study that was interrupted goes on when it is
+    made again, with a generator of the same seed. In a built page the choices stay in the page, and are lost
+    with it, until a button downloads them, in the same format: :func:`nflib.study.read_choices` reads both.
 
     Args:
         file: where choices are recorded; those already in it count as made.
         scene: the images, packed.
         choices: already made, records of :class:`~nflib.study.Choice`.
         seed: of the order of questions and sides, 0 to 2^30. One participant, one seed.
-        enough: scores are shown from this number of choices on, and once they connect all methods. Who sees scores may be swayed: for a
-            study that counts, take the number of all questions or more.
+        enough: scores are shown from this number of choices on, and once they connect all methods. Who sees
+            scores may be swayed: for a study that counts, take the number of all questions or more.
     """
 
     front_end = "user_study"
@@ -85,27 +89,43 @@ class UserStudy(Explorer):
                 raise ValueError(f"{file}: the folder {file.parent} does not exist")
             state["choices"] = [asdict(choice) for choice in read_choices(file)] if file.exists() else []
         super().__init__(**{"scene": {}, **state})
-        known = {(photo["name"], crop["top"], crop["left"], self.scene["side"]) for photo in self.scene["photos"] for crop in photo["crops"]}
+        known = {
+            (photo["name"], crop["top"], crop["left"], self.scene["side"])
+            for photo in self.scene["photos"]
+            for crop in photo["crops"]
+        }
         for choice in map(Choice.of, self.choices):
-            if (choice.photo, *choice.crop) not in known or not {choice.left, choice.right} <= set(self.scene["methods"]):
+            if (choice.photo, *choice.crop) not in known or not {choice.left, choice.right} <= set(
+                self.scene["methods"]
+            ):
                 raise ValueError(
-                    f"{file or 'choices'}: a choice is between {choice.left} and {choice.right} at {choice.crop} of {choice.photo}, which this study "
-                    "does not ask; to go on with a study give the same results and a generator of the same seed"
+                    f"{file or 'choices'}: a choice is between {choice.left} and {choice.right} at "
+                    f"{choice.crop} of {choice.photo}, which this study "
+                    "does not ask; to go on with a study give the same results and a generator of the "
+                    "same seed"
                 )
         self.file, self._recorded = file, len(self.choices)
         self.observe(self._record, "choices")
 
     @classmethod
     def of(
-        cls, results: dict[str, dict[str, Tensor]], whole: dict[str, Tensor], crops: int = 3, side: int = 80,
-        file: str | os.PathLike | None = None, generator: torch.Generator | None = None, **state,
+        cls,
+        results: dict[str, dict[str, Tensor]],
+        whole: dict[str, Tensor],
+        crops: int = 3,
+        side: int = 80,
+        file: str | os.PathLike | None = None,
+        generator: torch.Generator | None = None,
+        **state,
     ) -> UserStudy:
-        """The study of some methods: the page grows by some 20 kB for each crop of each method, at most 1.5 MB in all.
+        """The study of some methods: the page grows by some 20 kB for each crop of each method, at most 1.5
+        MB in all.
 
         Args:
             results: for each method its images by photo, all methods the same photos in the same sizes; what
                 :func:`~nflib.images.as_images` takes. Crops are shown exactly, at 8 bits.
-            whole: what is shown for orientation, by photo, of any size; best the input, so that it gives no method away.
+            whole: what is shown for orientation, by photo, of any size; best the input, so that it gives no
+                method away.
             crops: random crops of each photo.
             side: of the crops, in pixels.
             file: where choices are recorded.
@@ -119,13 +139,30 @@ class UserStudy(Explorer):
         names = list(whole)
         for method, images in results.items():
             if set(images) != set(names) or not names:
-                raise ValueError(f"results of {method} must be of the photos in whole, {', '.join(names)}, got {', '.join(images) or 'none'}")
-        scene = {"methods": list(results), "side": side, "photos": [
-            _photo(name, {method: as_images(images[name])[0] for method, images in results.items()}, as_images(whole[name])[0], crops, side, generator)
-            for name in names
-        ]}
+                raise ValueError(
+                    f"results of {method} must be of the photos in whole, {', '.join(names)}, got "
+                    f"{', '.join(images) or 'none'}"
+                )
+        scene = {
+            "methods": list(results),
+            "side": side,
+            "photos": [
+                _photo(
+                    name,
+                    {method: as_images(images[name])[0] for method, images in results.items()},
+                    as_images(whole[name])[0],
+                    crops,
+                    side,
+                    generator,
+                )
+                for name in names
+            ],
+        }
         if (size := len(json.dumps(scene))) > LARGEST:
-            raise ValueError(f"the study must have at most {LARGEST / 1e6:g} MB, got {size / 1e6:.2f} MB: take fewer photos, methods or crops")
+            raise ValueError(
+                f"the study must have at most {LARGEST / 1e6:g} MB, got {size / 1e6:.2f} MB: take fewer "
+                "photos, methods or crops"
+            )
         return cls(file=file, scene=scene, **state)
 
     def questions(self) -> list[Question]:
@@ -142,14 +179,20 @@ class UserStudy(Explorer):
     def remaining(self) -> list[Question]:
         """Those that the participant of this seed has not answered."""
         answered = {
-            (c.photo, c.crop, frozenset((c.left, c.right))) for c in map(Choice.of, self.choices) if c.seed == self.seed
+            (c.photo, c.crop, frozenset((c.left, c.right)))
+            for c in map(Choice.of, self.choices)
+            if c.seed == self.seed
         }
         methods, left = self.scene["methods"], []
         for question in self.questions():
             photo = self.scene["photos"][question.photo]
             crop = photo["crops"][question.crop]
             place = (crop["top"], crop["left"], self.scene["side"])
-            if (photo["name"], place, frozenset((methods[question.left], methods[question.right]))) not in answered:
+            if (
+                photo["name"],
+                place,
+                frozenset((methods[question.left], methods[question.right])),
+            ) not in answered:
                 left.append(question)
         return left
 
@@ -167,14 +210,24 @@ class UserStudy(Explorer):
         return {"choices": len(self.choices), "remaining": len(self.remaining()), "spread": spread}
 
     def summary(self) -> str:
-        total, left, shown, side = len(self.questions()), len(self.remaining()), self._shown(), self.scene["side"]
+        total, left, shown, side = (
+            len(self.questions()),
+            len(self.remaining()),
+            self._shown(),
+            self.scene["side"],
+        )
         words = (
-            f"Question {total - left + 1} of {total}: the whole photo with a red mark, and the marked crop of {side} by {side} pixels as two "
+            f"Question {total - left + 1} of {total}: the whole photo with a red mark, and the marked "
+            f"crop of {side} by {side} pixels as two "
             "methods made it, which are not named."
-            if left else f"All {total} questions are answered. Thank you."
+            if left
+            else f"All {total} questions are answered. Thank you."
         )
         if shown is None:
-            return f"{words} Scores are shown after {self.enough} choices that connect all methods; so far there are {len(self.choices)}."
+            return (
+                f"{words} Scores are shown after {self.enough} choices that connect all methods; so "
+                f"far there are {len(self.choices)}."
+            )
         rows = ", ".join(f"{method} {shown.score(method)}" for method in shown.ranking())
         return f"{words} Scores after {len(self.choices)} choices, with 95 percent intervals: {rows}."
 
@@ -186,9 +239,17 @@ class UserStudy(Explorer):
             photo = self.scene["photos"][question.photo]
             crop = photo["crops"][question.crop]
             axes = above.subplots(1, 3)
-            tiles = {"the whole photo": photo["whole"], "left": crop["images"][question.left], "right": crop["images"][question.right]}
+            tiles = {
+                "the whole photo": photo["whole"],
+                "left": crop["images"][question.left],
+                "right": crop["images"][question.right],
+            }
             for ax, (title, image) in zip(axes, tiles.items(), strict=True):
-                ax.imshow(_decode(image), interpolation="nearest", extent=(0, 1, 1, 0) if image is photo["whole"] else None)
+                ax.imshow(
+                    _decode(image),
+                    interpolation="nearest",
+                    extent=(0, 1, 1, 0) if image is photo["whole"] else None,
+                )
                 ax.set_title(title)
                 ax.axis("off")
             size = np.array([photo["width"], photo["height"]])
@@ -222,7 +283,14 @@ class UserStudy(Explorer):
             self._recorded = len(self.choices)
 
 
-def _photo(name: str, results: dict[str, Tensor], whole: Tensor, crops: int, side: int, generator: torch.Generator | None) -> dict:
+def _photo(
+    name: str,
+    results: dict[str, Tensor],
+    whole: Tensor,
+    crops: int,
+    side: int,
+    generator: torch.Generator | None,
+) -> dict:
     """One photo of a scene: the whole image and random crops of every method's result, (3, H, W) each."""
     sizes = {method: tuple(image.shape[1:]) for method, image in results.items()}
     height, width = next(iter(sizes.values()))
@@ -231,16 +299,38 @@ def _photo(name: str, results: dict[str, Tensor], whole: Tensor, crops: int, sid
         raise ValueError(f"results for {name} must have one size, got {found}")
     rows, columns = height - side + 1, width - side + 1
     if side < 1 or crops < 1 or min(rows, columns) < 1 or rows * columns < crops:
-        raise ValueError(f"{name} must have room for {crops} different crops of side {side}, got {height} x {width} pixels")
+        raise ValueError(
+            f"{name} must have room for {crops} different crops of side {side}, got {height} x {width} pixels"
+        )
     if abs(whole.shape[1] * width / (whole.shape[2] * height) - 1) > 0.05:
-        raise ValueError(f"whole image of {name} must have the proportions of the results, {height} x {width}, got {whole.shape[1]} x {whole.shape[2]}")
-    places = [divmod(place, columns) for place in torch.randperm(rows * columns, generator=generator)[:crops].tolist()]
+        raise ValueError(
+            f"whole image of {name} must have the proportions of the results, {height} x {width}, got "
+            f"{whole.shape[1]} x {whole.shape[2]}"
+        )
+    places = [
+        divmod(place, columns)
+        for place in torch.randperm(rows * columns, generator=generator)[:crops].tolist()
+    ]
     shrink = min(1.0, WHOLE / max(whole.shape[1:]))
-    small = resize(whole, size=tuple(max(1, round(shrink * length)) for length in whole.shape[1:])).clamp(0, 1) if shrink < 1 else whole
+    small = (
+        resize(whole, size=tuple(max(1, round(shrink * length)) for length in whole.shape[1:])).clamp(0, 1)
+        if shrink < 1
+        else whole
+    )
     return {
-        "name": name, "height": height, "width": width, "whole": _encode(small, "jpeg"),
+        "name": name,
+        "height": height,
+        "width": width,
+        "whole": _encode(small, "jpeg"),
         "crops": [
-            {"top": top, "left": left, "images": [_encode(image[:, top : top + side, left : left + side], "png") for image in results.values()]}
+            {
+                "top": top,
+                "left": left,
+                "images": [
+                    _encode(image[:, top : top + side, left : left + side], "png")
+                    for image in results.values()
+                ],
+            }
             for top, left in places
         ],
     }

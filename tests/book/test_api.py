@@ -57,12 +57,12 @@ def found(full: str) -> object:
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_every_exported_name_is_on_the_page_once(room):
+def test_every_exported_name_is_on_the_page_once(room) -> None:
     seen = counts(PAGE)
     assert {name: seen[name] for name in exported(room)} == dict.fromkeys(exported(room), 1)
 
 
-def test_nothing_else_is_on_the_page():
+def test_nothing_else_is_on_the_page() -> None:
     assert counts(PAGE).keys() == {name for room in ROOMS for name in exported(room)}
 
 
@@ -74,25 +74,25 @@ def test_nothing_else_is_on_the_page():
         "Modules: :py:mod:`check <nflib.testing.check>`",
     ],
 )
-def test_a_name_that_is_missing_or_twice_would_be_seen(entry):
+def test_a_name_that_is_missing_or_twice_would_be_seen(entry) -> None:
     assert PAGE.count(entry) == 1
     assert counts(PAGE).total() - counts(PAGE.replace(entry, "")).total() == 1
     assert counts(PAGE + "\n" + entry).total() - counts(PAGE).total() == 1
 
 
-def test_no_object_is_described_twice():
+def test_no_object_is_described_twice() -> None:
     objects = Counter(id(found(name)) for name in described(PAGE))
     assert [name for name in described(PAGE) if objects[id(found(name))] > 1] == []
 
 
-def test_where_a_room_points_the_object_is_described():
+def test_where_a_room_points_the_object_is_described() -> None:
     places = {*described(PAGE), *ROOMS}
     right = [target in places and found(name) is found(target) for name, target in mentioned(PAGE)]
     assert all(right)
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_every_exported_name_says_what_it_is(room):
+def test_every_exported_name_says_what_it_is(room) -> None:
     """With a docstring of its own: a dataclass without one repeats its fields, a subclass inherits."""
     silent = []
     for full in exported(room):
@@ -106,7 +106,7 @@ def test_every_exported_name_says_what_it_is(room):
     assert silent == []  # of constants the page itself asks for one
 
 
-def test_a_constant_without_a_docstring_cannot_be_described():
+def test_a_constant_without_a_docstring_cannot_be_described() -> None:
     assert API.data_docstring("nflib.degraders", "SIMULATED").startswith("Name -> ")
     with pytest.raises(ValueError, match="WIDTH is exported and has no docstring"):
         API.data_docstring("nflib.plots", "WIDTH")
@@ -118,7 +118,7 @@ def modules() -> list[str]:
     return [name for name in names if not re.search(r"\._", name)]
 
 
-def test_the_rooms_are_all_that_is_public():
+def test_the_rooms_are_all_that_is_public() -> None:
     packages = {name for name in modules() if hasattr(importlib.import_module(name), "__path__")}
     with_list = {name for name in modules() if hasattr(importlib.import_module(name), "__all__")}
     public = {f"nflib.{name}" for name in nflib.__all__ if inspect.ismodule(getattr(nflib, name))}
@@ -127,7 +127,7 @@ def test_the_rooms_are_all_that_is_public():
     assert packages >= NO_ROOM.keys()
 
 
-def test_the_extension_is_in_the_build():
+def test_the_extension_is_in_the_build() -> None:
     config = (ROOT / "_config.yml").read_text(encoding="utf-8")
     assert re.search(r"local_extensions: \{.*\bapi: book/_ext\b.*\}", config)
     assert "{room}" not in PAGE

@@ -17,7 +17,8 @@ OVERFLOW = """() => {
 }"""
 MATHS = """() => [...document.querySelectorAll(".math")].filter((e) => !e.querySelector("mjx-container svg"))
   .map((e) => e.textContent.slice(0, 80))"""
-MATH_ERRORS = """() => [...document.querySelectorAll("mjx-merror, [data-mml-node=merror]")].map((e) => e.getAttribute("title") || e.textContent)"""
+MATH_ERRORS = """() => [...document.querySelectorAll("mjx-merror, [data-mml-node=merror]")]
+    .map((e) => e.getAttribute("title") || e.textContent)"""
 
 
 def open_page(page, path) -> None:
@@ -28,18 +29,19 @@ def open_page(page, path) -> None:
 
 
 @pytest.mark.parametrize("width", [1200, 390])
-def test_pages_open_from_disk(site, page, problems, width):
+def test_pages_open_from_disk(site, page, problems, width) -> None:
     page.set_viewport_size({"width": width, "height": 850})
     for path in sorted(site.glob("*.html")):
         problems_before = len(problems)
         open_page(page, path)
         overflow = page.evaluate(OVERFLOW)
-        assert overflow["page"] <= 0 and not overflow["wide"], f"{path.name} at {width} px: {overflow}"
+        assert (overflow["page"] <= 0), (f"{path.name} at {width} px: {overflow}")
+        assert (not overflow["wide"]), (f"{path.name} at {width} px: {overflow}")
         assert page.evaluate(MATHS) == [], f"{path.name}: mathematics left unrendered"
         assert page.evaluate(MATH_ERRORS) == [], f"{path.name}: mathematics with errors"
         assert problems[problems_before:] == [], path.name
 
 
-def test_pages_answer_the_search(site, page):
+def test_pages_answer_the_search(site, page) -> None:
     page.goto((site / "search.html").as_uri() + "?q=nflib")
     page.wait_for_selector("#search-results li a", timeout=10_000)

@@ -1,4 +1,6 @@
-"""Notebooks run again exactly when something they use has changed; a failing cell and a warning are told by name."""
+"""Notebooks run again exactly when something they use has changed; a failing cell and a warning are told by
+name.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,18 @@ import pytest
 
 
 def write(path: Path, *code: str) -> Path:
-    cells = [{"cell_type": "code", "id": "parameters", "metadata": {"tags": ["parameters"]}, "source": 'profile = "cpu"'}]
-    cells += [{"cell_type": "code", "id": f"step-{i}", "metadata": {}, "source": source} for i, source in enumerate(code)]
+    cells = [
+        {
+            "cell_type": "code",
+            "id": "parameters",
+            "metadata": {"tags": ["parameters"]},
+            "source": 'profile = "cpu"',
+        }
+    ]
+    cells += [
+        {"cell_type": "code", "id": f"step-{i}", "metadata": {}, "source": source}
+        for i, source in enumerate(code)
+    ]
     path.write_text(notebooks.dumps(notebooks.normalise({"cells": cells, "metadata": {}})))
     return path
 
@@ -46,8 +58,11 @@ def run(project, **arguments):
     return count, said
 
 
-def test_runs_again_only_when_something_it_uses_changed(project):
-    source = write(project / "book/a.ipynb", "import nflib.used\n\nprint(profile, nflib.used.value, open('../results/table.json').read())")
+def test_runs_again_only_when_something_it_uses_changed(project) -> None:
+    source = write(
+        project / "book/a.ipynb",
+        "import nflib.used\n\nprint(profile, nflib.used.value, open('../results/table.json').read())",
+    )
     os.utime(source, (1, 1))
     assert run(project)[0] == 1
     done = json.loads((project / "_build/executed/smoke/a.ipynb").read_text())
@@ -57,12 +72,17 @@ def test_runs_again_only_when_something_it_uses_changed(project):
     for name in ("nflib/unused.py", "nflib/other/asset.txt"):
         (project / name).write_text("changed")
     changed = json.loads(source.read_text())
-    changed["cells"].insert(0, {"cell_type": "markdown", "id": "prose", "metadata": {}, "source": ["New words."]})
+    changed["cells"].insert(
+        0, {"cell_type": "markdown", "id": "prose", "metadata": {}, "source": ["New words."]}
+    )
     source.write_text(json.dumps(changed))
     assert execution.is_current(project, source, "smoke")
 
     for name, text in {
-        "nflib/used.py": "value = 8", "nflib/data.txt": "9", "nflib/new.txt": "", "results/table.json": "[2]",
+        "nflib/used.py": "value = 8",
+        "nflib/data.txt": "9",
+        "nflib/new.txt": "",
+        "results/table.json": "[2]",
         "constraints.txt": "x==1",
     }.items():
         before = (project / name).read_text() if (project / name).exists() else None
@@ -83,23 +103,26 @@ def test_runs_again_only_when_something_it_uses_changed(project):
         ("import nflib.warns", "DeprecationWarning: old"),
     ],
 )
-def test_a_failing_cell_is_named(project, code, error):
+def test_a_failing_cell_is_named(project, code, error) -> None:
     (project / "nflib/warns.py").write_text("import warnings\nwarnings.warn('old', DeprecationWarning)")
     write(project / "book/bad.ipynb", "fine = 1", code)
     with pytest.raises(execution.ExecutionError) as told:
         run(project)
-    assert f"book/bad.ipynb, code cell 3 (id step-1): {error}" in str(told.value) and code in str(told.value)
+    assert f"book/bad.ipynb, code cell 3 (id step-1): {error}" in str(told.value)
+    assert code in str(told.value)
     assert not (project / "_build/executed/smoke/bad.ipynb").exists()
     assert not execution.is_current(project, project / "book/bad.ipynb", "smoke")
 
 
-def test_warnings_of_other_packages_stay_warnings(project):
-    (project / "elsewhere.py").write_text("import warnings\nwarnings.warn('not ours')\nwarnings.warn('old', DeprecationWarning)")
+def test_warnings_of_other_packages_stay_warnings(project) -> None:
+    (project / "elsewhere.py").write_text(
+        "import warnings\nwarnings.warn('not ours')\nwarnings.warn('old', DeprecationWarning)"
+    )
     write(project / "book/a.ipynb", "import elsewhere")
     assert run(project)[0] == 1
 
 
-def test_a_notebook_that_died_leaves_the_older_result_alone_but_not_current(project):
+def test_a_notebook_that_died_leaves_the_older_result_alone_but_not_current(project) -> None:
     source = write(project / "book/a.ipynb", "print(1)")
     run(project)
     write(source, "import os\n\nos._exit(3)")
@@ -108,7 +131,7 @@ def test_a_notebook_that_died_leaves_the_older_result_alone_but_not_current(proj
     assert not execution.is_current(project, source, "smoke")
 
 
-def test_names_are_checked(project):
+def test_names_are_checked(project) -> None:
     write(project / "book/a.ipynb")
     with pytest.raises(ValueError, match="no notebook b in book/; there are: a"):
         run(project, only=["b"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.book
 PROFILE = os.environ.get("NFLIB_PROFILE", "cpu")
 
 
-@lru_cache(maxsize=None)
+@cache
 def soup(path: Path) -> BeautifulSoup:
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
@@ -38,38 +38,56 @@ def outside(url: str) -> bool:
     return bool(re.match(r"\s*(?:[a-z]+:)?//", url, re.IGNORECASE))
 
 
-def test_every_page_of_the_contents_came_out(site):
+def test_every_page_of_the_contents_came_out(site) -> None:
     missing = [name for name in contents() if not (site / f"{name}.html").is_file()]
     assert not missing
-    empty = [name for name in contents() if len(soup(site / f"{name}.html").find("article").get_text(strip=True)) < 20]
+    empty = [
+        name
+        for name in contents()
+        if len(soup(site / f"{name}.html").find("article").get_text(strip=True)) < 20
+    ]
     assert not empty
 
 
-def test_every_notebook_and_page_is_in_the_contents():
-    files = {p.relative_to(ROOT / "book").with_suffix("").as_posix() for p in notebooks.sources(ROOT / "book")}
+def test_every_notebook_and_page_is_in_the_contents() -> None:
+    files = {
+        p.relative_to(ROOT / "book").with_suffix("").as_posix() for p in notebooks.sources(ROOT / "book")
+    }
     files |= {p.stem for p in (ROOT / "book").glob("*.md")}
     assert files == set(contents())
 
 
-def test_nothing_is_loaded_from_outside(site):
+def test_nothing_is_loaded_from_outside(site) -> None:
     found = []
     for path in pages(site):
-        for tag, attribute in (("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("video", "src")):
+        for tag, attribute in (
+            ("script", "src"),
+            ("link", "href"),
+            ("img", "src"),
+            ("iframe", "src"),
+            ("source", "src"),
+            ("video", "src"),
+        ):
             for element in soup(path).find_all(tag, attrs={attribute: True}):
                 if outside(element[attribute]):
                     found.append(f"{path.name}: <{tag} {attribute}={element[attribute]}>")
         for element in soup(path).find_all("script"):
-            if re.search(r"https?://(?!www\.w3\.org)", element.string or "") and element.get("type") != "application/ld+json":
+            if (
+                re.search(r"https?://(?!www\.w3\.org)", element.string or "")
+                and element.get("type") != "application/ld+json"
+            ):
                 found.append(f"{path.name}: inline script names {element.string[:120]!r}")
     for path in site.rglob("*.css"):
         css = path.read_text(encoding="utf-8")
-        for url in re.findall(r"@import\s+(?:url\()?[\"']?([^\"')\s;]+)", css) + re.findall(r"url\(\s*[\"']?([^\"')]+)", css):
+        for url in re.findall(r"@import\s+(?:url\()?[\"']?([^\"')\s;]+)", css) + re.findall(
+            r"url\(\s*[\"']?([^\"')]+)", css
+        ):
             if outside(url):
                 found.append(f"{path.relative_to(site)}: {url}")
     assert not found
 
 
-def test_internal_links_and_anchors_resolve(site):
+def test_internal_links_and_anchors_resolve(site) -> None:
     broken = []
     for path in pages(site):
         for element in soup(path).find_all(["a", "link", "script", "img"]):
@@ -82,12 +100,14 @@ def test_internal_links_and_anchors_resolve(site):
                 broken.append(f"{path.name}: {url}")
             elif parts.fragment and target.suffix == ".html":
                 name = unquote(parts.fragment)
-                if not soup(target).find(attrs={"id": name}) and not soup(target).find("a", attrs={"name": name}):
+                if not soup(target).find(attrs={"id": name}) and not soup(target).find(
+                    "a", attrs={"name": name}
+                ):
                     broken.append(f"{path.name}: {url} (no such anchor)")
     assert not broken
 
 
-def test_every_image_says_what_it_shows(site):
+def test_every_image_says_what_it_shows(site) -> None:
     silent = []
     for path in pages(site):
         for image in soup(path).find_all("img"):
@@ -97,21 +117,32 @@ def test_every_image_says_what_it_shows(site):
     assert not silent
 
 
-def test_no_page_shows_an_error(site):
+def test_no_page_shows_an_error(site) -> None:
     found = []
     for path in pages(site):
         article = soup(path).find("article")
         if article is None:
             continue
-        found += [f"{path.name}: traceback" for _ in article.select(".output.traceback, .highlight-ipythontb")]
-        found += [f"{path.name}: {m.get_text()[:80]}" for m in article.select(".system-message, .problematic")]
-        prose = " ".join(p.get_text() for p in article.find_all(["p", "li", "td", "figcaption", "h1", "h2", "h3"]) if not p.find_parent("pre"))
-        found += [f"{path.name}: unresolved {m}" for m in re.findall(r"\{(?:glue|cite|eq|numref|ref)[:\w]*\}\S{0,30}|No key .{0,40}", prose)]
+        found += [
+            f"{path.name}: traceback" for _ in article.select(".output.traceback, .highlight-ipythontb")
+        ]
+        found += [
+            f"{path.name}: {m.get_text()[:80]}" for m in article.select(".system-message, .problematic")
+        ]
+        prose = " ".join(
+            p.get_text()
+            for p in article.find_all(["p", "li", "td", "figcaption", "h1", "h2", "h3"])
+            if not p.find_parent("pre")
+        )
+        found += [
+            f"{path.name}: unresolved {m}"
+            for m in re.findall(r"\{(?:glue|cite|eq|numref|ref)[:\w]*\}\S{0,30}|No key .{0,40}", prose)
+        ]
     assert not found
 
 
 @pytest.mark.parametrize("source", notebooks.sources(ROOT / "book"), ids=lambda p: p.stem)
-def test_every_cell_ran_and_its_output_is_on_the_page(site, source):
+def test_every_cell_ran_and_its_output_is_on_the_page(site, source) -> None:
     relative = source.relative_to(ROOT / "book")
     path = execution.executed_folder(ROOT, PROFILE) / relative
     if not path.is_file():
@@ -122,7 +153,9 @@ def test_every_cell_ran_and_its_output_is_on_the_page(site, source):
     ]
     assert [c.get("id") for c in cells if c["execution_count"] is None] == []
     hidden = {"remove-cell", "remove-output"}
-    shown = [c for c in cells if not hidden & set(notebooks.tags(c)) and any(visible(o) for o in c["outputs"])]
+    shown = [
+        c for c in cells if not hidden & set(notebooks.tags(c)) and any(visible(o) for o in c["outputs"])
+    ]
     article = soup(site / relative.with_suffix(".html")).find("article")
     assert len(article.select("div.cell_output")) == len(shown)
     assert "# Parameters" not in article.get_text()  # what papermill writes into the cell it adds
@@ -135,12 +168,14 @@ def visible(output: dict) -> bool:
     return not any(mime.startswith("application/papermill") for mime in output.get("data", {}))
 
 
-def test_a_page_with_a_widget_has_its_script(site):
+def test_a_page_with_a_widget_has_its_script(site) -> None:
     for path in pages(site):
         has_widget = bool(soup(path).select(".nf-widget"))
         scripts = [s["src"] for s in soup(path).find_all("script", src=True) if "nf-widgets.js" in s["src"]]
         assert len(scripts) == has_widget, path.name
 
 
-def test_pages_without_a_launch_target_have_no_launch_button(site):
-    assert not [p.name for p in pages(site) if soup(p).select(".dropdown-launch-buttons, .dropdown-source-buttons")]
+def test_pages_without_a_launch_target_have_no_launch_button(site) -> None:
+    assert not [
+        p.name for p in pages(site) if soup(p).select(".dropdown-launch-buttons, .dropdown-source-buttons")
+    ]

@@ -6,8 +6,9 @@ from pathlib import Path
 BOOK = Path(__file__).parents[2] / "book"
 
 
-def test_every_exercise_is_listed():
+def test_every_exercise_is_listed() -> None:
     chapters = "".join(path.read_text() for path in BOOK.glob("*.ipynb"))
     labels = set(re.findall(r"exercise-start\}[^{}]*?:label: ([\w-]+)", chapters))
     listed = set(re.findall(r"<([\w-]+)>", (BOOK / "solutions.md").read_text()))
-    assert labels and labels == listed
+    assert labels
+    assert labels == listed

@@ -5,15 +5,17 @@ import nflib
 from tests.helpers.commands import run
 
 
-def test_version_and_help():
+def test_version_and_help() -> None:
     assert run("--version").output == f"nflib {nflib.__version__}\n"
     result = run("--help")
-    assert result.exit_code == 0 and "photos" in result.output and "noise" in result.output
+    assert result.exit_code == 0
+    assert "photos" in result.output
+    assert "noise" in result.output
     for command in ("photos", "noise", "evaluate"):
         assert run(command, "--help").exit_code == 0
 
 
-def test_help_imports_nothing_heavy():
+def test_help_imports_nothing_heavy() -> None:
     program = """
 import sys
 from nflib.cli import app
@@ -24,7 +26,7 @@ assert not {"torch", "numpy", "PIL", "matplotlib"} & set(sys.modules)
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
 
 
-def test_the_installed_command(tmp_path):
+def test_the_installed_command(tmp_path) -> None:
     """The real program: an error is one line on stderr without a traceback."""
     done = subprocess.run(
         [
@@ -40,11 +42,12 @@ def test_the_installed_command(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 2 and done.stdout == ""
+    assert done.returncode == 2
+    assert done.stdout == ""
     assert done.stderr == f"nflib: {tmp_path / 'no'}: no such folder\n"
 
 
-def test_usage_errors():
+def test_usage_errors() -> None:
     assert run("noise").exit_code == 2
     assert run("photos", "x", "--degradation", "fog").exit_code == 2
     assert run("no-such-command").exit_code == 2

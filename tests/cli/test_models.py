@@ -10,35 +10,60 @@ def run(*arguments):
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_bundled_models_are_listed():
+def test_bundled_models_are_listed() -> None:
     code, out, _ = run()
     text = " ".join(out.replace("│", " ").split())
     assert code == 0
     for name in checkpoints.bundled():
         model = checkpoints.describe(name)
-        assert name in text and f"{model.parameters:,} parameters" in text and f"{model.size / 1e6:.1f} MB" in text
-        assert model.notes["command"] in text and f"{model.notes['seconds']} s on" in text
+        assert name in text
+        assert f"{model.parameters:,} parameters" in text
+        assert f"{model.size / 1e6:.1f} MB" in text
+        assert model.notes["command"] in text
+        assert f"{model.notes['seconds']} s on" in text
         assert all(f"{value:.4g}" in text for value in model.metrics.values())
         assert all(" ".join(line.split()) in text for line in model.notes["licences"])
 
 
-def test_one_model_is_shown_with_all_its_notes(tmp_path):
-    notes = {"seed": 3, "licences": ["[a] one", "two"], "recipe": {"steps": 7}, "curve": [1, 2], "metrics": {"spectrum, dB": 1.5}}
+def test_one_model_is_shown_with_all_its_notes(tmp_path) -> None:
+    notes = {
+        "seed": 3,
+        "licences": ["[a] one", "two"],
+        "recipe": {"steps": 7},
+        "curve": [1, 2],
+        "metrics": {"spectrum, dB": 1.5},
+    }
     checkpoints.save(Glow(GlowConfig(2, 1, 4)), tmp_path / "mine.safetensors", notes)
     code, out, _ = run(tmp_path / "mine.safetensors")
     lines = out.splitlines()
-    assert code == 0 and lines[0].startswith("mine: Glow, ") and "written by nflib" in out
-    for line in ("  levels: 2", "  spectrum, dB: 1.5", "  seed: 3", "    [a] one", "    two", "    steps: 7", "  curve: [1, 2]"):
+    assert code == 0
+    assert lines[0].startswith("mine: Glow, ")
+    assert "written by nflib" in out
+    for line in (
+        "  levels: 2",
+        "  spectrum, dB: 1.5",
+        "  seed: 3",
+        "    [a] one",
+        "    two",
+        "    steps: 7",
+        "  curve: [1, 2]",
+    ):
         assert line in lines
 
 
-def test_a_model_that_says_little(tmp_path, monkeypatch):
+def test_a_model_that_says_little(tmp_path, monkeypatch) -> None:
     checkpoints.save(Glow(GlowConfig(2, 1, 4)), tmp_path / "bare.safetensors")
     monkeypatch.setattr(checkpoints.files, "WEIGHTS", tmp_path)
     code, out, _ = run()
-    assert code == 0 and "bare" in out and "not measured" in out and "not noted" in out
+    assert code == 0
+    assert "bare" in out
+    assert "not measured" in out
+    assert "not noted" in out
 
 
-def test_a_model_that_is_not_there():
+def test_a_model_that_is_not_there() -> None:
     code, out, err = run("nothing")
-    assert code == 2 and out == "" and err.count("\n") == 1 and "nothing: no such file, and no bundled model" in err
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "nothing: no such file, and no bundled model" in err

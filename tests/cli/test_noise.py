@@ -6,7 +6,7 @@ from tests.helpers.commands import run
 from tests.helpers.folders import folder_of_noise
 
 
-def test_noise_prints_a_table_and_what_it_assumes(tmp_path):
+def test_noise_prints_a_table_and_what_it_assumes(tmp_path) -> None:
     clean = folder_of_noise(tmp_path / "clean", 3 / 255, 0)
     degraded = folder_of_noise(tmp_path / "degraded", 5 / 255, 1)  # 3 and 4 make 5
     (degraded / "x.jpg").write_text("not an image")
@@ -17,23 +17,31 @@ def test_noise_prints_a_table_and_what_it_assumes(tmp_path):
         row = next(line for line in result.stdout.splitlines() if name in line)
         assert 255 * saved["channels"][name]["sigma"] == pytest.approx(4, abs=0.25)
         assert f"{255 * saved['channels'][name]['sigma']:.2f}" in row
-        assert f"{255 * saved['channels'][name]['low']:.2f} to {255 * saved['channels'][name]['high']:.2f}" in row
-    assert "3 clean and 3 degraded" in result.stdout and "noise is white" in result.stdout
+        assert (
+            f"{255 * saved['channels'][name]['low']:.2f} to {255 * saved['channels'][name]['high']:.2f}"
+            in row
+        )
+    assert "3 clean and 3 degraded" in result.stdout
+    assert "noise is white" in result.stdout
     assert result.stderr.splitlines()[0].startswith(f"skipped {degraded / 'x.jpg'}: not an image")
     assert result.stderr.splitlines()[-1] == "files skipped: 1"
 
 
-def test_noise_says_when_there_is_less_detail_and_when_photos_are_few(tmp_path):
+def test_noise_says_when_there_is_less_detail_and_when_photos_are_few(tmp_path) -> None:
     clean = folder_of_noise(tmp_path / "clean", 5 / 255, 0, n=1)
     degraded = folder_of_noise(tmp_path / "degraded", 1 / 255, 1)
     result = run("noise", "--clean", clean, "--degraded", degraded)
-    assert result.exit_code == 0 and "unknown" in result.stdout
+    assert result.exit_code == 0
+    assert "unknown" in result.stdout
     text = " ".join(result.stdout.split())
-    assert "needs at least two photos" in text and "less fine detail than the clean ones (red, green, blue)" in text
+    assert "needs at least two photos" in text
+    assert "less fine detail than the clean ones (red, green, blue)" in text
 
 
-def test_noise_into_a_folder_that_is_not_there(tmp_path):
+def test_noise_into_a_folder_that_is_not_there(tmp_path) -> None:
     folder = folder_of_noise(tmp_path / "a", 0.1, 0)
     result = run("noise", "--clean", folder, "--degraded", folder, "--json", tmp_path / "no" / "out.json")
-    assert result.exit_code == 2 and result.stdout == ""
-    assert "does not exist" in result.stderr and result.stderr.count("\n") == 1
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "does not exist" in result.stderr
+    assert result.stderr.count("\n") == 1

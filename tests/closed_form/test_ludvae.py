@@ -4,40 +4,56 @@ import math
 
 import numpy as np
 import pytest
-from tests.helpers.vectors import assert_matches, case
 
 from nflib.closed_form.divergences import kl_gaussian
-from nflib.closed_form.ludvae import LinearLUDVAE, compare_pairs, encoded_variances, matching_prenoise, prenoise_kl
+from nflib.closed_form.ludvae import (
+    LinearLUDVAE,
+    compare_pairs,
+    encoded_variances,
+    matching_prenoise,
+    prenoise_kl,
+)
+from tests.helpers.vectors import assert_matches, case
 
 
 def toy(inputs):
     return LinearLUDVAE(*(inputs[k] for k in ("alpha", "beta", "gamma_x", "gamma_y")))
 
 
-def test_elbo_of_a_pair():
+def test_elbo_of_a_pair() -> None:
     inputs, expected = case("ludvae_toy_elbo")
     model, x, y = toy(inputs), inputs["x"], inputs["y"]
     mean, cov = model.posterior(x, y)
     exact, factorised = model.elbo(x, y, mean, cov), model.elbo_factorised(x, y)
     found = {
-        "log_p_xy": model.log_prob(x, y), "posterior_mean": mean, "posterior_cov": cov, "reconstruction": exact.reconstruction, "kl": exact.kl,
-        "elbo": exact.value, "elbo_factorised": factorised.value, "gap_factorised": model.log_prob(x, y) - factorised.value,
+        "log_p_xy": model.log_prob(x, y),
+        "posterior_mean": mean,
+        "posterior_cov": cov,
+        "reconstruction": exact.reconstruction,
+        "kl": exact.kl,
+        "elbo": exact.value,
+        "elbo_factorised": factorised.value,
+        "gap_factorised": model.log_prob(x, y) - factorised.value,
     }
     assert_matches(found, expected)
 
 
-def test_gaps_of_the_factorisations():
+def test_gaps_of_the_factorisations() -> None:
     inputs, expected = case("ludvae_factorisation_gap")
     model = toy(inputs)
     exact, factorised, paper = model.gaps()
     of_y, of_both = model.var_degradation()
     found = {
-        "var_zn_given_y": of_y, "var_zn_given_xy": of_both, "gap_exact_shape": exact, "gap_factorised": factorised, "gap_paper_shape": paper,
+        "var_zn_given_y": of_y,
+        "var_zn_given_xy": of_both,
+        "gap_exact_shape": exact,
+        "gap_factorised": factorised,
+        "gap_paper_shape": paper,
     }
     assert_matches(found, expected)
 
 
-def test_the_papers_shape_costs_what_is_said():
+def test_the_papers_shape_costs_what_is_said() -> None:
     """Mean of log p - ELBO over sampled pairs for the best q(z|x,y) q(z_n|y)."""
     model, rng = LinearLUDVAE(1.2, 0.5, 0.4, 0.3), np.random.default_rng(0)
     z, zn, ex, ey = rng.standard_normal((4, 2000))
@@ -48,63 +64,84 @@ def test_the_papers_shape_costs_what_is_said():
     for one, other in zip(x, y):
         mean_n = slope * other  # E[z_n | y]
         exact = model.posterior(one, other)[0]
-        mean_z = exact[0] - precision[0, 1] / precision[0, 0] * (mean_n - exact[1])  # the best z given that z_n
+        mean_z = exact[0] - precision[0, 1] / precision[0, 0] * (
+            mean_n - exact[1]
+        )  # the best z given that z_n
         q = model.elbo(one, other, [mean_z, mean_n], np.diag(1 / np.diag(precision)))
         gaps.append(model.log_prob(one, other) - q.value)
     assert np.mean(gaps) == pytest.approx(model.gaps()[2], abs=5 * np.std(gaps) / math.sqrt(len(gaps)))
 
 
-def test_unpaired_halves():
+def test_unpaired_halves() -> None:
     inputs, expected = case("ludvae_halves")
     model, x, y = toy(inputs), inputs["x"], inputs["y"]
     mz, vz, mn, vn = (inputs[k] for k in ("mz", "vz", "mn", "vn"))
     of_x, of_y = model.elbo_x(x, mz, vz), model.elbo_y(y, mz, vz, mn, vn)
     found = {
-        "elbo_x": of_x.value, "elbo_y": of_y.value, "paired_elbo": model.elbo(x, y, [mz, mn], np.diag([vz, vn])).value,
-        "kl_z": kl_gaussian(mz, vz, 0, 1), "kl_zn": kl_gaussian(mn, vn, 0, 1), "elbo_x_proper": model.elbo_x(x, mz, vz, share=1).value,
+        "elbo_x": of_x.value,
+        "elbo_y": of_y.value,
+        "paired_elbo": model.elbo(x, y, [mz, mn], np.diag([vz, vn])).value,
+        "kl_z": kl_gaussian(mz, vz, 0, 1),
+        "kl_zn": kl_gaussian(mn, vn, 0, 1),
+        "elbo_x_proper": model.elbo_x(x, mz, vz, share=1).value,
         "log_p_x": model.log_prob_x(x),
     }
     assert_matches(found, expected)
     assert of_x.value + of_y.value == pytest.approx(found["paired_elbo"])
 
 
-def test_inference_invariance():
+def test_inference_invariance() -> None:
     inputs, expected = case("kl_inference_invariance")
     n, sx, sy, sigma = np.array(inputs["n"]), inputs["sx"], inputs["sy"], inputs["sigma"]
     best = matching_prenoise(sy, sigma)
     found = {
-        "kl": kl_gaussian(n, sy**2 * np.eye(len(n)), np.zeros(len(n)), sx**2 * np.eye(len(n))), "mean_kl_per_dim": prenoise_kl(sx, sy, sigma),
-        "best_sx": best, "min_mean_kl_per_dim": prenoise_kl(best, sy, sigma), "marginal_kl_per_dim": kl_gaussian(0, sy**2 + sigma**2, 0, sx**2),
+        "kl": kl_gaussian(n, sy**2 * np.eye(len(n)), np.zeros(len(n)), sx**2 * np.eye(len(n))),
+        "mean_kl_per_dim": prenoise_kl(sx, sy, sigma),
+        "best_sx": best,
+        "min_mean_kl_per_dim": prenoise_kl(best, sy, sigma),
+        "marginal_kl_per_dim": kl_gaussian(0, sy**2 + sigma**2, 0, sx**2),
     }
     assert_matches(found, expected)
-    assert all(prenoise_kl(factor * best, sy, sigma) > found["min_mean_kl_per_dim"] for factor in (0.99, 1.01))
+    assert all(
+        prenoise_kl(factor * best, sy, sigma) > found["min_mean_kl_per_dim"] for factor in (0.99, 1.01)
+    )
 
 
-def test_pairs():
+def test_pairs() -> None:
     inputs, expected = case("c2n_n2c")
     pairs = compare_pairs(inputs["s"], inputs["q"])
     found = {
-        "n2c_clean_variance": pairs.n2c_clean_variance, "bayes_mse": pairs.bayes_error, "slope_from_c2n": pairs.slope_c2n,
-        "slope_from_n2c": pairs.slope_n2c, "residual_mse_seen_from_n2c": pairs.n2c_error, "apparent_noise_var_n2c": pairs.n2c_noise_variance,
+        "n2c_clean_variance": pairs.n2c_clean_variance,
+        "bayes_mse": pairs.bayes_error,
+        "slope_from_c2n": pairs.slope_c2n,
+        "slope_from_n2c": pairs.slope_n2c,
+        "residual_mse_seen_from_n2c": pairs.n2c_error,
+        "apparent_noise_var_n2c": pairs.n2c_noise_variance,
     }
     assert_matches(found, expected)
 
 
-def test_what_is_encoded():
+def test_what_is_encoded() -> None:
     inputs, expected = case("linear_vae_threshold")
     variances, weight = inputs["variances"], inputs["kl_weight"]
     generated = encoded_variances(variances, weight)
-    found = {"decoder_sd": weight**0.5, "decoder_sd_8bit": 255 * weight**0.5, "generated_variances": generated, "active": generated > 0}
+    found = {
+        "decoder_sd": weight**0.5,
+        "decoder_sd_8bit": 255 * weight**0.5,
+        "generated_variances": generated,
+        "active": generated > 0,
+    }
     assert_matches(found, expected)
 
 
 @pytest.mark.parametrize("variance", [0.004, 5e-5])
-def test_the_threshold_is_the_optimum_of_the_loss(variance):
+def test_the_threshold_is_the_optimum_of_the_loss(variance) -> None:
     """One noise component, linear encoder and decoder: the best slope of the decoder by brute force."""
     weight, rng = 1e-4, np.linspace(0, 1.2 * variance**0.5, 4001)
 
     def loss(slope):
-        # at the best encoder: minus twice the log-likelihood of N(0, slope^2 + weight), in units of the weight
+        # at the best encoder: minus twice the log-likelihood of N(0, slope^2 + weight), in units of the
+        # weight
         total = slope**2 + weight
         return variance / total + np.log(total)
 
@@ -112,7 +149,7 @@ def test_the_threshold_is_the_optimum_of_the_loss(variance):
 
 
 @pytest.mark.parametrize(
-    "call, message",
+    ("call", "message"),
     [
         (lambda: LinearLUDVAE(1, 1, 0, 1), "must be positive"),
         (lambda: prenoise_kl(0, 1, 1), "must be positive"),
@@ -120,6 +157,6 @@ def test_the_threshold_is_the_optimum_of_the_loss(variance):
         (lambda: compare_pairs(0, 1), "must be positive"),
     ],
 )
-def test_errors(call, message):
+def test_errors(call, message) -> None:
     with pytest.raises(ValueError, match=message):
         call()

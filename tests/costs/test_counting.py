@@ -12,7 +12,7 @@ from nflib.models import DeFlow, DeFlowConfig, SRFlow, SRFlowConfig
 
 
 @pytest.mark.parametrize("device", ["meta", "cpu"])
-def test_a_convolution_forward_and_backward(device):
+def test_a_convolution_forward_and_backward(device) -> None:
     x = torch.zeros(2, 6, 10, 12, device=device, requires_grad=True)
     weight = torch.zeros(8, 3, 3, 3, device=device, requires_grad=True)
     with Counter() as forward:
@@ -27,8 +27,12 @@ def test_a_convolution_forward_and_backward(device):
     assert backward.moved >= 4 * (y.numel() + 2 * x.numel() + 2 * weight.numel())
 
 
-def test_matrix_products():
-    a, b, bias = torch.zeros(3, 5, device="meta"), torch.zeros(5, 7, device="meta"), torch.zeros(7, device="meta")
+def test_matrix_products() -> None:
+    a, b, bias = (
+        torch.zeros(3, 5, device="meta"),
+        torch.zeros(5, 7, device="meta"),
+        torch.zeros(7, device="meta"),
+    )
     with Counter() as counter:
         a @ b
         torch.addmm(bias, a, b)
@@ -36,11 +40,17 @@ def test_matrix_products():
     assert counter.multiply_adds == (1 + 1 + 2) * 3 * 5 * 7
 
 
-def test_what_moves():
+def test_what_moves() -> None:
     x, y = torch.zeros(4, 6, device="meta"), torch.zeros(4, 6, device="meta")
     cases = [
-        (lambda: x + y, 3 * 96), (lambda: x.add_(y), 3 * 96), (lambda: x.copy_(y), 2 * 96), (lambda: x.zero_(), 96), (lambda: torch.cat((x, y)), 4 * 96),
-        (lambda: x.view(6, 4)[1:].T.detach(), 0), (lambda: x.new_empty(5), 0), (lambda: x[:, :1].exp(), 2 * 16),
+        (lambda: x + y, 3 * 96),
+        (lambda: x.add_(y), 3 * 96),
+        (lambda: x.copy_(y), 2 * 96),
+        (lambda: x.zero_(), 96),
+        (lambda: torch.cat((x, y)), 4 * 96),
+        (lambda: x.view(6, 4)[1:].T.detach(), 0),
+        (lambda: x.new_empty(5), 0),
+        (lambda: x[:, :1].exp(), 2 * 16),
         (lambda: x[0].expand(9, 6) * 1.0, 96 + 9 * 24),
     ]
     for function, expected in cases:
@@ -49,7 +59,7 @@ def test_what_moves():
         assert counter.moved == expected
 
 
-def test_the_most_that_is_alive_at_once():
+def test_the_most_that_is_alive_at_once() -> None:
     with Counter() as counter:
         x = torch.zeros(1000, device="meta")
         for _ in range(5):
@@ -57,10 +67,11 @@ def test_the_most_that_is_alive_at_once():
         y = x[:10]
         del x
         torch.zeros(500, device="meta")
-    assert counter.peak == 2 * 4000 and len(y) == 10
+    assert counter.peak == 2 * 4000
+    assert len(y) == 10
 
 
-def test_after_a_forward_pass_is_alive_what_autograd_holds():
+def test_after_a_forward_pass_is_alive_what_autograd_holds() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 5, 1)).to("meta")
     with Counter() as counter:
         y = model(torch.zeros(1, 3, 8, 8, device="meta"))
@@ -70,13 +81,19 @@ def test_after_a_forward_pass_is_alive_what_autograd_holds():
 
 
 @pytest.mark.parametrize(
-    "model, config, billions", [(DeFlow, DeFlowConfig.aim(), 122.3), (SRFlow, SRFlowConfig.df2k_x4(), 84.3)], ids=["deflow", "srflow"]
+    ("model", "config", "billions"),
+    [(DeFlow, DeFlowConfig.aim(), 122.3), (SRFlow, SRFlowConfig.df2k_x4(), 84.3)],
+    ids=["deflow", "srflow"],
 )
-def test_the_published_way_takes_what_the_published_code_does(model, config, billions):
-    """One forward pass of one crop of 160 pixels, the unused head of the encoder included. The difference is the product of the
-    LU factors, which the convolutions alone do not have."""
+def test_the_published_way_takes_what_the_published_code_does(model, config, billions) -> None:
+    """One forward pass of one crop of 160 pixels, the unused head of the encoder included. The difference is
+    the product of the LU factors, which the convolutions alone do not have.
+    """
     net = without_data(config).eval()
-    image, small = torch.empty(1, 3, 160, 160, device="meta"), torch.empty(1, 3, 160 // config.scale, 160 // config.scale, device="meta")
+    image, small = (
+        torch.empty(1, 3, 160, 160, device="meta"),
+        torch.empty(1, 3, 160 // config.scale, 160 // config.scale, device="meta"),
+    )
     with Counter() as published, torch.no_grad():
         plain.encode(net, image, small)
     assert published.multiply_adds / 1e9 == pytest.approx(billions, abs=0.1)

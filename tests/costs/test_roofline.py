@@ -7,15 +7,21 @@ from nflib.costs.cost import Cost
 COST = Cost(parameters=10, multiply_adds=3_000_000, moved=1_000_000, updated=500_000, kept=0, peak=0)
 
 
-def test_floor_by_hand():
-    card = Card("slow", float32=2e-6, bfloat16=8e-6, bandwidth=1e-3)  # 2 and 8 million operations, 1 million bytes a second
+def test_floor_by_hand() -> None:
+    card = Card(
+        "slow", float32=2e-6, bfloat16=8e-6, bandwidth=1e-3
+    )  # 2 and 8 million operations, 1 million bytes a second
     floor = card.floor(COST)
-    assert floor == pytest.approx((3.0, 1.5)) and floor.seconds == pytest.approx(3.0) and floor.bound == "operations"
+    assert floor == pytest.approx((3.0, 1.5))
+    assert floor.seconds == pytest.approx(3.0)
+    assert floor.bound == "operations"
     half = card.floor(COST, "bfloat16")
-    assert half == pytest.approx((0.75, 1.0)) and half.seconds == pytest.approx(1.0) and half.bound == "bytes"
+    assert half == pytest.approx((0.75, 1.0))
+    assert half.seconds == pytest.approx(1.0)
+    assert half.bound == "bytes"
 
 
-def test_the_roof_has_a_slope_and_a_flat_part():
+def test_the_roof_has_a_slope_and_a_flat_part() -> None:
     card = CARDS["H100 SXM"]
     ridge = card.peak("bfloat16") / (1e9 * card.bandwidth)
     assert card.attainable(ridge / 10, "bfloat16") == pytest.approx(card.peak("bfloat16") / 10)
@@ -24,7 +30,7 @@ def test_the_roof_has_a_slope_and_a_flat_part():
     assert COST.operations / card.attainable(intensity) == pytest.approx(card.floor(COST).seconds)
 
 
-def test_bad_input():
+def test_bad_input() -> None:
     with pytest.raises(ValueError, match="bandwidth must be positive, got 0"):
         Card("no", 1.0, 1.0, 0)
     with pytest.raises(ValueError, match="precision must be one of float32, tf32, bfloat16, got 'half'"):
@@ -33,7 +39,7 @@ def test_bad_input():
         Card("cpu", 1.0, 1.0, 1.0).floor(COST, "tf32")
 
 
-def test_this_machine_is_no_faster_than_measured(monkeypatch):
+def test_this_machine_is_no_faster_than_measured(monkeypatch) -> None:
     """A product and a copy of other sizes stay below the measured roof, with room for chance."""
     import nflib.costs.roofline as roofline
 
@@ -41,7 +47,9 @@ def test_this_machine_is_no_faster_than_measured(monkeypatch):
     before = torch.get_float32_matmul_precision()
     card = measure("cpu")
     assert torch.get_float32_matmul_precision() == before
-    assert card.name and card.tf32 is None and card.bfloat16 > 0
+    assert card.name
+    assert card.tf32 is None
+    assert card.bfloat16 > 0
     a = torch.randn(200, 200)
     taken = min(roofline.seconds(lambda: a @ a, torch.device("cpu")) for _ in range(5))
     assert 2 * 200**3 / taken < 2 * card.peak()

@@ -17,11 +17,13 @@ class Halved(Degrader):
         return clean[:, :, ::2]
 
 
-def test_degraded_pairs_depend_on_seed_and_index_alone():
+def test_degraded_pairs_depend_on_seed_and_index_alone() -> None:
     photos = random_images((40, 40), (36, 48))
     data = PairedImages(photos, degrader=degrade_ntire, crop=16, seed=5)
     seen = set()
-    for i, (clean, degraded) in enumerate(DataLoader(data, batch_sampler=[[i] for i in range(8)], num_workers=2)):
+    for i, (clean, degraded) in enumerate(
+        DataLoader(data, batch_sampler=[[i] for i in range(8)], num_workers=2)
+    ):
         generator = numbered_generator(5, 2, i)
         assert torch.equal(degraded[0], degrade_ntire(clean[0], generator=generator))
         assert not torch.equal(clean, degraded)
@@ -29,24 +31,28 @@ def test_degraded_pairs_depend_on_seed_and_index_alone():
         seen.add(found[2])
     assert seen == {False, True}
     clean, degraded = PairedImages(photos, degrader=degrade_ntire, crop=16, seed=5, strength=0)[3]
-    assert torch.equal(clean, degraded) and torch.equal(clean, data[3][0])
+    assert torch.equal(clean, degraded)
+    assert torch.equal(clean, data[3][0])
 
 
-def test_true_pairs_stay_together_and_are_not_mirrored(tmp_path):
+def test_true_pairs_stay_together_and_are_not_mirrored(tmp_path) -> None:
     clean, degraded = random_images((40, 40), (30, 50), (20, 20)), random_images((40, 40), (30, 50), seed=1)
     x, y = folder_of(tmp_path / "x", clean), folder_of(tmp_path / "y", degraded, suffixes=(".bmp", ".png"))
     images.write(x / "alone.png", clean[0])
     images.write(y / "2.png", clean[0])  # of another size than its partner
     data = PairedImages(x, y, 16, seed=1)
-    assert len(data) == 2 and len(data.skipped) == 2
-    assert f"alone.png: no alone in {y}" in data.skipped[0] and "20x20 pixels, but" in data.skipped[1]
+    assert len(data) == 2
+    assert len(data.skipped) == 2
+    assert f"alone.png: no alone in {y}" in data.skipped[0]
+    assert "20x20 pixels, but" in data.skipped[1]
     for i in range(12):
         crops = data[i]
-        (k, place), = [(k, p) for k in range(2) if (p := position(rounded(clean)[k], crops[0])) is not None]
-        assert position(rounded(degraded)[k], crops[1]) == place and not place[2]
+        ((k, place),) = [(k, p) for k in range(2) if (p := position(rounded(clean)[k], crops[0])) is not None]
+        assert position(rounded(degraded)[k], crops[1]) == place
+        assert not place[2]
 
 
-def test_wrong_pairs(tmp_path):
+def test_wrong_pairs(tmp_path) -> None:
     photos = random_images((20, 20), (20, 20))
     with pytest.raises(ValueError, match="either degraded or degrader"):
         PairedImages(photos, crop=16)
@@ -58,14 +64,15 @@ def test_wrong_pairs(tmp_path):
         PairedImages(photos, degrader=Halved(), crop=16)[0]
 
 
-def test_low_resolution_crops_are_degraded_anew_and_the_rest_is_as_without():
+def test_low_resolution_crops_are_degraded_anew_and_the_rest_is_as_without() -> None:
     photos = [smooth_photo(0), smooth_photo(1)]
     plain = SuperResolutionImages(photos, 2, 16, 3)
     pairs = DegradedLowResolution(photos, 2, 16, 3, White(0.1))
     residuals = []
     for i in range(40):
         (hr, lr), (same, clean) = pairs[i], plain[i]
-        assert torch.equal(hr, same) and torch.equal(lr, pairs[i][1])
+        assert torch.equal(hr, same)
+        assert torch.equal(lr, pairs[i][1])
         residuals.append(lr - clean)
     residuals = torch.stack(residuals)
     assert residuals.std().item() == pytest.approx(0.1, rel=0.05)  # clipped a little
@@ -73,7 +80,7 @@ def test_low_resolution_crops_are_degraded_anew_and_the_rest_is_as_without():
     assert correlation.abs().max() < 0.4  # no noise comes twice; 192 values: 5.5 deviations
 
 
-def test_low_resolution_pairs_show_the_same_place(tmp_path):
+def test_low_resolution_pairs_show_the_same_place(tmp_path) -> None:
     for name, factor in (("hr", 1), ("lr", 1 / 2)):
         (tmp_path / name).mkdir()
         for seed in range(3):
@@ -81,8 +88,13 @@ def test_low_resolution_pairs_show_the_same_place(tmp_path):
             images.write(tmp_path / name / f"{seed}.png", images.resize(image, factor).clamp(0, 1))
     pairs = LowResolutionPairs(tmp_path / "hr", tmp_path / "lr", 2, 16, seed=5)
     batch = default_collate([pairs[i] for i in range(30)])
-    assert len(pairs) == 3 and pairs.skipped == [] and batch[0].shape[2:] == (16, 16) and batch[1].shape[2:] == (8, 8)
-    inner = images.resize(batch[0], 1 / 2)[..., 2:-2, 2:-2]  # the border of a crop does not know what was beyond it
+    assert len(pairs) == 3
+    assert pairs.skipped == []
+    assert batch[0].shape[2:] == (16, 16)
+    assert batch[1].shape[2:] == (8, 8)
+    inner = images.resize(batch[0], 1 / 2)[
+        ..., 2:-2, 2:-2
+    ]  # the border of a crop does not know what was beyond it
     torch.testing.assert_close(inner, batch[1][..., 2:-2, 2:-2], rtol=0, atol=2 / 255)
     assert len({tuple(x.flatten().tolist()) for x in batch[0]}) > 20  # not always the same place
     images.write(tmp_path / "lr" / "1.png", torch.rand(3, 24, 20))

@@ -9,7 +9,7 @@ def numbered(height, width, start=0):
     return torch.arange(start, start + 3 * height * width, dtype=torch.float64).view(3, height, width)
 
 
-def test_patches_are_crops():
+def test_patches_are_crops() -> None:
     images = {"a": numbered(9, 12), "b": numbered(7, 30, start=10_000)}
     for patch in data.patches(images, 5, 50, units.generator(0), augment=False):
         image = images["a" if patch[0, 0, 0] < 10_000 else "b"]
@@ -17,7 +17,7 @@ def test_patches_are_crops():
         assert torch.equal(patch, image[:, top : top + 5, left : left + 5])
 
 
-def test_every_position_is_equally_likely():
+def test_every_position_is_equally_likely() -> None:
     images = [numbered(4, 4), numbered(3, 8, start=1000)]  # size 3: 4 positions and 6 positions
     corners = data.patches(images, 3, 10_000, units.generator(1), augment=False)[:, 0, 0, 0]
     values, counts = corners.unique(return_counts=True)
@@ -26,25 +26,29 @@ def test_every_position_is_equally_likely():
     assert chi_square < 27.9  # 9 degrees of freedom: exceeded once in a thousand
 
 
-def test_augmentation_makes_the_eight_symmetries():
+def test_augmentation_makes_the_eight_symmetries() -> None:
     image = numbered(3, 3)
     seen = {tuple(p.flatten().tolist()) for p in data.patches([image], 3, 400, units.generator(2))}
     expected = {
-        tuple(v.flatten().tolist()) for k in range(4) for v in (image.rot90(k, (1, 2)), image.rot90(k, (1, 2)).flip(1))
+        tuple(v.flatten().tolist())
+        for k in range(4)
+        for v in (image.rot90(k, (1, 2)), image.rot90(k, (1, 2)).flip(1))
     }
-    assert seen == expected and len(expected) == 8
+    assert seen == expected
+    assert len(expected) == 8
 
 
-def test_patches_repeat_with_the_seed():
+def test_patches_repeat_with_the_seed() -> None:
     image = [torch.rand(3, 20, 20)]
     first = data.patches(image, 8, 16, units.generator(5))
     assert torch.equal(first, data.patches(image, 8, 16, units.generator(5)))
     assert not torch.equal(first, data.patches(image, 8, 16, units.generator(6)))
-    assert first.shape == (16, 3, 8, 8) and data.patches(image, 8, 0).shape == (0, 3, 8, 8)
+    assert first.shape == (16, 3, 8, 8)
+    assert data.patches(image, 8, 0).shape == (0, 3, 8, 8)
 
 
 @pytest.mark.parametrize(
-    "images, size, message",
+    ("images", "size", "message"),
     [
         ([torch.rand(3, 8, 20)], 9, "at least 9, got shape"),
         ([], 4, "must not be empty"),
@@ -52,12 +56,12 @@ def test_patches_repeat_with_the_seed():
         ([torch.rand(3, 8, 8)], 0, "size must be at least 1"),
     ],
 )
-def test_bad_patches(images, size, message):
+def test_bad_patches(images, size, message) -> None:
     with pytest.raises(ValueError, match=message):
         data.patches(images, size, 2)
 
 
-def test_high_pass_is_the_haar_hh_band():
+def test_high_pass_is_the_haar_hh_band() -> None:
     x = torch.rand(2, 3, 5, 7, dtype=torch.float64)
     kernel = torch.tensor([[0.5, -0.5], [-0.5, 0.5]], dtype=torch.float64).expand(3, 1, 2, 2)
     expected = torch.nn.functional.conv2d(x, kernel, stride=2, groups=3)
@@ -65,7 +69,7 @@ def test_high_pass_is_the_haar_hh_band():
     assert data.high_pass(x[0]).shape == (3, 2, 3)
 
 
-def test_high_pass_keeps_white_noise_and_removes_ramps():
+def test_high_pass_keeps_white_noise_and_removes_ramps() -> None:
     noise = 0.1 * torch.randn(1, 1, 400, 400, generator=units.generator(0), dtype=torch.float64)
     response = data.high_pass(noise)
     assert abs(response.std() / 0.1 - 1) < 4 / (2 * response.numel()) ** 0.5

@@ -19,7 +19,9 @@ def ludvae():
 
 def deflow():
     torch.manual_seed(0)
-    net = DeFlow(DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=1, transitions=0, hidden=4, noise=0.3))
+    net = DeFlow(
+        DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=1, transitions=0, hidden=4, noise=0.3)
+    )
     image = torch.rand(4, 3, 16, 16)
     net.nll(image, net.condition(image), ["clean", "degraded"] * 2)  # ActNorm
     return net.eval()
@@ -43,22 +45,25 @@ def degrade(request):
 
 @pytest.mark.parametrize("shape", [(3, 24, 40), (2, 3, 17, 33), (3, 1, 1), (3, 70, 5)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_any_size_in_8_bits_and_range(degrade, shape, dtype):
+def test_any_size_in_8_bits_and_range(degrade, shape, dtype) -> None:
     clean = torch.rand(shape, generator=units.generator(0)).to(dtype)
     degraded = degrade(clean, generator=units.generator(1))
-    assert degraded.shape == clean.shape and degraded.dtype == clean.dtype
-    assert degraded.min() >= 0 and degraded.max() <= 1
+    assert degraded.shape == clean.shape
+    assert degraded.dtype == clean.dtype
+    assert degraded.min() >= 0
+    assert degraded.max() <= 1
     torch.testing.assert_close(degraded * 255, (degraded * 255).round(), atol=1e-4, rtol=0)
 
 
-def test_strength(degrade):
+def test_strength(degrade) -> None:
     clean = torch.full((3, 40, 40), 0.5)
-    assert torch.equal(degrade(clean, strength=0), clean) and torch.equal(degrade(clean, 0.0), clean)
+    assert torch.equal(degrade(clean, strength=0), clean)
+    assert torch.equal(degrade(clean, 0.0), clean)
     weak, strong = ((degrade(clean, s, units.generator(0)) - clean).square().mean() for s in (0.5, 1.0))
     assert 0 < weak < 0.5 * strong
 
 
-def test_seeds_and_independence_within_a_batch(degrade):
+def test_seeds_and_independence_within_a_batch(degrade) -> None:
     clean = torch.full((2, 3, 32, 32), 0.5)
     first = degrade(clean, generator=units.generator(3))
     assert torch.equal(first, degrade(clean, generator=units.generator(3)))
@@ -66,17 +71,19 @@ def test_seeds_and_independence_within_a_batch(degrade):
     assert not torch.equal(first[0], first[1])
 
 
-def test_the_first_sample_is_what_a_call_returns(degrade):
+def test_the_first_sample_is_what_a_call_returns(degrade) -> None:
     clean = torch.rand(3, 30, 50, generator=units.generator(0))
     samples = list(degrade.samples(clean, 0.7, 3, units.generator(5)))
-    assert len(samples) == 3 and torch.equal(samples[0], degrade(clean, 0.7, units.generator(5)))
-    assert not torch.equal(samples[0], samples[1]) and not torch.equal(samples[1], samples[2])
+    assert len(samples) == 3
+    assert torch.equal(samples[0], degrade(clean, 0.7, units.generator(5)))
+    assert not torch.equal(samples[0], samples[1])
+    assert not torch.equal(samples[1], samples[2])
     fewer = list(degrade.samples(clean, 0.7, 2, units.generator(5)))
     assert all(torch.equal(a, b) for a, b in zip(fewer, samples))
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         ((torch.zeros(1, 8, 8),), "clean must be a floating tensor"),
         ((torch.full((3, 8, 8), 200.0),), r"clean must lie in \[0, 1\]"),
@@ -84,22 +91,24 @@ def test_the_first_sample_is_what_a_call_returns(degrade):
         ((torch.zeros(3, 8, 8), float("nan")), "strength"),
     ],
 )
-def test_bad_input(degrade, arguments, message):
+def test_bad_input(degrade, arguments, message) -> None:
     with pytest.raises(ValueError, match=message):
         degrade(*arguments)
     with pytest.raises(ValueError, match="n must be at least 1"):
         degrade.samples(torch.zeros(3, 8, 8), n=0)
 
 
-def test_as_the_transform_of_a_dataset(degrade):
+def test_as_the_transform_of_a_dataset(degrade) -> None:
     images = [torch.rand(3, 40, 48, generator=units.generator(i)) for i in range(3)]
     pairs = PairedImages(images, crop=16, degrader=degrade, seed=1)
     (clean, degraded), (again, same) = pairs[4], pairs[4]
-    assert clean.shape == degraded.shape == (3, 16, 16) and torch.equal(clean, again) and torch.equal(degraded, same)
+    assert clean.shape == degraded.shape == (3, 16, 16)
+    assert torch.equal(clean, again)
+    assert torch.equal(degraded, same)
     assert not torch.equal(clean, degraded)
 
 
-def test_workers_can_have_a_copy(degrade):
+def test_workers_can_have_a_copy(degrade) -> None:
     copy = pickle.loads(pickle.dumps(degrade))
     clean = torch.rand(3, 20, 20, generator=units.generator(0))
     assert torch.equal(copy(clean, 1.0, units.generator(1)), degrade(clean, 1.0, units.generator(1)))
@@ -108,7 +117,7 @@ def test_workers_can_have_a_copy(degrade):
 # ---- learned
 
 
-def test_learned_is_the_model_in_8_bits():
+def test_learned_is_the_model_in_8_bits() -> None:
     net, clean = deflow(), torch.rand(2, 3, 24, 20, generator=units.generator(0))
     whole = net.degrade(clean, 0.6, generator=units.generator(2))
     assert torch.equal(Learned(net)(clean, 0.6, units.generator(2)), (whole * 255).round() / 255)
@@ -116,20 +125,22 @@ def test_learned_is_the_model_in_8_bits():
     assert torch.equal(Learned(net, tile=16)(clean, 0.6, units.generator(2)), (tiled * 255).round() / 255)
 
 
-def test_a_tile_that_cannot_be():
+def test_a_tile_that_cannot_be() -> None:
     with pytest.raises(ValueError, match="tile must be a multiple of 4, got 30"):
         Learned(deflow(), tile=30)
 
 
-def test_a_model_that_does_not_degrade():
+def test_a_model_that_does_not_degrade() -> None:
     with pytest.raises(ValueError, match="model is a RRDBNet, expected one that degrades"):
         Learned(RRDBNet(RRDBConfig(2, 4, 2, 1)))
 
 
-def test_a_batch_with_a_generator_for_each_image_is_each_image_alone(degrade):
+def test_a_batch_with_a_generator_for_each_image_is_each_image_alone(degrade) -> None:
     clean = torch.rand(3, 3, 20, 24, generator=units.generator(0))
     together = degrade.each(clean, 0.7, [units.generator(i) for i in (1, 2, 3)])
     for image, made, seed in zip(clean, together, (1, 2, 3)):
         alone = degrade(image, 0.7, units.generator(seed))
-        torch.testing.assert_close(made, alone, rtol=0, atol=1.01 / 255)  # a sum in another order may round to the next grey level
+        torch.testing.assert_close(
+            made, alone, rtol=0, atol=1.01 / 255
+        )  # a sum in another order may round to the next grey level
         assert (made == alone).float().mean() > 0.99

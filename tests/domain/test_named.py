@@ -6,7 +6,19 @@ import pytest
 import torch
 
 from nflib import domain, units
-from nflib.domain import AddNoise, Autoencode, Bilateral, Compose, Downsample, GaussianBlur, MaxPool, Median, MultiplyNoise, parse, spell
+from nflib.domain import (
+    AddNoise,
+    Autoencode,
+    Bilateral,
+    Compose,
+    Downsample,
+    GaussianBlur,
+    MaxPool,
+    Median,
+    MultiplyNoise,
+    parse,
+    spell,
+)
 
 TEXTS = {
     "downsample:4+noise:0.03": Compose(Downsample(4), AddNoise(0.03)),
@@ -20,24 +32,24 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_what_is_written_is_what_is_read(text):
+def test_what_is_written_is_what_is_read(text) -> None:
     assert parse(text) == TEXTS[text]
     assert spell(TEXTS[text]) == text
     assert parse(spell(parse(text))) == parse(text)
 
 
-def test_numbers_may_be_left_out_and_spaces_stand_anywhere():
+def test_numbers_may_be_left_out_and_spaces_stand_anywhere() -> None:
     assert parse("downsample + noise") == Compose(Downsample(), AddNoise())
     assert parse("") == Compose()
 
 
-def test_every_map_has_a_name():
+def test_every_map_has_a_name() -> None:
     maps = {cls for _, cls in inspect.getmembers(domain, inspect.isclass) if issubclass(cls, domain.Map)}
     assert set(domain.MAPS.values()) == maps - {domain.Map, Compose}
 
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if "autoencoder" not in text])
-def test_shrink_is_by_how_much_the_result_is_smaller(text):
+def test_shrink_is_by_how_much_the_result_is_smaller(text) -> None:
     h, images = parse(text), torch.rand(2, 3, 32, 48)
     assert h(images, units.generator(0)).shape == (2, 3, 32 // h.shrink, 48 // h.shrink)
 
@@ -54,12 +66,12 @@ def test_shrink_is_by_how_much_the_result_is_smaller(text):
         ("autoencoder:0", "code and width must be at least 1"),
     ],
 )
-def test_bad_text(text, message):
+def test_bad_text(text, message) -> None:
     with pytest.raises(ValueError, match=message):
         parse(text)
 
 
-def test_a_map_without_a_name_cannot_be_written():
+def test_a_map_without_a_name_cannot_be_written() -> None:
     with pytest.raises(ValueError, match="h must be made of downsample"):
         spell(Compose(abs))
     with pytest.raises(ValueError, match="has to be trained"):

@@ -6,5 +6,7 @@ from nflib.cli import app
 
 
 def run(*arguments, **env):
-    """What it did: exit code, output. Arguments may be paths and numbers; ``env`` are variables of the environment."""
+    """What it did: exit code, output. Arguments may be paths and numbers; ``env`` are variables of the
+    environment.
+    """
     return CliRunner(env=env).invoke(app, [str(a) for a in arguments])

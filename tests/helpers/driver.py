@@ -69,7 +69,9 @@ def exercise(page, element) -> None:
             after = assert_right(element)
             places.append(state(element)[name])
             # a slider with steps may have been there already
-            assert (after != before) == (places[-1] != places[-2]), f"moving {name} from {places[-2]} to {places[-1]}: a number changed, or none did"
+            assert (after != before) == (places[-1] != places[-2]), (
+                f"moving {name} from {places[-2]} to {places[-1]}: a number changed, or none did"
+            )
             before = after
         assert places[2] > places[1]
         position = state(element)[name]

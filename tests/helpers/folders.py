@@ -31,7 +31,9 @@ def folder_of_noise(folder, sigma, seed, n=3):
     folder.mkdir()
     generator = torch.Generator().manual_seed(seed)
     for i in range(n):
-        images.write(folder / f"{i}.png", (0.5 + sigma * torch.randn(3, 64, 64, generator=generator)).clamp(0, 1))
+        images.write(
+            folder / f"{i}.png", (0.5 + sigma * torch.randn(3, 64, 64, generator=generator)).clamp(0, 1)
+        )
     return folder
 
 

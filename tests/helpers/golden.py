@@ -1,4 +1,5 @@
-"""Fixtures made with the papers' official code. They lie outside the repository; without them the tests skip."""
+"""Fixtures made with the papers' official code. They lie outside the repository; without them the
+tests skip."""
 
 import json
 from pathlib import Path
@@ -14,7 +15,9 @@ def tensors(name: str) -> tuple[dict, dict]:
     from safetensors.torch import load_file
 
     everything = {key: value.double() for key, value in load_file(FOLDER / f"{name}.safetensors").items()}
-    state = {key.removeprefix("state."): value for key, value in everything.items() if key.startswith("state.")}
+    state = {
+        key.removeprefix("state."): value for key, value in everything.items() if key.startswith("state.")
+    }
     return state, {key: value for key, value in everything.items() if not key.startswith("state.")}
 
 

@@ -15,7 +15,8 @@ STATIC = Path(nflib.widgets.__file__).parent / "static"
 
 
 def run(script: str, *arguments):
-    """``script`` is the body of a function of (args, load) that returns JSON; ``load("maths")`` is a module."""
+    """``script`` is the body of a function of (args, load) that returns JSON; ``load("maths")`` is
+    a module."""
     program = shutil.which("node")
     if program is None:
         pytest.skip("no node found: the browser's mathematics is not compared with Python's")

@@ -1,4 +1,6 @@
-"""A training small enough to be killed and repeated. As a program, see :func:`program`, it trains into the folder that it is given."""
+"""A training small enough to be killed and repeated. As a program, see :func:`program`, it trains into the
+folder that it is given.
+"""
 
 import os
 import random
@@ -29,18 +31,30 @@ class NoisyTask(SRFlowTask):
 
 def crops(seed=0, n=3):
     generator = torch.Generator().manual_seed(7)
-    return SuperResolutionImages([torch.rand(3, 40, 48, generator=generator) for _ in range(n)], scale=4, crop=16, seed=seed)
+    return SuperResolutionImages(
+        [torch.rand(3, 40, 48, generator=generator) for _ in range(n)], scale=4, crop=16, seed=seed
+    )
 
 
 def train(out, resume=False, workers=0, task=NoisyTask, devices=1, strategy="ddp_fork", **changes):
     torch.manual_seed(3)
     running = Running(device="cpu", workers=workers, resume=resume, devices=devices, strategy=strategy)
-    return fit(task(SRFlow(CONFIG)), crops(), out, recipe=replace(RECIPE, **changes), validation=crops(seed=1), seed=5, running=running)
+    return fit(
+        task(SRFlow(CONFIG)),
+        crops(),
+        out,
+        recipe=replace(RECIPE, **changes),
+        validation=crops(seed=1),
+        seed=5,
+        running=running,
+    )
 
 
 def program(folder, devices=1, options=(), **how):
     """Start this module as a program of its own; its output as ``how`` says."""
-    return subprocess.Popen([sys.executable, *options, "-m", __name__, str(folder), str(devices)], cwd=ROOT, **how)
+    return subprocess.Popen(
+        [sys.executable, *options, "-m", __name__, str(folder), str(devices)], cwd=ROOT, **how
+    )
 
 
 if __name__ == "__main__":

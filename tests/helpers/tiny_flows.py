@@ -1,4 +1,6 @@
-"""Small flows of every kind, initialised and moved off their start, and what they are asked: for tests of one way to compute against another."""
+"""Small flows of every kind, initialised and moved off their start, and what they are asked: for tests of one
+way to compute against another.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,23 @@ ENCODER = RRDBConfig(4, 8, 4, 2)
 FLOWS = {
     "glow": (Glow, GlowConfig(levels=3, steps=2, hidden=8)),
     "srflow": (SRFlow, SRFlowConfig(ENCODER, taps=(0, 1), steps=2, transitions=1, hidden=8)),
-    "srflow published": (SRFlow, SRFlowConfig(ENCODER, taps=(0, 1), steps=2, transitions=1, hidden=8, affine="multiply", lu=False)),
+    "srflow published": (
+        SRFlow,
+        SRFlowConfig(ENCODER, taps=(0, 1), steps=2, transitions=1, hidden=8, affine="multiply", lu=False),
+    ),
     "deflow": (DeFlow, DeFlowConfig(ENCODER, taps=(0, 1), steps=2, transitions=1, hidden=8, local=True)),
     "deflow published": (
-        DeFlow, DeFlowConfig(ENCODER, taps=(0, 1), steps=2, transitions=1, hidden=8, affine="divide", splits=True, centred=False),
+        DeFlow,
+        DeFlowConfig(
+            ENCODER,
+            taps=(0, 1),
+            steps=2,
+            transitions=1,
+            hidden=8,
+            affine="divide",
+            splits=True,
+            centred=False,
+        ),
     ),
 }
 IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -46,7 +61,9 @@ def arguments(model, images=IMAGES):
     if isinstance(model, Glow):
         return (images,)
     condition = F.avg_pool2d(images, model.config.scale)
-    return (images, condition) if isinstance(model, SRFlow) else (images, condition, ["clean", "degraded"] * 2)
+    return (
+        (images, condition) if isinstance(model, SRFlow) else (images, condition, ["clean", "degraded"] * 2)
+    )
 
 
 def nll(model, images=IMAGES):
@@ -54,7 +71,9 @@ def nll(model, images=IMAGES):
 
 
 def bytes_kept(model, forward):
-    """Bytes that autograd keeps for the backward pass of what ``forward()`` returns, parameters and buffers of the model not counted."""
+    """Bytes that autograd keeps for the backward pass of what ``forward()`` returns, parameters and buffers
+    of the model not counted.
+    """
     own = {tensor.untyped_storage().data_ptr() for tensor in model.state_dict().values()}
     kept = {}
 

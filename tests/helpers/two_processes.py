@@ -1,4 +1,6 @@
-"""Started by test_two_processes.py: one of several processes that share a batch, python -m tests.helpers.two_processes RANK WORLD FOLDER."""
+"""Started by test_two_processes.py: one of several processes that share a batch, python -m
+tests.helpers.two_processes RANK WORLD FOLDER.
+"""
 
 import sys
 from pathlib import Path
@@ -41,7 +43,11 @@ def work(rank: int, world: int) -> dict:
     layer(batch()[start:end])
     found["actnorm"] = layer.state_dict()
     constant = ActNorm(3)
-    constant(torch.full((2, 3, 4, 4), float(rank)) if world > 1 else torch.tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, 3, 4, 4))
+    constant(
+        torch.full((2, 3, 4, 4), float(rank))
+        if world > 1
+        else torch.tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, 3, 4, 4)
+    )
     found["constant"] = constant.state_dict()
     for name in MODELS:
         model = tiny_flows.new(name, torch.float64, steps=1, reversible=True)

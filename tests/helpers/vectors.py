@@ -23,4 +23,10 @@ def assert_matches(actual: dict, expected: dict) -> None:
 
     assert set(actual) == set(expected), f"keys differ: {set(actual) ^ set(expected)}"
     for key, value in expected.items():
-        np.testing.assert_allclose(np.asarray(actual[key], dtype=float), np.asarray(value, dtype=float), rtol=RTOL, atol=ATOL, err_msg=key)
+        np.testing.assert_allclose(
+            np.asarray(actual[key], dtype=float),
+            np.asarray(value, dtype=float),
+            rtol=RTOL,
+            atol=ATOL,
+            err_msg=key,
+        )

@@ -8,8 +8,10 @@ import torch
 from nflib import _compat
 
 
-def test_lpips_works_in_this_environment():
-    """Whatever builds of torch and torchvision are here. The backbone is random: the trained one is a download."""
+def test_lpips_works_in_this_environment() -> None:
+    """Whatever builds of torch and torchvision are here. The backbone is random: the trained one is a
+    download.
+    """
     if importlib.util.find_spec("lpips") is None:
         pytest.skip("lpips is not installed")
     program = """
@@ -36,36 +38,43 @@ class Importer:
         self.errors = list(errors)
         self.calls = 0
 
-    def import_module(self, name):
+    def import_module(self, name) -> str:
         self.calls += 1
         if self.errors:
             raise self.errors.pop(0)
         return f"module {name}"
 
 
-def test_a_working_torchvision_is_left_alone(monkeypatch):
+def test_a_working_torchvision_is_left_alone(monkeypatch) -> None:
     importer = Importer()
     monkeypatch.setattr(_compat, "importlib", importer)
     monkeypatch.setattr(torch.library, "Library", None)  # using it would be an error
-    assert _compat.import_torchvision() == "module torchvision" and importer.calls == 1
+    assert _compat.import_torchvision() == "module torchvision"
+    assert importer.calls == 1
 
 
-def test_only_the_missing_operator_is_helped(monkeypatch):
+def test_only_the_missing_operator_is_helped(monkeypatch) -> None:
     declared = []
 
     class Library:
         def __init__(self, name, kind):
             declared.append((name, kind))
 
-        def define(self, schema):
+        def define(self, schema) -> None:
             declared.append(schema)
 
     monkeypatch.setattr(_compat, "_declarations", None)
     monkeypatch.setattr(torch.library, "Library", Library)
     monkeypatch.setitem(sys.modules, "torchvision.half", "half imported")
-    monkeypatch.setattr(_compat, "importlib", Importer(RuntimeError("operator torchvision::nms does not exist")))
+    monkeypatch.setattr(
+        _compat, "importlib", Importer(RuntimeError("operator torchvision::nms does not exist"))
+    )
     assert _compat.import_torchvision() == "module torchvision"
-    assert declared[0] == ("torchvision", "DEF") and [d.partition("(")[0] for d in declared[1:]] == ["nms", "qnms"]
+    assert declared[0] == ("torchvision", "DEF")
+    assert [d.partition("(")[0] for d in declared[1:]] == [
+        "nms",
+        "qnms",
+    ]
     assert "torchvision.half" not in sys.modules
     assert isinstance(_compat._declarations, Library)
 
@@ -81,7 +90,7 @@ def test_only_the_missing_operator_is_helped(monkeypatch):
         assert importer.calls == 1
 
 
-def test_lpips_that_is_not_installed(monkeypatch):
+def test_lpips_that_is_not_installed(monkeypatch) -> None:
     missing = ModuleNotFoundError("No module named 'torchvision'", name="torchvision")
     monkeypatch.setattr(_compat, "importlib", Importer(missing))
     with pytest.raises(ValueError, match=r'needs the package torchvision: pip install "nflib\[metrics\]"'):

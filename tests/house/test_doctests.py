@@ -36,12 +36,12 @@ def wrong_examples(module: ModuleType) -> str:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_run(name):
+def test_examples_run(name) -> None:
     report = wrong_examples(importlib.import_module(name))
     assert not report, report
 
 
-def test_an_example_with_a_wrong_result_would_be_seen():
+def test_an_example_with_a_wrong_result_would_be_seen() -> None:
     assert wrong_examples(ModuleType("right", ">>> 1 + 1\n2\n")) == ""
     assert "Expected:\n    3\nGot:\n    2" in wrong_examples(ModuleType("wrong", ">>> 1 + 1\n3\n"))
     warns = ">>> import warnings\n>>> warnings.warn('warnings are errors')\n"
@@ -60,7 +60,7 @@ def exported_classes() -> dict[str, type]:
 
 
 @pytest.mark.parametrize("name", exported_classes())
-def test_every_exported_class_has_an_example_that_is_run(name):
+def test_every_exported_class_has_an_example_that_is_run(name) -> None:
     cls = exported_classes()[name]
     assert cls.__module__ in MODULES
     examples = doctest.DocTestParser().get_examples(vars(cls)["__doc__"] or "")
@@ -83,10 +83,10 @@ def unfinished(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_first_lines_are_sentences_by_themselves(path):
+def test_first_lines_are_sentences_by_themselves(path) -> None:
     assert unfinished(path) == []
 
 
-def test_a_first_line_that_is_none_would_be_seen(tmp_path):
+def test_a_first_line_that_is_none_would_be_seen(tmp_path) -> None:
     (tmp_path / "one.py").write_text('def mean(values):\n    """Of all values."""\n')
     assert unfinished(tmp_path / "one.py") == ["mean"]

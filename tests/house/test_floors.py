@@ -1,4 +1,6 @@
-"""The arrangement of nflib: every import points down, and there are no circles. The floors are those of CONTRIBUTING.md."""
+"""The arrangement of nflib: every import points down, and there are no circles. The floors are those of
+CONTRIBUTING.md.
+"""
 
 from __future__ import annotations
 
@@ -57,15 +59,15 @@ def imports(module: str) -> set[str]:
 
 
 def room(module: str) -> str:
-    return (module.split(".") + [""])[1]
+    return ([*module.split("."), ""])[1]
 
 
-def test_every_room_has_a_floor():
+def test_every_room_has_a_floor() -> None:
     assert {room(module) for module in MODULES} == set(LEVEL)
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_imports_point_down(module):
+def test_imports_point_down(module) -> None:
     here = room(module)
     up = []
     for other in imports(module):
@@ -96,18 +98,24 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
     return []
 
 
-def test_there_are_no_circles():
-    """Of files; a package's __init__ counts as a file that imports its parts, and nothing inside imports it back."""
+def test_there_are_no_circles() -> None:
+    """Of files; a package's __init__ counts as a file that imports its parts, and nothing inside imports it
+    back.
+    """
     graph = {module: {other for other in imports(module) if other in MODULES} for module in MODULES}
     assert not (found := circle(graph)), " -> ".join(found)
 
 
-def test_a_circle_and_an_arrow_upwards_would_be_seen():
+def test_a_circle_and_an_arrow_upwards_would_be_seen() -> None:
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c", "a"]
     assert LEVEL["training"] > LEVEL["models"] > LEVEL["transforms"] > LEVEL["units"]
 
 
-def test_no_room_is_too_large_to_read():
+def test_no_room_is_too_large_to_read() -> None:
     """One idea a file."""
-    long = {module: lines for module, path in MODULES.items() if (lines := len(path.read_text().splitlines())) > 400}
+    long = {
+        module: lines
+        for module, path in MODULES.items()
+        if (lines := len(path.read_text().splitlines())) > 400
+    }
     assert not long

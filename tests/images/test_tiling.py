@@ -12,7 +12,7 @@ def noise(*shape):
 
 @pytest.mark.parametrize("shape", [(5, 7), (8, 16), (1, 1), (1, 3), (2, 2), (3, 17)])
 @pytest.mark.parametrize("multiple", [1, 4, 8, 32])
-def test_padding_is_numpys_reflection_and_crop_takes_it_back(shape, multiple):
+def test_padding_is_numpys_reflection_and_crop_takes_it_back(shape, multiple) -> None:
     x = noise(2, 3, *shape)
     padded, crop = pad_to_multiple(x, multiple)
     more = [-n % multiple for n in shape]
@@ -21,7 +21,7 @@ def test_padding_is_numpys_reflection_and_crop_takes_it_back(shape, multiple):
     assert torch.equal(crop(padded), x)
 
 
-def test_crop_of_an_enlarged_result():
+def test_crop_of_an_enlarged_result() -> None:
     x = noise(3, 5, 7)
     padded, crop = pad_to_multiple(x, 4)
     enlarged = padded.repeat_interleave(2, -1).repeat_interleave(2, -2)
@@ -44,11 +44,18 @@ def untouched(x, *, scale=1, tile=None, overlap=0, change=lambda part: part):
 
 
 @pytest.mark.parametrize(
-    "shape, tile, overlap",
-    [((50, 70), 16, 4), ((50, 70), 16, 0), ((40, 40), 16, 12), ((10, 33), 16, 5), ((1, 1), 8, 3), ((16, 16), 16, 8)],
+    ("shape", "tile", "overlap"),
+    [
+        ((50, 70), 16, 4),
+        ((50, 70), 16, 0),
+        ((40, 40), 16, 12),
+        ((10, 33), 16, 5),
+        ((1, 1), 8, 3),
+        ((16, 16), 16, 8),
+    ],
 )
 @pytest.mark.parametrize("scale", [1, 4])
-def test_untouched_windows_give_the_image(shape, tile, overlap, scale):
+def test_untouched_windows_give_the_image(shape, tile, overlap, scale) -> None:
     x = noise(2, 3, *shape).double()
     result, shapes = untouched(x, scale=scale, tile=tile, overlap=overlap)
     expected = x.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
@@ -57,15 +64,19 @@ def test_untouched_windows_give_the_image(shape, tile, overlap, scale):
 
 
 @pytest.mark.parametrize("tile", [None, 16, 400])
-def test_an_image_within_a_window_comes_back_bit_for_bit(tile):
+def test_an_image_within_a_window_comes_back_bit_for_bit(tile) -> None:
     x = noise(1, 3, 16, 13)
-    result, shapes = untouched(x, tile=tile, overlap=0 if tile is None else 8, change=lambda part: 2 * part - 1)
+    result, shapes = untouched(
+        x, tile=tile, overlap=0 if tile is None else 8, change=lambda part: 2 * part - 1
+    )
     assert torch.equal(result, 2 * x - 1)
     assert shapes == [(16, 13)]
 
 
-def test_windows_that_differ_fade_into_each_other():
-    """Windows of 0, 1, 2 ... in a row: between neighbours the value rises smoothly, without a jump at the seam."""
+def test_windows_that_differ_fade_into_each_other() -> None:
+    """Windows of 0, 1, 2 ... in a row: between neighbours the value rises smoothly, without a jump at the
+    seam.
+    """
     count = iter(range(9))
     empty = torch.zeros(1, 1, 1, 16, 52)
 
@@ -81,13 +92,14 @@ def test_windows_that_differ_fade_into_each_other():
 
 
 @pytest.mark.parametrize(
-    ("tile", "overlap", "multiple", "found"), [(None, None, 8, 0), (64, None, 8, 16), (640, None, 8, 128), (96, 32, 8, 32)]
+    ("tile", "overlap", "multiple", "found"),
+    [(None, None, 8, 0), (64, None, 8, 16), (640, None, 8, 128), (96, 32, 8, 32)],
 )
-def test_overlap(tile, overlap, multiple, found):
+def test_overlap(tile, overlap, multiple, found) -> None:
     assert overlap_of(tile, overlap, most=128, multiple=multiple) == found
 
 
-def test_bad_arguments():
+def test_bad_arguments() -> None:
     x = noise(3, 8, 8)
     with pytest.raises(ValueError, match="multiple must be at least 1, got 0"):
         pad_to_multiple(x, 0)
@@ -96,5 +108,7 @@ def test_bad_arguments():
     with pytest.raises(ValueError, match="tile must be a multiple of 8, got 20"):
         overlap_of(20, None, most=128, multiple=8)
     for overlap in (4, -8, 64):
-        with pytest.raises(ValueError, match="overlap must be multiples of 8|multiples of 8, overlap smaller"):
+        with pytest.raises(
+            ValueError, match="overlap must be multiples of 8|multiples of 8, overlap smaller"
+        ):
             overlap_of(64, overlap, most=128, multiple=8)

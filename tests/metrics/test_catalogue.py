@@ -9,7 +9,7 @@ from nflib import degraders, metrics
 from nflib.metrics import METRICS
 
 
-def test_names_directions_and_needs_are_true():
+def test_names_directions_and_needs_are_true() -> None:
     """Blur and noise make every score worse in the direction the catalogue states."""
     from nflib import data
 
@@ -17,7 +17,8 @@ def test_names_directions_and_needs_are_true():
     noisy = degraders.White(20 / 255)(clean, generator=torch.Generator().manual_seed(0))
     noisier = degraders.White(40 / 255)(clean, generator=torch.Generator().manual_seed(0))
     for name, metric in METRICS.items():
-        assert metric.name == name and metric.convention
+        assert metric.name == name
+        assert metric.convention
         if name == "lpips":
             continue  # needs weights
         reference = (clean,) if metric.needs_reference else ()
@@ -26,18 +27,18 @@ def test_names_directions_and_needs_are_true():
         assert metric.arrow == ("↓" if metric.lower_is_better else "↑")
 
 
-def test_it_cannot_be_changed():
+def test_it_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
         METRICS["mine"] = METRICS["psnr"]
     with pytest.raises(FrozenInstanceError):
         METRICS["psnr"].unit = "bel"
 
 
-def test_everything_named_is_there():
+def test_everything_named_is_there() -> None:
     assert all(hasattr(metrics, name) for name in metrics.__all__)
 
 
-def test_importing_loads_nothing_heavy_and_no_file():
+def test_importing_loads_nothing_heavy_and_no_file() -> None:
     program = """
 import torch, sys, builtins
 before = set(sys.modules)

@@ -26,7 +26,7 @@ def photo():
     return data.photos()["chelsea"][None, :, :200, :300]
 
 
-def test_niqe_of_the_reference_image():
+def test_niqe_of_the_reference_image() -> None:
     """MATLAB R2021a 5.72957338, BasicSR 5.7295763, both as stated in BasicSR."""
     assert niqe(reference_image("niqe_ref/baboon.png")).item() == pytest.approx(5.72957338, abs=1e-6)
 
@@ -34,7 +34,7 @@ def test_niqe_of_the_reference_image():
 @pytest.mark.parametrize(
     ("number", "value"), [(1, 3.37149), (5, 2.92751), (8, 3.0995), (15, 3.95725), (19, 2.6353), (23, 4.41848)]
 )
-def test_niqe_of_kodak_is_near_that_of_basicsr(number, value):
+def test_niqe_of_kodak_is_near_that_of_basicsr(number, value) -> None:
     """Measured with BasicSR's code, which computes in float32: flat areas (15 has many) make this visible."""
     found = niqe(reference_image(f"kodak/kodim{number:02d}.png")).item()
     assert found == pytest.approx(value, abs=0.02 if number == 15 else 5e-4)
@@ -55,7 +55,7 @@ def asymmetric(values):
     return SHAPES[np.argmin((RATIOS - ratio) ** 2)], left, right
 
 
-def test_niqe_equals_plain_loops(photo):
+def test_niqe_equals_plain_loops(photo) -> None:
     def features(block):
         shape, left, right = asymmetric(block)
         width = np.sqrt(gamma(1 / shape) / gamma(3 / shape))
@@ -63,7 +63,12 @@ def test_niqe_equals_plain_loops(photo):
         for shift in ((0, 1), (1, 0), (1, 1), (1, -1)):
             shape, left, right = asymmetric(block * np.roll(block, shift, (0, 1)))
             width = np.sqrt(gamma(1 / shape) / gamma(3 / shape))
-            out += [shape, (right - left) * width * gamma(2 / shape) / gamma(1 / shape), left * width, right * width]
+            out += [
+                shape,
+                (right - left) * width * gamma(2 / shape) / gamma(1 / shape),
+                left * width,
+                right * width,
+            ]
         return out
 
     y = np.round(255 * luma(photo.double())[0, 0].numpy())[:192, :288]
@@ -86,7 +91,7 @@ def test_niqe_equals_plain_loops(photo):
     assert niqe(photo).item() == pytest.approx(np.sqrt(difference @ inverse @ difference), rel=1e-6)
 
 
-def test_brisque_features_equal_plain_loops(photo):
+def test_brisque_features_equal_plain_loops(photo) -> None:
     def features(x):
         mean = correlate(x, WINDOW, mode="constant")
         values = (x - mean) / (np.sqrt(np.abs(correlate(x**2, WINDOW, mode="constant") - mean**2)) + 1)
@@ -104,8 +109,9 @@ def test_brisque_features_equal_plain_loops(photo):
     np.testing.assert_allclose(brisque_features(photo)[0], expected, rtol=1e-6)
 
 
-def test_the_regression_of_brisque_equals_libsvm(monkeypatch):
-    """libsvm's svm_predict gave 17.465700113147903 for these scaled features and the model file as published."""
+def test_the_regression_of_brisque_equals_libsvm(monkeypatch) -> None:
+    """libsvm's svm_predict gave 17.465700113147903 for these scaled features and the model file as
+    published."""
     low, high = _parameters("brisque", torch.device("cpu"))["range"]
     features = 0.5 * (low + high) + 0.1 * (high - low) * torch.sin(torch.arange(36, dtype=torch.float64))
     monkeypatch.setattr("nflib.metrics.no_reference.brisque_features", lambda images: features[None])
@@ -122,18 +128,21 @@ def test_the_regression_of_brisque_equals_libsvm(monkeypatch):
         (23, 15.030887289169058),
     ],
 )
-def test_piqe_equals_pypiqe_on_grey_photos(number, value):
+def test_piqe_equals_pypiqe_on_grey_photos(number, value) -> None:
     """Values of pypiqe 1.2, a port of MATLAB's function, for Kodak photos that OpenCV made grey."""
     levels = (reference_image(f"kodak/kodim{number:02d}.png") * 255).round().long()
-    grey = torch.einsum("c,bchw->bhw", torch.tensor([9798, 19235, 3735]), levels)  # OpenCV's integer arithmetic
+    grey = torch.einsum(
+        "c,bchw->bhw", torch.tensor([9798, 19235, 3735]), levels
+    )  # OpenCV's integer arithmetic
     grey = ((grey + 16384) >> 15).double()[:, None] / 255
     assert piqe(grey.expand(-1, 3, -1, -1)).item() == pytest.approx(value, rel=1e-9)
 
 
-def test_piqe_equals_its_rules_block_by_block(photo):
+def test_piqe_equals_its_rules_block_by_block(photo) -> None:
     x = photo[..., :39, :53]  # padded by repetition to 48 x 64
     grey = np.round(
-        255 * np.tensordot([0.298936021293776, 0.587043074451121, 0.114020904255103], x[0].double().numpy(), 1)
+        255
+        * np.tensordot([0.298936021293776, 0.587043074451121, 0.114020904255103], x[0].double().numpy(), 1)
     )
     grey = np.pad(grey, ((0, 9), (0, 11)), "edge")
     mean = convolve(grey, WINDOW, mode="nearest")
@@ -153,20 +162,22 @@ def test_piqe_equals_its_rules_block_by_block(photo):
             deviation = np.sqrt(variance)
             if deviation > 2 * abs(deviation - quotient) / max(deviation, quotient):
                 total += variance
-    assert 0 < active
+    assert active > 0
     assert piqe(x).item() == pytest.approx(100 * (1 + total) / (1 + active), rel=1e-9)
     assert piqe(torch.full((1, 3, 32, 32), 0.4)).item() == 100
 
 
-def test_damage_raises_the_scores_and_batches_are_independent(photo):
+def test_damage_raises_the_scores_and_batches_are_independent(photo) -> None:
     noisy = degraders.White(25 / 255)(photo, generator=torch.Generator().manual_seed(0))
     for metric in (niqe, brisque, piqe):
         found = metric(torch.cat([photo, noisy]))
-        assert found.shape == (2,) and found.dtype == torch.float64 and found[1] > found[0]
+        assert found.shape == (2,)
+        assert found.dtype == torch.float64
+        assert found[1] > found[0]
         assert found[0].item() == pytest.approx(metric(photo).item(), rel=1e-9)
 
 
-def test_bad_input_is_named():
+def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match="two blocks of 96x96 pixels, got 191x100"):
         niqe(torch.rand(1, 3, 100, 191))
     with pytest.raises(ValueError, match="two blocks that are not flat, got 0"):

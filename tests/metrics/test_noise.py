@@ -11,7 +11,7 @@ def field(degradation, n=40, size=48, seed=0):
     return degradation.noise(torch.full((n, 3, size, size), 0.5, dtype=torch.float64), units.generator(seed))
 
 
-def test_autocorrelation_is_what_its_definition_says():
+def test_autocorrelation_is_what_its_definition_says() -> None:
     residual = torch.randn(2, 3, 9, 12, generator=units.generator(0), dtype=torch.float64)
     found = autocorrelation(residual, lags=4)
     x = residual[1, 2].numpy() - residual[1, 2].numpy().mean()
@@ -22,8 +22,10 @@ def test_autocorrelation_is_what_its_definition_says():
     assert found.shape == (2, 3, 9, 9)
 
 
-@pytest.mark.parametrize("degradation", [degraders.NTIRE(), degraders.White(), degraders.AIM()], ids=lambda d: type(d).__name__)
-def test_statistics_find_the_known_covariance(degradation):
+@pytest.mark.parametrize(
+    "degradation", [degraders.NTIRE(), degraders.White(), degraders.AIM()], ids=lambda d: type(d).__name__
+)
+def test_statistics_find_the_known_covariance(degradation) -> None:
     noise = field(degradation)
     truth = degradation.covariance(48, 48)
     scale = truth[:, :, 0, 0].diagonal()
@@ -32,7 +34,9 @@ def test_statistics_find_the_known_covariance(degradation):
     found = autocorrelation(noise, 2)
     error = found.std(0) / np.sqrt(len(noise))
     bias = 6 / 48  # the removed mean takes a little of long correlations away
-    assert ((found.mean(0) - expected).abs() < 5 * error + bias * (type(degradation) is degraders.AIM) + 1e-12).all()
+    assert (
+        (found.mean(0) - expected).abs() < 5 * error + bias * (type(degradation) is degraders.AIM) + 1e-12
+    ).all()
 
     correlation = channel_correlation(noise).mean(0)
     expected = truth[:, :, 0, 0] / (scale[:, None] * scale).sqrt()
@@ -46,19 +50,23 @@ def test_statistics_find_the_known_covariance(degradation):
     assert abs(ratio[well].mean() - 1) < 0.05
 
 
-def test_histogram_kl_against_numpy_and_the_closed_form():
+def test_histogram_kl_against_numpy_and_the_closed_form() -> None:
     g = units.generator(1)
-    real, fake = (0.04 * torch.randn(4, 3, 100, 100, generator=g), 0.06 * torch.randn(4, 3, 100, 100, generator=g))
+    real, fake = (
+        0.04 * torch.randn(4, 3, 100, 100, generator=g),
+        0.06 * torch.randn(4, 3, 100, 100, generator=g),
+    )
     edges = (np.arange(512) - 255.5) / 255
     p, q = (np.histogram(x.double().numpy(), edges)[0] + 0.5 for x in (real, fake))
     p, q = p / p.sum(), q / q.sum()
     found = histogram_kl(fake, real).item()
     assert found == pytest.approx((p * np.log(p / q)).sum(), rel=1e-3)  # a few values lie on an edge
     assert found == pytest.approx(np.log(0.06 / 0.04) + 0.04**2 / (2 * 0.06**2) - 0.5, rel=0.03)
-    assert histogram_kl(real, real) == 0 and histogram_kl(real, fake) > found
+    assert histogram_kl(real, real) == 0
+    assert histogram_kl(real, fake) > found
 
 
-def test_bad_input_is_named():
+def test_bad_input_is_named() -> None:
     x = torch.zeros(1, 3, 8, 6)
     with pytest.raises(ValueError, match="lags must be from 0 to less than the size 6x8, got 6"):
         autocorrelation(x, 6)

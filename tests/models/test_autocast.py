@@ -1,21 +1,23 @@
-"""Under bfloat16 autocast the networks run in bfloat16; latents, log-determinants and likelihoods stay in float32 and close to it."""
+"""Under bfloat16 autocast the networks run in bfloat16; latents, log-determinants and likelihoods stay in
+float32 and close to it.
+"""
 
 from collections import Counter
 from dataclasses import replace
 
 import pytest
-from tests.helpers import tiny_flows
 import torch
-from tests.helpers.tiny_flows import FLOWS, IMAGES, arguments, gradients, nll
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nflib import checkpoints
 from nflib.data import photos
 from nflib.flow import Dequantize
-from nflib.models import DeFlow, Glow, LowLightFlow, LowLightFlowConfig, LUDVAE, LUDVAEConfig
+from nflib.models import LUDVAE, DeFlow, Glow, LowLightFlow, LowLightFlowConfig, LUDVAEConfig
 from nflib.transforms import ActNorm
 from nflib.transforms.context import tensors
 from nflib.units import bits_per_dim
+from tests.helpers import tiny_flows
+from tests.helpers.tiny_flows import FLOWS, IMAGES, arguments, gradients, nll
 
 
 def bfloat16(enabled=True):
@@ -50,16 +52,23 @@ def transformed(model, inverse_of=None):
 
 @pytest.mark.parametrize("name", FLOWS)
 @torch.no_grad()
-def test_flows(name):
+def test_flows(name) -> None:
     model = tiny_flows.flow(name).eval()
     (_, log_det), value = transformed(model), nll(model)
     with bfloat16(), Products() as products:
         (low, low_log_det), low_value = transformed(model), nll(model)
         back, _ = transformed(model, low)
     assert {out.dtype for out in (*tensors(low), low_log_det, low_value, back)} == {torch.float32}
-    # the gain of the noise is a convolution whose answer is no network's: three times, once for each condition that is prepared
-    assert products.convolutions[torch.float32] == (3 if isinstance(model, DeFlow) and model.config.local else 0)
-    assert products.convolutions[torch.bfloat16] > 20 and set(products.convolutions) <= {torch.bfloat16, torch.float32}
+    # the gain of the noise is a convolution whose answer is no network's: three times, once for each
+    # condition that is prepared
+    assert products.convolutions[torch.float32] == (
+        3 if isinstance(model, DeFlow) and model.config.local else 0
+    )
+    assert products.convolutions[torch.bfloat16] > 20
+    assert set(products.convolutions) <= {
+        torch.bfloat16,
+        torch.float32,
+    }
     assert products.matrices.keys() == {torch.float32}
     assert not torch.equal(low_value, value)
     # measured: at most 1.6e-4 bits per dimension
@@ -70,10 +79,11 @@ def test_flows(name):
     assert (back - arguments(model)[0]).abs().max() < 2e-3
 
 
-# measured: 6e-4 and 3.4e-3 bits per dimension; 0 for the DeFlow models that come with nflib, whose networks still answer zero
-@pytest.mark.parametrize("name, bound", [("glow_patches", 2e-3), ("srflow_x4_small", 1e-2)])
+# measured: 6e-4 and 3.4e-3 bits per dimension; 0 for the DeFlow models that come with nflib, whose networks
+# still answer zero
+@pytest.mark.parametrize(("name", "bound"), [("glow_patches", 2e-3), ("srflow_x4_small", 1e-2)])
 @torch.no_grad()
-def test_trained_flows(name, bound):
+def test_trained_flows(name, bound) -> None:
     model = checkpoints.load(name)
     crops = torch.stack([photo[..., :32, 32:64] for photo in list(photos().values())[:4]])
     values = Dequantize()(crops, torch.Generator().manual_seed(0))
@@ -90,7 +100,7 @@ def low_nll(model):
 
 
 @pytest.mark.parametrize("name", ["glow", "srflow", "deflow published"])
-def test_training_plain_and_reversible(name):
+def test_training_plain_and_reversible(name) -> None:
     plain = tiny_flows.flow(name)
     reversible = type(plain)(replace(plain.config, reversible=True))
     reversible.load_state_dict(plain.state_dict())
@@ -98,18 +108,22 @@ def test_training_plain_and_reversible(name):
     with bfloat16():  # a backward pass inside the block still finds all of them
         found.append(gradients(reversible))
     assert all(one.keys() == found[0].keys() for one in found)
-    exact, low, recomputed, inside = (torch.cat([gradient.flatten() for gradient in one.values()]) for one in found)
+    exact, low, recomputed, inside = (
+        torch.cat([gradient.flatten() for gradient in one.values()]) for one in found
+    )
 
     def difference(one, other):
         return (one - other).norm() / exact.norm()
 
-    # measured: bfloat16 moves the gradient by 0.1 to 1.3 percent of its length, recomputing it moves it 20 times less
+    # measured: bfloat16 moves the gradient by 0.1 to 1.3 percent of its length, recomputing it moves it 20
+    # times less
     assert 0 < difference(exact, low) < 0.05
-    assert difference(recomputed, low) < 0.2 * difference(exact, low) and difference(inside, recomputed) < difference(exact, low)
+    assert difference(recomputed, low) < 0.2 * difference(exact, low)
+    assert difference(inside, recomputed) < difference(exact, low)
 
 
 @pytest.mark.parametrize("name", ["glow", "deflow"])
-def test_initialisation(name):
+def test_initialisation(name) -> None:
     model, low = tiny_flows.new(name), tiny_flows.new(name)
     with torch.no_grad():
         value = nll(model)
@@ -119,14 +133,16 @@ def test_initialisation(name):
     torch.testing.assert_close(low_value, value, rtol=0.01, atol=1.0)
 
 
-def test_actnorm_keeps_the_precision_of_its_input():
+def test_actnorm_keeps_the_precision_of_its_input() -> None:
     layer = ActNorm(3)
     x = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0)) + 3
     layer(x)
     exact, log_det = layer(x)
     low, low_log_det = layer(x.bfloat16())
-    assert low.dtype == torch.bfloat16 and layer.inverse(low)[0].dtype == torch.bfloat16
-    assert low_log_det.dtype == torch.float32 and torch.equal(low_log_det, log_det)
+    assert low.dtype == torch.bfloat16
+    assert layer.inverse(low)[0].dtype == torch.bfloat16
+    assert low_log_det.dtype == torch.float32
+    assert torch.equal(low_log_det, log_det)
     torch.testing.assert_close(low.float(), exact, rtol=0.02, atol=0.05)
     other = ActNorm(3)
     other(x.bfloat16())  # statistics in float32: only the values themselves are rounded
@@ -134,7 +150,7 @@ def test_actnorm_keeps_the_precision_of_its_input():
 
 
 @torch.no_grad()
-def test_low_light_flow():
+def test_low_light_flow() -> None:
     torch.manual_seed(0)
     model = LowLightFlow(LowLightFlowConfig(levels=2, steps=1, hidden=8, width=8, blocks=1))
     model.nll(IMAGES, 0.1 * IMAGES)
@@ -148,7 +164,7 @@ def test_low_light_flow():
 
 @pytest.mark.parametrize("shaped", [False, True])
 @torch.no_grad()
-def test_ludvae(shaped):
+def test_ludvae(shaped) -> None:
     torch.manual_seed(0)
     model = LUDVAE(LUDVAEConfig(levels=2, width=8, shaped=shaped))
     clean, degraded = IMAGES[:2], IMAGES[2:]
@@ -157,7 +173,11 @@ def test_ludvae(shaped):
         def seeded():
             return torch.Generator().manual_seed(0)
 
-        return model.terms(clean, degraded, seeded()), model.negative_elbo(degraded, "degraded", seeded()), model.degrade(clean, generator=seeded())
+        return (
+            model.terms(clean, degraded, seeded()),
+            model.negative_elbo(degraded, "degraded", seeded()),
+            model.degrade(clean, generator=seeded()),
+        )
 
     terms, elbo, image = results()
     with bfloat16(), Products() as products:
@@ -165,7 +185,9 @@ def test_ludvae(shaped):
         evidence = model.degradation_in(degraded)
         posterior, prior = model.levels[1].laws(evidence, evidence)
     assert {out.dtype for out in (*low_terms, low_elbo, low_image, *posterior, *prior)} == {torch.float32}
-    assert products.convolutions[torch.bfloat16] > 3 * products.convolutions[torch.float32] > 0  # the last one, and filters of noise
+    assert (
+        products.convolutions[torch.bfloat16] > 3 * products.convolutions[torch.float32] > 0
+    )  # the last one, and filters of noise
     # measured: 4e-4 of either term
     for low, exact in zip(low_terms, terms):
         assert abs(low - exact) < 2e-3 * exact
@@ -174,8 +196,10 @@ def test_ludvae(shaped):
 
 
 @torch.no_grad()
-def test_trained_ludvae():
-    """bfloat16 carries the content of an image with 8 bits: the error of reconstruction, which is small, gains 6 to 10 percent of it."""
+def test_trained_ludvae() -> None:
+    """bfloat16 carries the content of an image with 8 bits: the error of reconstruction, which is small,
+    gains 6 to 10 percent of it.
+    """
     model = checkpoints.load("ludvae_ntire_small")
     crops = torch.stack([photo[..., :32, 32:64] for photo in list(photos().values())[:4]])
     terms = model.terms(crops[:2], crops[2:], torch.Generator().manual_seed(0))

@@ -2,7 +2,6 @@
 
 import json
 
-from tests.helpers import golden
 import pytest
 import torch
 
@@ -10,11 +9,14 @@ from nflib.checkpoints import load_official, official_state
 from nflib.checkpoints.official import official_names
 from nflib.metrics import psnr, ssim
 from nflib.models import DnCNN, DnCNNConfig
+from tests.helpers import golden
 
 
 @pytest.fixture(scope="module")
 def photo():
-    """The noisy and the clean crop in [0, 1], float32 as the fixture was computed, and all tensors of the fixture."""
+    """The noisy and the clean crop in [0, 1], float32 as the fixture was computed, and all tensors of the
+    fixture.
+    """
     from safetensors.torch import load_file
 
     tensors = load_file(golden.FOLDER / "dncnn_sidd_io.safetensors")
@@ -23,8 +25,8 @@ def photo():
 
 
 @golden.needed
-@pytest.mark.parametrize("weights, suffix", [("sidd", ""), ("dnd", "_dnd")])
-def test_published_weights(photo, weights, suffix):
+@pytest.mark.parametrize(("weights", "suffix"), [("sidd", ""), ("dnd", "_dnd")])
+def test_published_weights(photo, weights, suffix) -> None:
     noisy, clean, tensors = photo
     model = load_official(golden.FOLDER / f"dncnn_{weights}.safetensors", "dncnn")
     assert model.config == DnCNNConfig()
@@ -40,9 +42,12 @@ def test_published_weights(photo, weights, suffix):
 
 
 @golden.needed
-def test_training_step(photo):
-    # in float64: the fixture's own rounding is most of what is allowed, and float32 here, on another processor, would double it
-    tensors = {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in photo[2].items()}
+def test_training_step(photo) -> None:
+    # in float64: the fixture's own rounding is most of what is allowed, and float32 here, on another
+    # processor, would double it
+    tensors = {
+        name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in photo[2].items()
+    }
     model = load_official(golden.FOLDER / "dncnn_sidd.safetensors", "dncnn").double().train()
     optimiser = torch.optim.Adam(model.parameters(), 1e-4)
     out = model(tensors["train_L"])
@@ -63,20 +68,23 @@ def test_training_step(photo):
 
 
 @golden.needed
-def test_official_tensors():
+def test_official_tensors() -> None:
     description = json.loads((golden.FOLDER / "dncnn_state_shapes.json").read_text())
     state = official_state(DnCNN())
     assert {name: list(tensor.shape) for name, tensor in state.items()} == description["shapes"]
     assert len(state) == description["n_tensors"]
 
 
-def test_sizes():
+def test_sizes() -> None:
     assert sum(p.numel() for p in DnCNN().parameters()) == 559_363
     assert sum(p.numel() for p in DnCNN(DnCNNConfig.small()).parameters()) == 48_003
 
 
-@pytest.mark.parametrize("config", [DnCNNConfig.small(), DnCNNConfig(layers=3, width=4), DnCNNConfig(layers=2, width=4, batch_norm=False)])
-def test_round_trip_and_start(config):
+@pytest.mark.parametrize(
+    "config",
+    [DnCNNConfig.small(), DnCNNConfig(layers=3, width=4), DnCNNConfig(layers=2, width=4, batch_norm=False)],
+)
+def test_round_trip_and_start(config) -> None:
     torch.manual_seed(0)
     model = DnCNN(config).eval()
     images = torch.rand(2, 3, 9, 14, generator=torch.Generator().manual_seed(0))
@@ -88,7 +96,7 @@ def test_round_trip_and_start(config):
     assert not torch.equal(model(images), images)
 
 
-def test_errors():
+def test_errors() -> None:
     with pytest.raises(ValueError, match="layers must be at least 2"):
         DnCNNConfig(layers=1)
     with pytest.raises(ValueError, match="no tensor model.0.weight"):

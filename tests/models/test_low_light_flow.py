@@ -29,7 +29,8 @@ def tiny(dtype=torch.float64):
 
 
 class Enhancer(Transform):
-    """All of the model as one transform, bright image to standard normal latent, its context the dark image."""
+    """All of the model as one transform, bright image to standard normal latent, its context the
+    dark image."""
 
     def __init__(self, model):
         super().__init__()
@@ -46,12 +47,12 @@ class Enhancer(Transform):
         return self.model.flow.latent_shape(shape)[0]
 
 
-def test_contract():
+def test_contract() -> None:
     torch.manual_seed(0)
     check_transform(Enhancer(LowLightFlow(TINY)), draw(4, 3, 8, 8), 0.3 * draw(4, 3, 8, 8, seed=1))
 
 
-def test_the_likelihood_is_that_of_a_normal_law_around_the_colours():
+def test_the_likelihood_is_that_of_a_normal_law_around_the_colours() -> None:
     model, bright, dark = tiny(), draw(3, 3, 8, 16).double(), 0.2 * draw(3, 3, 8, 16, seed=1).double()
     known = model.prepare(dark)
     (z,), log_det = model.flow(bright, known.conditioning)
@@ -69,7 +70,7 @@ def test_the_likelihood_is_that_of_a_normal_law_around_the_colours():
     assert (model.nll(bright, dark, told) != model.nll(bright, dark)).tolist() == told.tolist()
 
 
-def test_colours_do_not_depend_on_the_light():
+def test_colours_do_not_depend_on_the_light() -> None:
     colours = 0.5 + 0.5 * draw(2, 3, 4, 4)
     light = 0.5 + draw(2, 1, 4, 4, seed=1) / 2
     torch.testing.assert_close(colour_map((colours + FLOOR) * light - FLOOR), colour_map(colours))
@@ -78,19 +79,22 @@ def test_colours_do_not_depend_on_the_light():
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 8, 12), (1, 3, 5, 11), (1, 3, 1, 1)])
-def test_enhance_any_size(shape):
+def test_enhance_any_size(shape) -> None:
     model, dark = tiny(torch.float32), 0.3 * draw(*shape)
     best = model.enhance(dark)
-    assert best.shape == (1, *shape) and best.min() >= 0 and best.max() <= 1
+    assert best.shape == (1, *shape)
+    assert best.min() >= 0
+    assert best.max() <= 1
     with torch.no_grad():
         assert torch.equal(model(dark).clamp(0, 1), best[0])
     samples = model.enhance(dark, 0.8, 3, units.generator(1))
-    assert samples.shape == (3, *shape) and not torch.equal(samples[0], samples[1])
+    assert samples.shape == (3, *shape)
+    assert not torch.equal(samples[0], samples[1])
     assert torch.equal(samples, model.enhance(dark, 0.8, 3, units.generator(1)))
     assert torch.equal(model.enhance(dark, n=2), torch.cat((best, best)))
 
 
-def test_a_sample_is_a_latent_drawn_and_decoded():
+def test_a_sample_is_a_latent_drawn_and_decoded() -> None:
     model, dark = tiny(), 0.3 * draw(2, 3, 8, 8).double()
     latent = torch.randn(2, 48, 2, 2, dtype=torch.float64, generator=units.generator(3))
     values = model.decode(0.7 * latent, dark)
@@ -98,7 +102,7 @@ def test_a_sample_is_a_latent_drawn_and_decoded():
     torch.testing.assert_close(model.enhance(dark, 0.7, 1, units.generator(3))[0], values.clamp(0, 1))
 
 
-def test_bad_input():
+def test_bad_input() -> None:
     model = tiny(torch.float32)
     with pytest.raises(ValueError, match="bright must be .* multiples of 4, got"):
         model.nll(torch.zeros(1, 3, 6, 8), torch.zeros(1, 3, 6, 8))
@@ -111,7 +115,7 @@ def test_bad_input():
         LowLightFlowConfig(blocks=0)
 
 
-def test_it_learns_to_brighten():
+def test_it_learns_to_brighten() -> None:
     torch.manual_seed(0)
     model = LowLightFlow(LowLightFlowConfig(levels=2, steps=1, hidden=16, width=16, blocks=1))
     task, optimiser = LowLightTask(model), torch.optim.Adam(model.parameters(), 5e-3)

@@ -1,4 +1,6 @@
-"""The bundled models make what they made when they were recorded: digests taken before the windowed path was one."""
+"""The bundled models make what they made when they were recorded: digests taken before the windowed path was
+one.
+"""
 
 import hashlib
 import json
@@ -41,6 +43,6 @@ def results(model, clean):
 
 
 @pytest.mark.parametrize("name", sorted({key.partition("/")[0] for key in RECORDED}))
-def test_results_are_those_of_before(name, clean):
+def test_results_are_those_of_before(name, clean) -> None:
     found = {f"{name}/{what}": digest(x) for what, x in results(checkpoints.load(name).double(), clean)}
     assert found == {key: value for key, value in RECORDED.items() if key.startswith(f"{name}/")}

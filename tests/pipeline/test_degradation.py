@@ -11,7 +11,6 @@ import zlib
 
 import pytest
 import torch
-from tests.helpers.folders import contents, named_folder
 from typer.testing import CliRunner
 
 import nflib
@@ -19,12 +18,15 @@ from nflib import checkpoints, data, degraders, images, units
 from nflib.cli import app
 from nflib.models import DeFlow, DeFlowConfig, RRDBConfig
 from nflib.pipeline import degrade
+from tests.helpers.folders import contents, named_folder
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     torch.manual_seed(0)
-    net = DeFlow(DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=1, transitions=0, hidden=4, noise=0.3))
+    net = DeFlow(
+        DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=1, transitions=0, hidden=4, noise=0.3)
+    )
     image = torch.rand(4, 3, 16, 16)
     net.nll(image, net.condition(image), ["clean", "degraded"] * 2)  # ActNorm
     file = tmp_path_factory.mktemp("model") / "tiny.safetensors"
@@ -37,42 +39,58 @@ def folder(tmp_path):
     return named_folder(tmp_path / "in", a=(9, 12), b=(40, 37))
 
 
-def test_samples_of_a_folder(folder, model, tmp_path):
+def test_samples_of_a_folder(folder, model, tmp_path) -> None:
     out = tmp_path / "out"
     done = degrade(folder, model, out, tau=0.7, samples=3, tile=32, seed=4, device="cpu")
-    assert sorted(contents(out)) == sorted(f"{name}{end}" for name in "ab" for end in (".json", "_1.png", "_2.png", "_3.png"))
-    assert done.written == tuple(out / f"{name}_{i}.png" for name in "ab" for i in (1, 2, 3)) and (done.kept, done.skipped) == (0, ())
+    assert sorted(contents(out)) == sorted(
+        f"{name}{end}" for name in "ab" for end in (".json", "_1.png", "_2.png", "_3.png")
+    )
+    assert done.written == tuple(out / f"{name}_{i}.png" for name in "ab" for i in (1, 2, 3))
+    assert (
+        done.kept,
+        done.skipped,
+    ) == (0, ())
     assert json.loads((out / "b.json").read_text()) == {
-        "model": str(model), "tau": 0.7, "samples": 3, "seed": 4, "tile": 32, "source": "b.png",
-        "files": ["b_1.png", "b_2.png", "b_3.png"], "nflib": nflib.__version__,
+        "model": str(model),
+        "tau": 0.7,
+        "samples": 3,
+        "seed": 4,
+        "tile": 32,
+        "source": "b.png",
+        "files": ["b_1.png", "b_2.png", "b_3.png"],
+        "nflib": nflib.__version__,
     }
     clean = images.read(folder / "b.png")
     made = [images.read(out / f"b_{i}.png") for i in (1, 2, 3)]
-    assert all(image.shape == clean.shape and not torch.equal(image, clean) for image in made) and not torch.equal(made[0], made[1])
+    assert all(image.shape == clean.shape and not torch.equal(image, clean) for image in made)
+    assert not torch.equal(made[0], made[1])
 
 
-def test_one_sample_has_the_name_of_its_image(folder, tmp_path):
+def test_one_sample_has_the_name_of_its_image(folder, tmp_path) -> None:
     degrade(folder, "ntire", tmp_path / "out")
     pairs = data.PairedImages(folder, tmp_path / "out", crop=9)
-    assert sorted(contents(tmp_path / "out")) == ["a.json", "a.png", "b.json", "b.png"] and len(pairs) == 2 and pairs.skipped == []
+    assert sorted(contents(tmp_path / "out")) == ["a.json", "a.png", "b.json", "b.png"]
+    assert len(pairs) == 2
+    assert pairs.skipped == []
 
 
 @pytest.mark.parametrize("name", ["ntire", "aim", "camera", "white:12"])
-def test_simulated_ones(folder, tmp_path, name):
+def test_simulated_ones(folder, tmp_path, name) -> None:
     degrade(folder, name, tmp_path / "out", tau=0.5, seed=3)
     clean, made = (images.read(place / "b.png") for place in (folder, tmp_path / "out"))
     generator = units.generator(zlib.crc32(b"3 b"))
     torch.testing.assert_close(made, degraders.load(name)(clean, 0.5, generator), rtol=0, atol=1e-6)
     record = json.loads((tmp_path / "out" / "b.json").read_text())
-    assert record["model"] == name and record["tau"] == 0.5
+    assert record["model"] == name
+    assert record["tau"] == 0.5
 
 
-def test_no_strength_writes_the_images_as_they_are(folder, model, tmp_path):
+def test_no_strength_writes_the_images_as_they_are(folder, model, tmp_path) -> None:
     degrade(folder, model, tmp_path / "out", tau=0, device="cpu")
     assert torch.equal(images.read(tmp_path / "out" / "b.png"), images.read(folder / "b.png"))
 
 
-def test_random_numbers_belong_to_seed_name_and_sample(folder, tmp_path):
+def test_random_numbers_belong_to_seed_name_and_sample(folder, tmp_path) -> None:
     one, three, other = tmp_path / "one", tmp_path / "three", tmp_path / "other"
     degrade(folder, "white:12", three, samples=3)
     degrade(folder / "b.png", "white:12", one)
@@ -85,7 +103,7 @@ def test_random_numbers_belong_to_seed_name_and_sample(folder, tmp_path):
     assert len({(tmp_path / "more" / f"{name}_{i}.png").read_bytes() for name in "cd" for i in (1, 2)}) == 4
 
 
-def test_it_goes_on_where_it_stopped(folder, tmp_path, monkeypatch):
+def test_it_goes_on_where_it_stopped(folder, tmp_path, monkeypatch) -> None:
     out = tmp_path / "out"
     degrade(folder, "ntire", out, samples=2)
     before = contents(out)
@@ -93,34 +111,40 @@ def test_it_goes_on_where_it_stopped(folder, tmp_path, monkeypatch):
     (out / ".b_2.png.123.part").write_bytes(b"half")
     (out / ".mine.png.123.part").write_bytes(b"not of this job")
     done = degrade(folder, "ntire", out, samples=2)
-    assert done.kept == 1 and len(done.written) == 2
+    assert done.kept == 1
+    assert len(done.written) == 2
     (out / ".mine.png.123.part").unlink()
     assert contents(out) == before
     monkeypatch.setattr("nflib.pipeline.samples.read", None)  # what is done is not even read
-    assert degrade(folder, "ntire", out, samples=2).kept == 2 and contents(out) == before
+    assert degrade(folder, "ntire", out, samples=2).kept == 2
+    assert contents(out) == before
 
 
-def test_other_settings_are_not_mixed_in(folder, tmp_path):
+def test_other_settings_are_not_mixed_in(folder, tmp_path) -> None:
     out = tmp_path / "out"
     degrade(folder / "b.png", "ntire", out)
     before = contents(out)
-    with pytest.raises(ValueError, match=r"b.json: was made with .*now asked for .*0\.5.*choose another folder"):
+    with pytest.raises(
+        ValueError, match=r"b.json: was made with .*now asked for .*0\.5.*choose another folder"
+    ):
         degrade(folder, "ntire", out, tau=0.5)
     assert contents(out) == before  # nothing of a either
 
 
-def test_a_result_that_cannot_be_is_a_bad_file(folder, tmp_path, monkeypatch):
+def test_a_result_that_cannot_be_is_a_bad_file(folder, tmp_path, monkeypatch) -> None:
     def strange(image, *_):
         yield image
         yield image if image.shape[1] == 40 else image * torch.nan
 
     monkeypatch.setattr(degraders.SIMULATED["ntire"].__class__, "samples", lambda self, *a: strange(*a))
     done = degrade(folder, "ntire", tmp_path / "out", samples=2)
-    assert len(done.skipped) == 1 and str(folder / "a.png") in done.skipped[0] and "NaN" in done.skipped[0]
+    assert len(done.skipped) == 1
+    assert str(folder / "a.png") in done.skipped[0]
+    assert "NaN" in done.skipped[0]
     assert sorted(contents(tmp_path / "out")) == ["b.json", "b_1.png", "b_2.png"]
 
 
-def test_bad_input(folder, model, tmp_path):
+def test_bad_input(folder, model, tmp_path) -> None:
     out = tmp_path / "out"
     for arguments, message in (
         ({"model": "none"}, "none: no such file, bundled model"),
@@ -129,7 +153,10 @@ def test_bad_input(folder, model, tmp_path):
         ({"model": "ntire", "tau": float("inf")}, "tau a number, 0 or more"),
         ({"model": "ntire", "samples": 0}, "samples must be at least 1"),
         ({"tile": 30}, "tile must be a multiple of 4, got 30"),
-        ({"source": tmp_path / "no", "model": "ntire"}, "none of 1 images could be used; the first: .*no such file"),
+        (
+            {"source": tmp_path / "no", "model": "ntire"},
+            "none of 1 images could be used; the first: .*no such file",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             degrade(**{"source": folder, "model": model, "out": out, **arguments})
@@ -142,7 +169,7 @@ def test_bad_input(folder, model, tmp_path):
 BAD = (b"", b"not an image", b"\x89PNG\r\n\x1a\nbroken", None)  # None: the first half of a real file
 
 
-def test_a_thousand_images_of_which_twenty_are_bad(tmp_path):
+def test_a_thousand_images_of_which_twenty_are_bad(tmp_path) -> None:
     """Issue: 1,000 files, 20 of them bad, end with 980 outputs and a report of the 20."""
     place, out = tmp_path / "in", tmp_path / "out"
     place.mkdir()
@@ -154,23 +181,30 @@ def test_a_thousand_images_of_which_twenty_are_bad(tmp_path):
         content = BAD[i % len(BAD)] if i in bad else whole
         (place / f"{i:04}.png").write_bytes(whole[: len(whole) // 2] if content is None else content)
     result = CliRunner().invoke(app, ["degrade", str(place), "--model", "white:12", "--out", str(out)])
-    assert result.exit_code == 0 and result.stdout == f"980 images written to {out}\n"
+    assert result.exit_code == 0
+    assert result.stdout == f"980 images written to {out}\n"
     names = {f"{i:04}" for i in range(1000) if i not in bad}
     assert set(contents(out)) == {f"{name}{end}" for name in names for end in (".png", ".json")}
     *lines, last = result.stderr.splitlines()
     assert last == "files skipped: 20"
-    assert [line.split(": ")[0] for line in lines] == [f"skipped {place / f'{i:04}.png'}" for i in sorted(bad)]
+    assert [line.split(": ")[0] for line in lines] == [
+        f"skipped {place / f'{i:04}.png'}" for i in sorted(bad)
+    ]
     assert len({(out / f"{name}.png").read_bytes() for name in names}) == 980  # each has noise of its own
     again = CliRunner().invoke(app, ["degrade", str(place), "--model", "white:12", "--out", str(out)])
-    assert again.stdout == f"{out} is complete, nothing to do\n" and again.stderr == result.stderr
+    assert again.stdout == f"{out} is complete, nothing to do\n"
+    assert again.stderr == result.stderr
 
 
-def test_killed_at_any_moment_and_started_again(tmp_path):
+def test_killed_at_any_moment_and_started_again(tmp_path) -> None:
     place, out = tmp_path / "in", tmp_path / "out"
     place.mkdir()
     for i in range(60):
         images.write(place / f"{i:02}.png", torch.rand(3, 64, 64, generator=units.generator(i)))
-    program = "import sys, torch; torch.set_num_threads(1); from nflib.pipeline import degrade; degrade(sys.argv[1], 'ntire', sys.argv[2], samples=2)"
+    program = (
+        "import sys, torch; torch.set_num_threads(1); from nflib.pipeline import degrade; "
+        "degrade(sys.argv[1], 'ntire', sys.argv[2], samples=2)"
+    )
     kills = 0
     for after in (1, 40):
         running = subprocess.Popen([sys.executable, "-c", program, str(place), str(out)])
@@ -190,12 +224,31 @@ def test_killed_at_any_moment_and_started_again(tmp_path):
     assert contents(out) == contents(tmp_path / "undisturbed")
 
 
-def test_the_command(folder, model, tmp_path):
+def test_the_command(folder, model, tmp_path) -> None:
     (folder / "c.png").write_text("not an image")
-    arguments = ["degrade", folder, "--model", model, "--tau", 1, "--samples", 3, "--out", tmp_path / "out", "--device", "cpu", "--seed", 2]
+    arguments = [
+        "degrade",
+        folder,
+        "--model",
+        model,
+        "--tau",
+        1,
+        "--samples",
+        3,
+        "--out",
+        tmp_path / "out",
+        "--device",
+        "cpu",
+        "--seed",
+        2,
+    ]
     result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == 0 and result.stdout == f"6 images written to {tmp_path / 'out'}\n"
+    assert result.exit_code == 0
+    assert result.stdout == f"6 images written to {tmp_path / 'out'}\n"
     first, last = result.stderr.splitlines()
-    assert first.startswith(f"skipped {folder / 'c.png'}: not an image") and last == "files skipped: 1"
+    assert first.startswith(f"skipped {folder / 'c.png'}: not an image")
+    assert last == "files skipped: 1"
     wrong = CliRunner().invoke(app, ["degrade", str(folder), "--model", "none", "--out", str(tmp_path / "x")])
-    assert wrong.exit_code == 2 and wrong.stderr.count("\n") == 1 and "bundled model" in wrong.stderr
+    assert wrong.exit_code == 2
+    assert wrong.stderr.count("\n") == 1
+    assert "bundled model" in wrong.stderr

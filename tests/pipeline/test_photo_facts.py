@@ -1,17 +1,19 @@
 import numpy as np
 import pytest
 import torch
-from tests.helpers.folders import folder_of, random_images
 from PIL import Image
 
 from nflib import data, degraders, images
 from nflib.pipeline.photo_facts import folder_facts, photo_facts, same_pixels, same_scene
+from tests.helpers.folders import folder_of, random_images
 
 
-def test_what_is_in_a_folder(tmp_path):
+def test_what_is_in_a_folder(tmp_path) -> None:
     folder = folder_of(tmp_path / "x", random_images((20, 30), (24, 12)), suffixes=(".png", ".tif"))
     images.write(folder / "deep.png", random_images((9, 9))[0], bits=16)
-    images.write(folder / "shallow.png", (255 * random_images((9, 9))[0]).round() / 255, bits=16)  # 8 bits in 16
+    images.write(
+        folder / "shallow.png", (255 * random_images((9, 9))[0]).round() / 255, bits=16
+    )  # 8 bits in 16
     Image.new("L", (8, 6), 51).save(folder / "grey.png")
     Image.new("RGBA", (8, 6), (255, 0, 0, 128)).save(folder / "alpha.png")
     turned = Image.fromarray(np.zeros((10, 40, 3), np.uint8))
@@ -21,7 +23,9 @@ def test_what_is_in_a_folder(tmp_path):
     (folder / "bad.png").write_bytes(b"nothing")
     facts = folder_facts(folder)
     found = {photo.file.name: photo for photo in facts.photos}
-    assert len(found) == 7 and len(facts.skipped) == 1 and "bad.png: not an image" in facts.skipped[0]
+    assert len(found) == 7
+    assert len(facts.skipped) == 1
+    assert "bad.png: not an image" in facts.skipped[0]
     assert [name for name, photo in found.items() if photo.deep] == ["deep.png"]
     assert [name for name, photo in found.items() if photo.grey] == ["grey.png", "turned.jpg"]
     assert (found["turned.jpg"].height, found["turned.jpg"].width) == (40, 10)
@@ -31,7 +35,7 @@ def test_what_is_in_a_folder(tmp_path):
     assert facts.statistics == data.channel_statistics([images.read(photo.file) for photo in facts.photos])
 
 
-def test_the_same_pixels_in_files_of_any_kind(tmp_path):
+def test_the_same_pixels_in_files_of_any_kind(tmp_path) -> None:
     (image,) = random_images((12, 10))
     for name in ("a.png", "b.bmp", "c.tif"):
         images.write(tmp_path / name, image)
@@ -42,7 +46,7 @@ def test_the_same_pixels_in_files_of_any_kind(tmp_path):
     assert [[photo.file.name for photo in group] for group in groups] == [["a.png", "b.bmp", "c.tif"]]
 
 
-def test_the_same_scene_is_found_again_and_no_other(tmp_path):
+def test_the_same_scene_is_found_again_and_no_other(tmp_path) -> None:
     clean, degraded = tmp_path / "clean", tmp_path / "degraded"
     for folder in (clean, degraded):
         folder.mkdir()
@@ -55,10 +59,11 @@ def test_the_same_scene_is_found_again_and_no_other(tmp_path):
     x, y = (folder_facts(folder).photos for folder in (clean, degraded))
     found = sorted((a.file.stem, b.file.stem) for a, b in same_scene(x, y))
     assert found == [(name, name) for name in sorted(data.photos())]
-    assert same_scene(x, []) == [] and photo_facts(clean / "flat.png").thumbnail is None
+    assert same_scene(x, []) == []
+    assert photo_facts(clean / "flat.png").thumbnail is None
 
 
-def test_nothing_to_look_at(tmp_path):
+def test_nothing_to_look_at(tmp_path) -> None:
     (tmp_path / "bad.png").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="none of 1 images can be read; the first: .*bad.png"):
         folder_facts(tmp_path)

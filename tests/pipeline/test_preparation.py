@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 import torch
-from tests.helpers.folders import folder_of, random_images
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -13,6 +12,7 @@ from nflib import images
 from nflib.cli import app
 from nflib.data import channel_statistics, scale_pyramid
 from nflib.pipeline import prepare, stored_statistics
+from tests.helpers.folders import folder_of, random_images
 
 
 def snapshot(folder):
@@ -38,33 +38,43 @@ def strange_folder(folder):
     return folder
 
 
-def test_every_good_photo_at_every_scale_and_the_bad_ones_reported(tmp_path):
+def test_every_good_photo_at_every_scale_and_the_bad_ones_reported(tmp_path) -> None:
     source, target = strange_folder(tmp_path / "in"), tmp_path / "out" / "clean"
     done = prepare(source, target, [8, 1, 2])
     good = ["0", "1", "alpha", "deep", "grey", "turned"]
     assert (done.written, done.kept, len(done.skipped)) == (6, 0, 4)
     small = "5x40 pixels, expected at least 8x8"
-    for name, reason in {"empty": "is empty", "text": "not an image", "half": "cannot be read", "small": small}.items():
+    for name, reason in {
+        "empty": "is empty",
+        "text": "not an image",
+        "half": "cannot be read",
+        "small": small,
+    }.items():
         assert any(f"{name}." in line and reason in line for line in done.skipped)
-    assert sorted(snapshot(target)) == sorted(["preparation.json", *(f"{s}x/{n}.png" for s in (1, 2, 8) for n in good)])
+    assert sorted(snapshot(target)) == sorted(
+        ["preparation.json", *(f"{s}x/{n}.png" for s in (1, 2, 8) for n in good)]
+    )
     for file in source.iterdir():
         if file.stem in good:
             for scale, expected in scale_pyramid(images.read(file), [1, 2, 8]).items():
                 assert torch.equal(images.read(target / f"{scale}x" / f"{file.stem}.png"), expected)
     assert images.read(target / "1x" / "turned.png").shape == (3, 40, 24)
     record = json.loads((target / "preparation.json").read_text())
-    assert record["files"] == [f"{name}.png" for name in good] and record["skipped"] == list(done.skipped)
+    assert record["files"] == [f"{name}.png" for name in good]
+    assert record["skipped"] == list(done.skipped)
     for scale in (1, 2, 8):
         expected = channel_statistics(target / f"{scale}x")
         np.testing.assert_allclose(done.statistics[scale].mean, expected.mean, rtol=1e-12)
-        assert done.statistics[scale].pixels == expected.pixels and done.statistics == stored_statistics(target)
+        assert done.statistics[scale].pixels == expected.pixels
+        assert done.statistics == stored_statistics(target)
 
 
-def test_it_goes_on_where_it_stopped(tmp_path):
+def test_it_goes_on_where_it_stopped(tmp_path) -> None:
     source, target = folder_of(tmp_path / "in", random_images((16, 16), (20, 20), (18, 30))), tmp_path / "out"
     prepare(source, target, [1, 4])
     before = snapshot(target)
-    assert prepare(source, target, [1, 4])[:2] == (0, 3) and snapshot(target) == before
+    assert prepare(source, target, [1, 4])[:2] == (0, 3)
+    assert snapshot(target) == before
     (target / "4x" / "1.png").unlink()
     record = json.loads(before["preparation.json"][0])
     # as if killed on the way
@@ -73,34 +83,43 @@ def test_it_goes_on_where_it_stopped(tmp_path):
         stored_statistics(target)
     assert prepare(source, target, [1, 4])[:2] == (1, 2)
     after = snapshot(target)
-    assert {name: data for name, (data, _) in after.items()} == {name: data for name, (data, _) in before.items()}
+    assert {name: data for name, (data, _) in after.items()} == {
+        name: data for name, (data, _) in before.items()
+    }
     assert after["1x/0.png"] == before["1x/0.png"]
 
 
-def test_a_photo_that_changed_is_made_again(tmp_path):
+def test_a_photo_that_changed_is_made_again(tmp_path) -> None:
     source, target = folder_of(tmp_path / "in", random_images((16, 16), (20, 20))), tmp_path / "out"
     old = prepare(source, target, [2]).statistics[2]
     images.write(source / "0.png", torch.ones(3, 16, 16))
     later = (target / "2x" / "0.png").stat().st_mtime + 10
     os.utime(source / "0.png", (later, later))
     done = prepare(source, target, [2])
-    assert done[:2] == (1, 1) and images.read(target / "2x" / "0.png").min() == 1 and done.statistics[2].mean > old.mean
+    assert done[:2] == (1, 1)
+    assert images.read(target / "2x" / "0.png").min() == 1
+    assert done.statistics[2].mean > old.mean
 
 
-def test_inside_the_source_as_the_published_scripts_do(tmp_path):
+def test_inside_the_source_as_the_published_scripts_do(tmp_path) -> None:
     source = folder_of(tmp_path / "in", random_images((16, 16)))
     prepare(source, source, [1, 2])
-    assert prepare(source, source, [1, 2]).kept == 1 and (source / "2x" / "0.png").is_file()
+    assert prepare(source, source, [1, 2]).kept == 1
+    assert (source / "2x" / "0.png").is_file()
     with pytest.raises(ValueError, match="would be written over"):
         prepare(source / "2x", source, [1, 2])
 
 
-def test_bad_input(tmp_path):
+def test_bad_input(tmp_path) -> None:
     source, target = folder_of(tmp_path / "in", random_images((16, 16))), tmp_path / "out"
-    with pytest.raises(ValueError, match="in: none of 1 photos could be prepared; the first: .*0.png: 16x16 pixels, expected"):
+    with pytest.raises(
+        ValueError, match="in: none of 1 photos could be prepared; the first: .*0.png: 16x16 pixels, expected"
+    ):
         prepare(source, target, [32])
     prepare(source, tmp_path / "b", [1])
-    with pytest.raises(ValueError, match=r"preparation.json: was made with .*\[1\].*now asked for .*\[1, 2\]"):
+    with pytest.raises(
+        ValueError, match=r"preparation.json: was made with .*\[1\].*now asked for .*\[1, 2\]"
+    ):
         prepare(source, tmp_path / "b", [1, 2])
     images.write(source / "0.jpg", torch.rand(3, 8, 8))
     with pytest.raises(ValueError, match="more than one photo is called 0"):
@@ -110,27 +129,39 @@ def test_bad_input(tmp_path):
         stored_statistics(source)
 
 
-@pytest.mark.parametrize("scales", [["1", "2", "8"], ["1 2 8"], ["1,2,8"], ["1", "--scales", "2", "--scales", "8"]])
+@pytest.mark.parametrize(
+    "scales", [["1", "2", "8"], ["1 2 8"], ["1,2,8"], ["1", "--scales", "2", "--scales", "8"]]
+)
 @pytest.mark.parametrize("last", [True, False])
-def test_the_command(tmp_path, scales, last):
+def test_the_command(tmp_path, scales, last) -> None:
     source, target = strange_folder(tmp_path / "in"), tmp_path / "out"
     folders = ["--source", str(source), "--target", str(target)]
     scales = ["--scales", *scales]
     arguments = ["data", "prepare", *(folders + scales if last else scales + folders)]
     result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0 and result.stdout == f"6 photos written to {target} at scales 1 2 8\n"
+    assert result.exit_code == 0
+    assert result.stdout == f"6 photos written to {target} at scales 1 2 8\n"
     lines = result.stderr.splitlines()
-    assert len(lines) == 5 and all(line.startswith("skipped ") for line in lines[:4]) and lines[4] == "files skipped: 4"
+    assert len(lines) == 5
+    assert all(line.startswith("skipped ") for line in lines[:4])
+    assert lines[4] == "files skipped: 4"
     assert sorted(f.name for f in target.iterdir()) == ["1x", "2x", "8x", "preparation.json"]
     assert "is complete, nothing to do" in CliRunner().invoke(app, arguments).stdout
 
 
 @pytest.mark.parametrize(
-    "scales, message",
-    [([], "Missing option"), (["x"], "valid integer"), (["0"], "Invalid value"), (["2", "2"], "different whole numbers")],
+    ("scales", "message"),
+    [
+        ([], "Missing option"),
+        (["x"], "valid integer"),
+        (["0"], "Invalid value"),
+        (["2", "2"], "different whole numbers"),
+    ],
 )
-def test_the_command_with_wrong_scales(tmp_path, scales, message):
+def test_the_command_with_wrong_scales(tmp_path, scales, message) -> None:
     source = folder_of(tmp_path / "in", random_images((16, 16)))
     folders = ["--source", str(source), "--target", str(tmp_path / "out")]
     result = CliRunner().invoke(app, ["data", "prepare", *folders, "--scales", *scales])
-    assert result.exit_code == 2 and re.search(message, result.stderr) and not (tmp_path / "out").exists()
+    assert result.exit_code == 2
+    assert re.search(message, result.stderr)
+    assert not (tmp_path / "out").exists()

@@ -4,15 +4,26 @@ import json
 
 import pytest
 import torch
-from tests.helpers.folders import contents, named_folder
 from typer.testing import CliRunner
 
 import nflib
 from nflib import checkpoints, images, units
 from nflib.cli import app
-from nflib.models import DnCNN, DnCNNConfig, Glow, GlowConfig, LowLightFlow, LowLightFlowConfig, RefinementConfig, RefinementNet, RRDBConfig, RRDBNet
+from nflib.models import (
+    DnCNN,
+    DnCNNConfig,
+    Glow,
+    GlowConfig,
+    LowLightFlow,
+    LowLightFlowConfig,
+    RefinementConfig,
+    RefinementNet,
+    RRDBConfig,
+    RRDBNet,
+)
 from nflib.pipeline import restore
 from nflib.pipeline.restoration import restored
+from tests.helpers.folders import contents, named_folder
 
 
 def denoiser():
@@ -47,7 +58,12 @@ def enhancer():
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     place = tmp_path_factory.mktemp("models")
-    for name, model in (("dncnn", denoiser()), ("rrdb", super_resolver()), ("refinement", refiner()), ("glow", Glow(GlowConfig(2, 1, 4)))):
+    for name, model in (
+        ("dncnn", denoiser()),
+        ("rrdb", super_resolver()),
+        ("refinement", refiner()),
+        ("glow", Glow(GlowConfig(2, 1, 4))),
+    ):
         checkpoints.save(model, place / f"{name}.safetensors")
     return place
 
@@ -57,14 +73,20 @@ def folder(tmp_path):
     return named_folder(tmp_path / "in", a=(9, 12), b=(70, 81))
 
 
-@pytest.mark.parametrize("name, scale", [("dncnn", 1), ("rrdb", 2), ("refinement", 2)])
-def test_a_folder(folder, files, tmp_path, name, scale):
+@pytest.mark.parametrize(("name", "scale"), [("dncnn", 1), ("rrdb", 2), ("refinement", 2)])
+def test_a_folder(folder, files, tmp_path, name, scale) -> None:
     model, out = files / f"{name}.safetensors", tmp_path / "out"
     done = restore(folder, model, out, device="cpu")
-    assert done.written == (out / "a.png", out / "b.png") and (done.kept, done.skipped) == (0, ())
+    assert done.written == (out / "a.png", out / "b.png")
+    assert (done.kept, done.skipped) == (0, ())
     assert sorted(contents(out)) == ["a.json", "a.png", "b.json", "b.png"]
     assert json.loads((out / "b.json").read_text()) == {
-        "model": str(model), "tile": 512, "scale": scale, "source": "b.png", "files": ["b.png"], "nflib": nflib.__version__,
+        "model": str(model),
+        "tile": 512,
+        "scale": scale,
+        "source": "b.png",
+        "files": ["b.png"],
+        "nflib": nflib.__version__,
     }
     with torch.no_grad():
         expected = checkpoints.load(model)(images.read(folder / "b.png")[None])[0].clamp(0, 1)
@@ -72,49 +94,60 @@ def test_a_folder(folder, files, tmp_path, name, scale):
     torch.testing.assert_close(images.read(out / "b.png"), expected, rtol=0, atol=0.5 / 255 + 1e-6)
 
 
-@pytest.mark.parametrize("net, tile, overlap", [(denoiser(), 40, 16), (super_resolver(), 96, 80), (refiner(), 40, 24), (enhancer(), 80, 52)])
-def test_tiles_are_what_the_whole_is(net, tile, overlap):
+@pytest.mark.parametrize(
+    ("net", "tile", "overlap"),
+    [(denoiser(), 40, 16), (super_resolver(), 96, 80), (refiner(), 40, 24), (enhancer(), 80, 52)],
+)
+def test_tiles_are_what_the_whole_is(net, tile, overlap) -> None:
     """Exact, since a quarter of the overlap is as far as the networks see: 3, 20, 6 and 13 pixels."""
     image = torch.rand(3, 113, 130, generator=units.generator(3))
     with torch.no_grad():
         whole = net(image[None])[0].clamp(0, 1)
     torch.testing.assert_close(restored(net, image, tile=tile, overlap=overlap), whole, rtol=0, atol=2e-6)
-    assert (restored(net, image, tile=tile, overlap=0) - whole).abs().max() > 1e-4  # tiles with nothing around them do not know
+    assert (
+        restored(net, image, tile=tile, overlap=0) - whole
+    ).abs().max() > 1e-4  # tiles with nothing around them do not know
 
 
-def test_the_usual_overlap_is_enough_for_the_largest_denoiser():
+def test_the_usual_overlap_is_enough_for_the_largest_denoiser() -> None:
     assert DnCNN.largest_overlap // 4 >= DnCNNConfig().layers
 
 
-def test_results_stay_in_the_range_of_images():
+def test_results_stay_in_the_range_of_images() -> None:
     net = denoiser()
     with torch.no_grad():
         net.convs[-1].bias.copy_(torch.tensor([2.0, -2.0, 0.0]))
     result = restored(net, torch.rand(3, 8, 8), tile=512)
-    assert torch.equal(result[0], torch.zeros(8, 8)) and torch.equal(result[1], torch.ones(8, 8))
+    assert torch.equal(result[0], torch.zeros(8, 8))
+    assert torch.equal(result[1], torch.ones(8, 8))
 
 
-def test_it_goes_on_where_it_stopped(folder, files, tmp_path, monkeypatch):
+def test_it_goes_on_where_it_stopped(folder, files, tmp_path, monkeypatch) -> None:
     model, out = files / "dncnn.safetensors", tmp_path / "out"
     restore(folder, model, out, device="cpu")
     before = contents(out)
     (out / "b.png").unlink()
     (out / ".b.png.123.part").write_bytes(b"half")
     done = restore(folder, model, out, device="cpu")
-    assert (done.kept, done.written) == (1, (out / "b.png",)) and contents(out) == before
+    assert (done.kept, done.written) == (1, (out / "b.png",))
+    assert contents(out) == before
     monkeypatch.setattr("nflib.pipeline.samples.read", None)  # what is done is not even read
     assert restore(folder, model, out, device="cpu").kept == 2
     with pytest.raises(ValueError, match="a.json: was made with .*choose another folder"):
         restore(folder, model, out, tile=64, device="cpu")
 
 
-def test_bad_files_and_bad_models(folder, files, tmp_path):
+def test_bad_files_and_bad_models(folder, files, tmp_path) -> None:
     model, out = files / "dncnn.safetensors", tmp_path / "out"
     (folder / "c.png").write_bytes(b"not an image")
-    result = CliRunner().invoke(app, ["restore", str(folder), "--model", str(model), "--out", str(out), "--device", "cpu"])
-    assert result.exit_code == 0 and result.stdout == f"2 images written to {out}\n"
+    result = CliRunner().invoke(
+        app, ["restore", str(folder), "--model", str(model), "--out", str(out), "--device", "cpu"]
+    )
+    assert result.exit_code == 0
+    assert result.stdout == f"2 images written to {out}\n"
     first, last = result.stderr.splitlines()
-    assert first.startswith(f"skipped {folder / 'c.png'}") and last == "files skipped: 1"
+    assert first.startswith(f"skipped {folder / 'c.png'}")
+    assert last == "files skipped: 1"
     assert sorted(contents(out)) == ["a.json", "a.png", "b.json", "b.png"]
     for arguments, message in (
         ({"model": files / "glow.safetensors"}, "is a Glow, expected one that restores"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import os
 import re
 import signal
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.helpers.folders import contents, named_folder
 from typer.testing import CliRunner
 
 from nflib import processes
@@ -19,13 +19,14 @@ from nflib.pipeline import degrade, restore, samples, super_resolve
 from nflib.pipeline.degradation import _degrade
 from nflib.pipeline.sharing import shared
 from nflib.processes import Share
+from tests.helpers.folders import contents, named_folder
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
 SETTINGS = {"tau": 1.0, "samples": 1, "tile": 512, "seed": 0}
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch):
+def alone(monkeypatch) -> None:
     """Whoever started the tests."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -44,11 +45,13 @@ def whole(folder, tmp_path):
 
 
 def dies(source: Path, out: Path, *, device, share: Share):
-    """As ``degrade``, but one of the processes is killed in the middle of its second file, after the others are done."""
+    """As ``degrade``, but one of the processes is killed in the middle of its second file, after the others
+    are done.
+    """
     if share.index == 1:
         write, before = samples.write, []
 
-        def killed(path, image):
+        def killed(path, image) -> None:
             if before:
                 while len(list(out.glob("*.json"))) < 5:
                     pass
@@ -61,39 +64,51 @@ def dies(source: Path, out: Path, *, device, share: Share):
     return _degrade(source, "ntire", out, **SETTINGS, device=device, share=share)
 
 
-def test_two_processes_make_the_same_files_as_one(folder, whole, tmp_path):
+def test_two_processes_make_the_same_files_as_one(folder, whole, tmp_path) -> None:
     (folder / "d2.png").write_text("not an image")  # d2 and e change sides: the share is of all files
     out = tmp_path / "out"
-    result = CliRunner().invoke(app, ["degrade", str(folder), "--model", "ntire", "--out", str(out), "--device", "cpu", "--devices", "2"])
-    assert result.exit_code == 0 and result.stdout == f"7 images written to {out}\n"
+    result = CliRunner().invoke(
+        app,
+        ["degrade", str(folder), "--model", "ntire", "--out", str(out), "--device", "cpu", "--devices", "2"],
+    )
+    assert result.exit_code == 0
+    assert result.stdout == f"7 images written to {out}\n"
     assert re.fullmatch(r"skipped \S+d2.png: not an image.*\nfiles skipped: 1\n", result.stderr)
     assert contents(out) == whole
 
 
-def test_after_one_was_killed_any_number_of_processes_goes_on(folder, whole, tmp_path):
+def test_after_one_was_killed_any_number_of_processes_goes_on(folder, whole, tmp_path) -> None:
     out = tmp_path / "out"
-    with pytest.raises(ValueError, match="one of 2 processes died .*SIGKILL.*start the job again, and it goes on"):
+    with pytest.raises(
+        ValueError, match="one of 2 processes died .*SIGKILL.*start the job again, and it goes on"
+    ):
         shared(folder, functools.partial(dies, folder, out), "cpu", 2)
     done = degrade(folder, "ntire", out, device="cpu")
     assert (done.kept, done.written) == (5, (out / "d.png", out / "f.png"))
     assert contents(out) == whole
 
 
-def test_an_error_of_several_is_one(folder, tmp_path, monkeypatch):
+def test_an_error_of_several_is_one(folder, tmp_path, monkeypatch) -> None:
     # one after the other: starting them takes seconds
-    monkeypatch.setattr(torch.multiprocessing, "spawn", lambda function, arguments, n: [function(i, *arguments) for i in range(n)])
+    monkeypatch.setattr(
+        torch.multiprocessing,
+        "spawn",
+        lambda function, arguments, n: [function(i, *arguments) for i in range(n)],
+    )
     degrade(folder / "a.png", "white:3", tmp_path / "out")
     with pytest.raises(ValueError, match=r"a.json: was made with .*choose another folder$"):
         degrade(folder, "white:12", tmp_path / "out", device="cpu", devices=2)
     assert sorted(contents(tmp_path / "out")) == ["a.json", "a.png"]  # not even the one that has not a wrote
     for name in "abcdefg":
         (folder / f"{name}.png").write_text("not an image")
-    with pytest.raises(ValueError, match=r"in: none of 7 images could be used; the first: .*a.png: not an image"):
+    with pytest.raises(
+        ValueError, match=r"in: none of 7 images could be used; the first: .*a.png: not an image"
+    ):
         degrade(folder, "white:12", tmp_path / "none", device="cpu", devices=2)
 
 
-@pytest.mark.parametrize("rank, world", [("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS")])
-def test_processes_of_torchrun_and_slurm_share(folder, whole, tmp_path, monkeypatch, rank, world):
+@pytest.mark.parametrize(("rank", "world"), [("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS")])
+def test_processes_of_torchrun_and_slurm_share(folder, whole, tmp_path, monkeypatch, rank, world) -> None:
     out, seen = tmp_path / "out", []
     monkeypatch.setenv(world, "3")
     for number in "201":
@@ -101,11 +116,15 @@ def test_processes_of_torchrun_and_slurm_share(folder, whole, tmp_path, monkeypa
         result = CliRunner().invoke(app, ["degrade", str(folder), "--model", "ntire", "--out", str(out)])
         new = {name for name in contents(out) if name.endswith(".png")} - set(seen)
         seen += new
-        assert result.stdout == f"share {int(number) + 1} of 3: {len(new)} images written to {out}, 0 were done already\n"
-    assert len(seen) == 7 and contents(out) == whole
+        assert (
+            result.stdout
+            == f"share {int(number) + 1} of 3: {len(new)} images written to {out}, 0 were done already\n"
+        )
+    assert len(seen) == 7
+    assert contents(out) == whole
 
 
-def test_a_share_with_bad_images_only_or_none_is_no_error(folder, tmp_path, monkeypatch):
+def test_a_share_with_bad_images_only_or_none_is_no_error(folder, tmp_path, monkeypatch) -> None:
     (folder / "b.png").write_text("not an image")
     monkeypatch.setenv("WORLD_SIZE", "9")
     for rank, skipped in (("1", 1), ("8", 0)):
@@ -115,7 +134,7 @@ def test_a_share_with_bad_images_only_or_none_is_no_error(folder, tmp_path, monk
     assert contents(tmp_path / "out") == {}
 
 
-def test_what_another_writes_is_left_alone(folder, tmp_path, monkeypatch):
+def test_what_another_writes_is_left_alone(folder, tmp_path, monkeypatch) -> None:
     out = tmp_path / "out"
     out.mkdir()
     for name in "ab":
@@ -126,46 +145,56 @@ def test_what_another_writes_is_left_alone(folder, tmp_path, monkeypatch):
     assert sorted(file.name for file in out.glob(".*")) == [".a.png.1.part"]
 
 
-def test_no_image_twice():
+def test_no_image_twice() -> None:
     items = list(range(11))
     for count in (1, 2, 3, 20):
         for inner in (1, 4):
             parts = [Share(i, count).part(j, inner).of(items) for i in range(count) for j in range(inner)]
-            assert sorted(sum(parts, [])) == items and max(map(len, parts)) - min(map(len, parts)) <= 1
+            assert sorted(functools.reduce(operator.iadd, parts, [])) == items
+            assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-@pytest.mark.parametrize("variables, expected", [
-    ({}, Share()),
-    ({"RANK": "1", "WORLD_SIZE": "4"}, Share(1, 4)),
-    ({"RANK": "0", "WORLD_SIZE": "1"}, Share()),
-    ({"LOCAL_RANK": "1", "WORLD_SIZE": "4"}, Share()),  # Lightning
-    ({"SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, Share()),
-    ({"SLURM_PROCID": "2", "SLURM_NTASKS": "3"}, Share(2, 3)),
-    ({"RANK": "1", "WORLD_SIZE": "2", "SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, Share(1, 2)),  # torchrun on a machine of Slurm
-])
-def test_the_share_of_a_process(monkeypatch, variables, expected):
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, Share()),
+        ({"RANK": "1", "WORLD_SIZE": "4"}, Share(1, 4)),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, Share()),
+        ({"LOCAL_RANK": "1", "WORLD_SIZE": "4"}, Share()),  # Lightning
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, Share()),
+        ({"SLURM_PROCID": "2", "SLURM_NTASKS": "3"}, Share(2, 3)),
+        (
+            {"RANK": "1", "WORLD_SIZE": "2", "SLURM_PROCID": "0", "SLURM_NTASKS": "1"},
+            Share(1, 2),
+        ),  # torchrun on a machine of Slurm
+    ],
+)
+def test_the_share_of_a_process(monkeypatch, variables, expected) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert processes.own_share() == expected
 
 
 @pytest.mark.parametrize("rank", ["2", "-1", "one"])
-def test_impossible_numbers(monkeypatch, rank):
+def test_impossible_numbers(monkeypatch, rank) -> None:
     monkeypatch.setenv("RANK", rank)
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match=f"RANK and WORLD_SIZE are {rank} and 2, expected"):
         processes.own_share()
 
 
-def test_devices(monkeypatch):
+def test_devices(monkeypatch) -> None:
     cuda, cpu = torch.device("cuda"), torch.device("cpu")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert processes.devices(cpu, 2) == [cpu, cpu] and processes.devices(cuda) == [cuda]
+    assert processes.devices(cpu, 2) == [cpu, cpu]
+    assert processes.devices(cuda) == [cuda]
     assert processes.devices(cuda, 2) == [torch.device("cuda:0"), torch.device("cuda:1")]
     assert processes.devices(torch.device("cuda:3")) == [torch.device("cuda:3")]
     for kind, n, message in (
-        (cpu, 0, "devices must be at least 1, got 0"), (cuda, 5, "devices must be at most 4, .* got 5"),
-        (torch.device("mps"), 2, "cuda or cpu, got mps"), (torch.device("cuda:1"), 2, "none can be chosen, got cuda:1"),
+        (cpu, 0, "devices must be at least 1, got 0"),
+        (cuda, 5, "devices must be at most 4, .* got 5"),
+        (torch.device("mps"), 2, "cuda or cpu, got mps"),
+        (torch.device("cuda:1"), 2, "none can be chosen, got cuda:1"),
     ):
         with pytest.raises(ValueError, match=message):
             processes.devices(kind, n)
@@ -175,11 +204,19 @@ def test_devices(monkeypatch):
     assert processes.devices(cuda, 2) == [torch.device("cuda:2"), torch.device("cuda:3")]
 
 
-def test_all_that_make_images_share(folder, tmp_path, monkeypatch):
+def test_all_that_make_images_share(folder, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("RANK", "6")
     monkeypatch.setenv("WORLD_SIZE", "7")
-    assert restore(folder, "denoiser_ntire_small", tmp_path / "restored", device="cpu").written == (tmp_path / "restored" / "g.png",)
-    assert super_resolve(folder, "srflow_x4_small", tmp_path / "larger", device="cpu").written == (tmp_path / "larger" / "g_1.png",)
-    for run, model in ((restore, "denoiser_ntire_small"), (super_resolve, "srflow_x4_small"), (degrade, "ntire")):
+    assert restore(folder, "denoiser_ntire_small", tmp_path / "restored", device="cpu").written == (
+        tmp_path / "restored" / "g.png",
+    )
+    assert super_resolve(folder, "srflow_x4_small", tmp_path / "larger", device="cpu").written == (
+        tmp_path / "larger" / "g_1.png",
+    )
+    for run, model in (
+        (restore, "denoiser_ntire_small"),
+        (super_resolve, "srflow_x4_small"),
+        (degrade, "ntire"),
+    ):
         with pytest.raises(ValueError, match="devices must be at least 1, got 0"):
             run(folder, model, tmp_path / "none", device="cpu", devices=0)

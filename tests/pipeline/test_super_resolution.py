@@ -2,7 +2,6 @@ import json
 
 import pytest
 import torch
-from tests.helpers.folders import named_folder
 from typer.testing import CliRunner
 
 import nflib
@@ -10,6 +9,7 @@ from nflib import checkpoints, images
 from nflib.cli import app
 from nflib.models import RRDBConfig, RRDBNet, SRFlow, SRFlowConfig
 from nflib.pipeline import super_resolve
+from tests.helpers.folders import named_folder
 
 
 @pytest.fixture
@@ -31,45 +31,72 @@ def snapshot(folder):
     return {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in folder.iterdir()}
 
 
-def test_samples_of_a_folder(folder, model, tmp_path):
+def test_samples_of_a_folder(folder, model, tmp_path) -> None:
     out = tmp_path / "out"
     done = super_resolve(folder, model, out, tau=0.7, samples=2, tile=32, seed=4, device="cpu")
-    assert sorted(f.name for f in out.iterdir()) == ["a.json", "a_1.png", "a_2.png", "b.json", "b_1.png", "b_2.png"]
-    assert len(done.written) == 4 and done.kept == 0 and done.skipped == ()
-    assert images.read(out / "b_2.png").shape == (3, 160, 144) and images.read(out / "a_1.png").shape == (3, 36, 48)
+    assert sorted(f.name for f in out.iterdir()) == [
+        "a.json",
+        "a_1.png",
+        "a_2.png",
+        "b.json",
+        "b_1.png",
+        "b_2.png",
+    ]
+    assert len(done.written) == 4
+    assert done.kept == 0
+    assert done.skipped == ()
+    assert images.read(out / "b_2.png").shape == (3, 160, 144)
+    assert images.read(out / "a_1.png").shape == (
+        3,
+        36,
+        48,
+    )
     assert (out / "a_1.png").read_bytes() != (out / "a_2.png").read_bytes()
     record = json.loads((out / "b.json").read_text())
     assert record == {
-        "model": str(model), "tau": 0.7, "samples": 2, "seed": 4, "tile": 32, "scale": 4, "source": "b.png",
-        "files": ["b_1.png", "b_2.png"], "nflib": nflib.__version__,
+        "model": str(model),
+        "tau": 0.7,
+        "samples": 2,
+        "seed": 4,
+        "tile": 32,
+        "scale": 4,
+        "source": "b.png",
+        "files": ["b_1.png", "b_2.png"],
+        "nflib": nflib.__version__,
     }
 
 
-def test_it_goes_on_where_it_stopped(folder, model, tmp_path):
+def test_it_goes_on_where_it_stopped(folder, model, tmp_path) -> None:
     out = tmp_path / "out"
     super_resolve(folder, model, out, samples=2, device="cpu")
     before = snapshot(out)
     (out / "b_2.png").unlink()
     (out / "a.json").unlink()  # as if killed before a was done
     done = super_resolve(folder, model, out, samples=2, device="cpu")
-    assert done.kept == 0 and {name: data for name, (data, _) in snapshot(out).items()} == {n: data for n, (data, _) in before.items()}
+    assert done.kept == 0
+    assert {name: data for name, (data, _) in snapshot(out).items()} == {
+        n: data for n, (data, _) in before.items()
+    }
     after = snapshot(out)
-    assert super_resolve(folder, model, out, samples=2, device="cpu").kept == 2 and snapshot(out) == after
+    assert super_resolve(folder, model, out, samples=2, device="cpu").kept == 2
+    assert snapshot(out) == after
 
 
-def test_an_image_alone_gives_what_it_gives_in_a_folder(folder, model, tmp_path):
+def test_an_image_alone_gives_what_it_gives_in_a_folder(folder, model, tmp_path) -> None:
     super_resolve(folder, model, tmp_path / "out", device="cpu")
     super_resolve(folder / "b.png", model, tmp_path / "alone", device="cpu")
     assert (tmp_path / "alone" / "b_1.png").read_bytes() == (tmp_path / "out" / "b_1.png").read_bytes()
 
 
-def test_other_settings_are_not_mixed_in(folder, model, tmp_path):
+def test_other_settings_are_not_mixed_in(folder, model, tmp_path) -> None:
     super_resolve(folder, model, tmp_path / "out", device="cpu")
-    with pytest.raises(ValueError, match=r"a.json: was made with .*now asked for .*0\.5.*choose another folder"):
+    with pytest.raises(
+        ValueError, match=r"a.json: was made with .*now asked for .*0\.5.*choose another folder"
+    ):
         super_resolve(folder, model, tmp_path / "out", tau=0.5, device="cpu")
 
 
-def test_bad_input(folder, model, tmp_path):
+def test_bad_input(folder, model, tmp_path) -> None:
     out = tmp_path / "out"
     checkpoints.save(RRDBNet(RRDBConfig(4, 4, 2, 1)), tmp_path / "rrdb.safetensors")
     with pytest.raises(ValueError, match="is a RRDBNet, expected an SRFlow"):
@@ -86,14 +113,33 @@ def test_bad_input(folder, model, tmp_path):
     assert not out.exists()
 
 
-def test_the_command(folder, model, tmp_path):
+def test_the_command(folder, model, tmp_path) -> None:
     (folder / "c.png").write_text("not an image")
-    arguments = ["super-resolve", folder, "--model", model, "--out", tmp_path / "out", "--samples", 2, "--tau", 0.5, "--device", "cpu"]
+    arguments = [
+        "super-resolve",
+        folder,
+        "--model",
+        model,
+        "--out",
+        tmp_path / "out",
+        "--samples",
+        2,
+        "--tau",
+        0.5,
+        "--device",
+        "cpu",
+    ]
     result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == 0 and result.stdout == f"4 images written to {tmp_path / 'out'}\n"
+    assert result.exit_code == 0
+    assert result.stdout == f"4 images written to {tmp_path / 'out'}\n"
     first, last = result.stderr.splitlines()
-    assert first.startswith(f"skipped {folder / 'c.png'}: not an image") and last == "files skipped: 1"
+    assert first.startswith(f"skipped {folder / 'c.png'}: not an image")
+    assert last == "files skipped: 1"
     again = CliRunner().invoke(app, [str(a) for a in arguments])
     assert "is complete, nothing to do" in again.stdout
-    wrong = CliRunner().invoke(app, ["super-resolve", str(folder), "--model", "none", "--out", str(tmp_path / "x")])
-    assert wrong.exit_code == 2 and wrong.stderr.count("\n") == 1 and "no bundled model" in wrong.stderr
+    wrong = CliRunner().invoke(
+        app, ["super-resolve", str(folder), "--model", "none", "--out", str(tmp_path / "x")]
+    )
+    assert wrong.exit_code == 2
+    assert wrong.stderr.count("\n") == 1
+    assert "no bundled model" in wrong.stderr

@@ -21,7 +21,7 @@ def data(seed=0):
     return UnpairedImages(smooth_photos(0), smooth_photos(1, 0.05), crop=16, seed=seed, align=4)
 
 
-def test_the_loss_is_bits_per_dimension_of_both_domains():
+def test_the_loss_is_bits_per_dimension_of_both_domains() -> None:
     torch.manual_seed(0)
     model = DeFlow(TINY).eval()
     images, domains = default_collate([data()[i] for i in range(4)])
@@ -30,10 +30,11 @@ def test_the_loss_is_bits_per_dimension_of_both_domains():
     noisy = dequantised(images, g)
     nll = model.nll(noisy, model.condition(noisy, g), ["clean", "degraded"] * 2)
     torch.testing.assert_close(value, (nll / (3 * 16 * 16 * math.log(2)) + math.log2(LEVELS)).mean())
-    assert (noisy - images).abs().max() <= 0.5 / LEVELS and abs(float((noisy - images).mean())) < 0.1 / LEVELS
+    assert (noisy - images).abs().max() <= 0.5 / LEVELS
+    assert abs(float((noisy - images).mean())) < 0.1 / LEVELS
 
 
-def test_the_noise_moves_at_a_rate_of_its_own_and_its_growth_is_logged(tmp_path):
+def test_the_noise_moves_at_a_rate_of_its_own_and_its_growth_is_logged(tmp_path) -> None:
     torch.manual_seed(0)
     model = DeFlow(replace(TINY, noise=0.05))
     task = DeFlowTask(model)
@@ -42,24 +43,38 @@ def test_the_noise_moves_at_a_rate_of_its_own_and_its_growth_is_logged(tmp_path)
     start_linear(model, data(), seed=0, closed_form=False)
     before = task.figures()["noise_power"]
     recipe = Recipe(steps=40, batch=8, lr=2e-3, average=0.5, every=20)
-    fit(task, data(), tmp_path / "run", recipe=recipe, validation=Subset(data(1), range(16)), running=Running(device="cpu"))
+    fit(
+        task,
+        data(),
+        tmp_path / "run",
+        recipe=recipe,
+        validation=Subset(data(1), range(16)),
+        running=Running(device="cpu"),
+    )
     lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     column = lines[0].split(",").index("noise_power")
     logged = [float(line.split(",")[column]) for line in lines[1:]]
-    assert logged[0] == pytest.approx(before) and logged[-1] > 1.5 * before
+    assert logged[0] == pytest.approx(before)
+    assert logged[-1] > 1.5 * before
     notes = checkpoints.load(tmp_path / "run" / "model.safetensors").notes
     assert notes["validation_unit"] == DeFlowTask.validation_unit
 
 
-def test_a_factor_of_zero_never_leaves(tmp_path):
+def test_a_factor_of_zero_never_leaves(tmp_path) -> None:
     """A saddle: why the noise starts small and not at zero."""
     torch.manual_seed(0)
     task = DeFlowTask(DeFlow(replace(TINY, noise=0.0)))
-    fit(task, data(), tmp_path / "run", recipe=Recipe(steps=5, batch=4, lr=1e-2, every=5), running=Running(device="cpu"))
+    fit(
+        task,
+        data(),
+        tmp_path / "run",
+        recipe=Recipe(steps=5, batch=4, lr=1e-2, every=5),
+        running=Running(device="cpu"),
+    )
     assert task.figures()["noise_power"] == 0.0
 
 
-def test_validation_sees_the_noise_and_not_the_likelihood():
+def test_validation_sees_the_noise_and_not_the_likelihood() -> None:
     torch.manual_seed(0)
     model = DeFlow(TINY)
     start_linear(model, data(), seed=0)

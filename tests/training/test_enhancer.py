@@ -8,7 +8,7 @@ from nflib.models import LowLightFlow, LowLightFlowConfig
 from nflib.training import LowLightTask
 
 
-def test_bits_per_dimension_of_bright_images():
+def test_bits_per_dimension_of_bright_images() -> None:
     torch.manual_seed(0)
     model = LowLightFlow(LowLightFlowConfig(2, 1, 4, 4, 1))
     bright, dark = torch.rand(6, 3, 8, 8), 0.2 * torch.rand(6, 3, 8, 8)

@@ -28,30 +28,44 @@ def rows(folder):
 
 
 @pytest.mark.parametrize("make", ["srflow", "rrdb", "glow"])
-def test_the_loss_falls_and_the_model_can_be_loaded(tmp_path, make):
+def test_the_loss_falls_and_the_model_can_be_loaded(tmp_path, make) -> None:
     torch.manual_seed(0)
     pairs = SuperResolutionImages(smooth(), scale=4, crop=16)
     task, data = {
         "srflow": lambda: (SRFlowTask(SRFlow(tiny.CONFIG)), pairs),
         "rrdb": lambda: (RRDBTask(RRDBNet(RRDBConfig(4, 8, 4, 1))), pairs),
-        "glow": lambda: (GlowTask(Glow(GlowConfig(levels=2, steps=1, hidden=8))), ImageCrops(smooth(), crop=16)),
+        "glow": lambda: (
+            GlowTask(Glow(GlowConfig(levels=2, steps=1, hidden=8))),
+            ImageCrops(smooth(), crop=16),
+        ),
     }[make]()
     recipe = Recipe(steps=60, batch=4, lr=5e-3, average=0.9, every=20)
     file = fit(task, data, tmp_path / "run", recipe=recipe, validation=data, running=Running(device="cpu"))
     table = rows(tmp_path / "run")
     validation = [float(row["validation"]) for row in table if row["validation"]]
     # the start is validated too
-    assert len(validation) == 4 and validation[-1] < validation[0] and float(table[-1]["loss"]) < float(table[1]["loss"])
+    assert len(validation) == 4
+    assert validation[-1] < validation[0]
+    assert float(table[-1]["loss"]) < float(table[1]["loss"])
     model = checkpoints.load(file)
-    assert type(model) is type(task.model) and model.config == task.model.config and not model.training
-    assert model.notes["validation"] == pytest.approx(validation[-1]) and model.notes["steps"] == 60 and model.notes["device"].startswith("cpu")
+    assert type(model) is type(task.model)
+    assert model.config == task.model.config
+    assert not model.training
+    assert model.notes["validation"] == pytest.approx(validation[-1])
+    assert model.notes["steps"] == 60
+    assert model.notes["device"].startswith("cpu")
     assert json.loads((tmp_path / "run" / "model.json").read_text()) == model.notes
     assert {"seed", "seconds", "torch", "lightning", "nflib", "commit", "recipe", "unit"} <= set(model.notes)
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
-    assert checkpoints.load(tmp_path / "run" / "best.safetensors").notes["validation"] == pytest.approx(min(validation))
+    assert checkpoints.load(tmp_path / "run" / "best.safetensors").notes["validation"] == pytest.approx(
+        min(validation)
+    )
 
 
-def test_nothing_is_printed_where_nobody_watches(tmp_path):
+def test_nothing_is_printed_where_nobody_watches(tmp_path) -> None:
     """No advertising, no hints, no bar; and warnings are errors."""
-    run = tiny.program(tmp_path / "run", options=("-W", "error"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert run.communicate() == ("", "") and run.returncode == 0
+    run = tiny.program(
+        tmp_path / "run", options=("-W", "error"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert run.communicate() == ("", "")
+    assert run.returncode == 0

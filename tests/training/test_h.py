@@ -1,4 +1,6 @@
-"""The h that is taught is the h that is used: a DeFlow trains with every one of them, and its file knows which."""
+"""The h that is taught is the h that is used: a DeFlow trains with every one of them, and its file knows
+which.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from nflib.models import DeFlow, DeFlowConfig, RRDBConfig
 from nflib.training import DeFlowTask, Recipe, Running, deflow, fit
 from tests.helpers.folders import smooth_photos
 
-# The maps of the slides: bicubic with noise, additive and multiplicative noise, smoothing, median, bilateral, max-pooling, auto-encoder.
+# The maps of the slides: bicubic with noise, additive and multiplicative noise, smoothing, median, bilateral,
+# max-pooling, auto-encoder.
 OF_THE_SLIDES = [
     "downsample:2+noise:0.03",
     "noise:0.1",
@@ -33,7 +36,7 @@ def config(h: str) -> DeFlowConfig:
 
 
 @pytest.mark.parametrize("h", OF_THE_SLIDES)
-def test_a_deflow_trains_with_every_h_of_the_slides(h, tmp_path):
+def test_a_deflow_trains_with_every_h_of_the_slides(h, tmp_path) -> None:
     torch.manual_seed(0)
     model = DeFlow(config(h))
     data = UnpairedImages(smooth_photos(0), smooth_photos(1, 0.05), 16)
@@ -50,31 +53,39 @@ def test_a_deflow_trains_with_every_h_of_the_slides(h, tmp_path):
     assert torch.equal(degraded, checkpoints.load(file).degrade(photo, generator=units.generator(1)))
 
 
-def test_the_network_of_an_auto_encoder_is_trained_first_and_kept(monkeypatch, tmp_path):
+def test_the_network_of_an_auto_encoder_is_trained_first_and_kept(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(deflow, "START_CROPS", 8)
     torch.manual_seed(0)
     model = DeFlow(config("autoencoder:6:8+noise:0.05"))
     before = [parameter.clone() for parameter in model.h.parameters()]
     fitted = []
     train = DenoisingAutoencoder.fit
-    monkeypatch.setattr(DenoisingAutoencoder, "fit", lambda *a, **k: fitted.append(len(a[1])) or train(*a, steps=3, **k))
+    monkeypatch.setattr(
+        DenoisingAutoencoder, "fit", lambda *a, **k: fitted.append(len(a[1])) or train(*a, steps=3, **k)
+    )
     deflow.fit_h(model, UnpairedImages(smooth_photos(0), smooth_photos(1, 0.05), 48), seed=0)
     assert fitted == [16]
     assert any(not torch.equal(a, b) for a, b in zip(before, model.h.parameters(), strict=True))
     assert not any(parameter.requires_grad for parameter in model.h.parameters())
     checkpoints.save(model, tmp_path / "model.safetensors")
-    for a, b in zip(checkpoints.load(tmp_path / "model.safetensors").h.parameters(), model.h.parameters(), strict=True):
+    for a, b in zip(
+        checkpoints.load(tmp_path / "model.safetensors").h.parameters(), model.h.parameters(), strict=True
+    ):
         assert torch.equal(a, b)
 
 
-def test_the_default_is_that_of_the_paper():
+def test_the_default_is_that_of_the_paper() -> None:
     assert DeFlowConfig().h == parse("downsample:4+noise:0.03")
     assert DeFlowConfig.aim().h == parse("downsample:8+noise:0.03")
     assert DeFlowConfig(RRDBConfig(1)).h == parse("noise:0.03")
 
 
-def test_an_h_that_does_not_fit_the_encoder():
-    with pytest.raises(ValueError, match=r"h must shrink images by the encoder's scale 4, got downsample:2\+noise:0.03, which shrinks by 2"):
+def test_an_h_that_does_not_fit_the_encoder() -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"h must shrink images by the encoder's scale 4, got downsample:2\+noise:0.03, which "
+        r"shrinks by 2",
+    ):
         DeFlowConfig(h=parse("downsample:2+noise:0.03"))
 
 
@@ -86,7 +97,7 @@ def test_an_h_that_does_not_fit_the_encoder():
         ({"condition_noise": 0.0}, "downsample:2+noise:0.0"),
     ],
 )
-def test_files_of_before_load(old, h):
+def test_files_of_before_load(old, h) -> None:
     """Before, h was the numbers of a blur and of a noise."""
     values = checkpoints.files.plain(config("downsample:2+noise:0.5"))
     del values["h"]

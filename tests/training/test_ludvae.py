@@ -32,7 +32,7 @@ def generator(seed=1):
     return torch.Generator().manual_seed(seed)
 
 
-def test_the_loss_is_the_bound_per_value():
+def test_the_loss_is_the_bound_per_value() -> None:
     one = task()
     batch = default_collate([data()[i] for i in range(4)])
     one.begin(Recipe(steps=100), 0, batch)
@@ -40,10 +40,17 @@ def test_the_loss_is_the_bound_per_value():
     clean, degraded = batch[0][::2], batch[0][1::2]
     found = one.loss(one.model, batch, generator())
     terms, variance = one.model.terms(clean, degraded, generator()), TINY.kl_weight
-    torch.testing.assert_close(found, terms.reconstruction / (2 * variance) + terms.kl / 2 + math.log(2 * math.pi * variance) / 2)
+    torch.testing.assert_close(
+        found, terms.reconstruction / (2 * variance) + terms.kl / 2 + math.log(2 * math.pi * variance) / 2
+    )
     # the mean of the negative bounds, on average over the noise
     bounds = [
-        torch.cat([one.model.negative_elbo(images, name, generator(s)) for images, name in ((clean, "clean"), (degraded, "degraded"))]).mean()
+        torch.cat(
+            [
+                one.model.negative_elbo(images, name, generator(s))
+                for images, name in ((clean, "clean"), (degraded, "degraded"))
+            ]
+        ).mean()
         for s in range(40)
     ]
     losses = [one.loss(one.model, batch, generator(100 + s)) for s in range(40)]
@@ -52,7 +59,7 @@ def test_the_loss_is_the_bound_per_value():
     assert (torch.stack(losses).mean() - found).abs() < 5 * spread
 
 
-def test_the_kl_weight_grows_for_a_twentieth_of_the_steps():
+def test_the_kl_weight_grows_for_a_twentieth_of_the_steps() -> None:
     one = task()
     batch = default_collate([data()[i] for i in range(4)])
     one.begin(Recipe(steps=200), 0, batch)
@@ -66,7 +73,7 @@ def test_the_kl_weight_grows_for_a_twentieth_of_the_steps():
         assert values[9] - values[step] == pytest.approx((1 - share) * kl / 2, rel=1e-3)
 
 
-def test_training_lowers_the_bound_and_validation_is_the_spectrum(tmp_path):
+def test_training_lowers_the_bound_and_validation_is_the_spectrum(tmp_path) -> None:
     one = task()
     held_out = Subset(data(1), range(16))
     recipe = Recipe(steps=60, batch=8, lr=2e-3, average=0.5, every=20, clip=1e3)
@@ -77,15 +84,18 @@ def test_training_lowers_the_bound_and_validation_is_the_spectrum(tmp_path):
     assert losses[-1] < 0.5 * losses[0]
     images, domains = default_collate([held_out[i] for i in range(16)])
     model = checkpoints.load(tmp_path / "run" / "model.safetensors")
-    assert model.notes["unit"] == "nats per value" and model.notes["validation_unit"] == LUDVAETask.validation_unit
+    assert model.notes["unit"] == "nats per value"
+    assert model.notes["validation_unit"] == LUDVAETask.validation_unit
     again = LUDVAETask(model)
     again.begin(replace(LUDVAETask.recipe, steps=1), 0, (images, domains))
     assert again.score([(images, domains)]) == pytest.approx(again.score([(images, domains)]))
     fake = model.degrade(images[domains == 0], generator=generator(5))
-    assert again.score([(images, domains)]) == pytest.approx(spectrum_error(fake, images[domains == 1], FLATTEST).item(), rel=0.5)
+    assert again.score([(images, domains)]) == pytest.approx(
+        spectrum_error(fake, images[domains == 1], FLATTEST).item(), rel=0.5
+    )
 
 
-def test_content_comes_first():
+def test_content_comes_first() -> None:
     """While it does, degraded crops do not count, not even if they are not finite."""
     one = LUDVAETask(task().model, content_first=0.5)
     images, domains = default_collate([data()[i] for i in range(4)])
@@ -99,7 +109,7 @@ def test_content_comes_first():
         LUDVAETask(one.model, content_first=1.0)
 
 
-def test_small_training_finds_the_noise_first(tmp_path):
+def test_small_training_finds_the_noise_first(tmp_path) -> None:
     def larger(photos):
         return [torch.nn.functional.interpolate(photo[None], size=128)[0] for photo in photos]
 
@@ -109,7 +119,8 @@ def test_small_training_finds_the_noise_first(tmp_path):
     found = train_ludvae(clean, degraded, tmp_path / "run", steps=3, batch=4, running=Running(device="cpu"))
     model = checkpoints.load(found)
     config = model.config
-    assert config.shaped and config.difference
+    assert config.shaped
+    assert config.difference
     assert math.sqrt(config.sigma_clean**2 - config.sigma_degraded**2) == pytest.approx(0.06, rel=0.25)
     flat = torch.full((1, 3, 64, 64), 0.5)
     assert (model.degrade(flat, generator=generator()) - flat).std().item() == pytest.approx(0.06, rel=0.3)
@@ -118,9 +129,13 @@ def test_small_training_finds_the_noise_first(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes, message",
-    [({"batch": 3}, "batch must be even"), ({"size": "huge"}, "size must be one of small, full"), ({"validation_clean": "x"}, "needs both folders")],
+    ("changes", "message"),
+    [
+        ({"batch": 3}, "batch must be even"),
+        ({"size": "huge"}, "size must be one of small, full"),
+        ({"validation_clean": "x"}, "needs both folders"),
+    ],
 )
-def test_errors(tmp_path, changes, message):
+def test_errors(tmp_path, changes, message) -> None:
     with pytest.raises(ValueError, match=message):
         train_ludvae(smooth_photos(0), smooth_photos(1), tmp_path / "run", **changes)

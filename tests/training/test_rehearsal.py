@@ -1,5 +1,7 @@
 """Dry runs: what a training will take, and nothing is written."""
 
+from typing import Never
+
 import pytest
 import torch
 
@@ -14,34 +16,55 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def dry_run(out, steps=6, **how):
     torch.manual_seed(3)
     recipe = Recipe(steps=steps, batch=4, lr=1e-3, every=1)
-    return fit(SRFlowTask(SRFlow(tiny.CONFIG)), tiny.crops(), out, recipe=recipe, seed=5, running=Running(device="cpu", dry_run=True, **how))
+    return fit(
+        SRFlowTask(SRFlow(tiny.CONFIG)),
+        tiny.crops(),
+        out,
+        recipe=recipe,
+        seed=5,
+        running=Running(device="cpu", dry_run=True, **how),
+    )
 
 
-def test_a_dry_run_writes_nothing_and_tells_what_it_takes(tmp_path):
+def test_a_dry_run_writes_nothing_and_tells_what_it_takes(tmp_path) -> None:
     found = dry_run(tmp_path / "run", steps=7200)
-    assert isinstance(found, Rehearsal) and not (tmp_path / "run").exists()
-    assert found.parameters == sum(p.numel() for p in SRFlow(tiny.CONFIG).parameters()) and found.crop == (3, 16, 16) and found.batch == 4
-    assert found.step_seconds > 0 and found.hours == pytest.approx(2 * found.step_seconds) and found.memory > 2**20
+    assert isinstance(found, Rehearsal)
+    assert not (tmp_path / "run").exists()
+    assert found.parameters == sum(p.numel() for p in SRFlow(tiny.CONFIG).parameters())
+    assert found.crop == (3, 16, 16)
+    assert found.batch == 4
+    assert found.step_seconds > 0
+    assert found.hours == pytest.approx(2 * found.step_seconds)
+    assert found.memory > 2**20
     shared = dry_run(tmp_path / "run", devices=2)
-    assert shared.batch == 2 and "2 devices share each step" in str(shared)
-    assert "million parameters" in str(found) and "7200 steps: about" in str(found)
+    assert shared.batch == 2
+    assert "2 devices share each step" in str(shared)
+    assert "million parameters" in str(found)
+    assert "7200 steps: about" in str(found)
 
 
-def test_workers_are_advised_where_crops_take_long():
+def test_workers_are_advised_where_crops_take_long() -> None:
     def advised(crop, step):
         return Rehearsal("Glow", 1, "cpu", 1, 4, (3, 8, 8), 10, step, crop, None).workers
 
     assert [advised(0.01, 1), advised(0.5, 1), advised(1.0, 1), advised(2.5, 1)] == [0, 1, 1, 3]
 
 
-def test_too_little_memory_is_said(monkeypatch):
-    def full(self, model, batch, generator):
+def test_too_little_memory_is_said(monkeypatch) -> None:
+    def full(self, model, batch, generator) -> Never:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
     monkeypatch.setattr(GlowTask, "loss", full)
-    with pytest.raises(ValueError, match="CUDA out of memory: a step of 4 crops does not fit. What helps: a smaller batch"):
-        rehearse(GlowTask(Glow(GlowConfig(2, 1, 4))), tiny.crops(), recipe=Recipe(steps=1, batch=4), running=Running(device="cpu"))
+    with pytest.raises(
+        ValueError, match="CUDA out of memory: a step of 4 crops does not fit. What helps: a smaller batch"
+    ):
+        rehearse(
+            GlowTask(Glow(GlowConfig(2, 1, 4))),
+            tiny.crops(),
+            recipe=Recipe(steps=1, batch=4),
+            running=Running(device="cpu"),
+        )
 
 
-def test_durations():
+def test_durations() -> None:
     assert [duration(h) for h in (0.5, 7.51, 100)] == ["30 minutes", "7.51 hours", "4.17 days"]

@@ -27,7 +27,7 @@ def rows(folder):
     return path.read_text().splitlines()[1:] if path.exists() else []
 
 
-def train_until_killed(folder, is_time):
+def train_until_killed(folder, is_time) -> None:
     """In a process of its own, ended by SIGKILL when is_time() first holds."""
     child = tiny.program(folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
@@ -46,7 +46,7 @@ def equal_files(one: Path, other: Path):
 
 
 @pytest.mark.parametrize("moment", ["before the first state", "between two states"])
-def test_killed_and_resumed_ends_with_the_same_weights(uninterrupted, tmp_path, moment):
+def test_killed_and_resumed_ends_with_the_same_weights(uninterrupted, tmp_path, moment) -> None:
     folder = tmp_path / "run"
     if moment == "before the first state":
         train_until_killed(folder, lambda: (folder / "metrics.csv").exists())
@@ -62,12 +62,12 @@ def test_killed_and_resumed_ends_with_the_same_weights(uninterrupted, tmp_path, 
     assert not list(folder.glob(".*"))
 
 
-def test_killed_while_it_writes(uninterrupted, tmp_path, monkeypatch):
+def test_killed_while_it_writes(uninterrupted, tmp_path, monkeypatch) -> None:
     """The state file is whole at any moment: dying just before the rename leaves the older one."""
     folder = tmp_path / "run"
     replace, writes = os.replace, []
 
-    def dying(source, target):
+    def dying(source, target) -> None:
         writes.append(Path(target).name)
         if writes.count("last.state") == 2:
             raise KeyboardInterrupt
@@ -81,46 +81,49 @@ def test_killed_while_it_writes(uninterrupted, tmp_path, monkeypatch):
     assert equal_files(tiny.train(folder, resume=True), uninterrupted)
 
 
-def test_workers_do_not_matter(uninterrupted, tmp_path):
+def test_workers_do_not_matter(uninterrupted, tmp_path) -> None:
     assert equal_files(tiny.train(tmp_path / "run", workers=2), uninterrupted)
 
 
-def test_another_seed_of_the_crops_does_matter(uninterrupted, tmp_path, monkeypatch):
+def test_another_seed_of_the_crops_does_matter(uninterrupted, tmp_path, monkeypatch) -> None:
     other = tiny.crops(seed=9)
     monkeypatch.setattr(tiny, "crops", lambda seed=0: other)
     assert not equal_files(tiny.train(tmp_path / "run"), uninterrupted)
 
 
-def test_a_finished_run_is_not_trained_again(uninterrupted, monkeypatch):
+def test_a_finished_run_is_not_trained_again(uninterrupted, monkeypatch) -> None:
     before, metrics = load_file(uninterrupted), rows(uninterrupted.parent)
     monkeypatch.setattr(tiny.NoisyTask, "training_step", None)
     tiny.train(uninterrupted.parent, resume=True)
     after = load_file(uninterrupted)
-    assert all(torch.equal(after[name], before[name]) for name in before) and rows(uninterrupted.parent) == metrics
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert rows(uninterrupted.parent) == metrics
 
 
-def test_global_generators_are_as_before(tmp_path):
+def test_global_generators_are_as_before(tmp_path) -> None:
     torch.manual_seed(11)
     before = random_states()
     model = tiny.SRFlowTask(tiny.SRFlow(tiny.CONFIG))
     between = random_states()
     tiny.fit(model, tiny.crops(), tmp_path / "run", recipe=tiny.RECIPE, running=Running(device="cpu"))
     after = random_states()
-    assert torch.equal(after["torch"], between["torch"]) and not torch.equal(before["torch"], after["torch"])
-    assert after["numpy"] == between["numpy"] and after["python"] == between["python"]
+    assert torch.equal(after["torch"], between["torch"])
+    assert not torch.equal(before["torch"], after["torch"])
+    assert after["numpy"] == between["numpy"]
+    assert after["python"] == between["python"]
 
 
-def test_a_folder_with_a_run_is_not_overwritten(uninterrupted):
+def test_a_folder_with_a_run_is_not_overwritten(uninterrupted) -> None:
     with pytest.raises(ValueError, match="holds a run already"):
         tiny.train(uninterrupted.parent)
 
 
-def test_resuming_with_other_settings_is_refused(uninterrupted):
+def test_resuming_with_other_settings_is_refused(uninterrupted) -> None:
     with pytest.raises(ValueError, match="recipe was .*now"):
         tiny.train(uninterrupted.parent, resume=True, lr=1e-4)
 
 
-def test_a_broken_state_file(tmp_path):
+def test_a_broken_state_file(tmp_path) -> None:
     (tmp_path / "last.state").write_bytes(b"nonsense")
     with pytest.raises(ValueError, match="last.state: not a state of a training"):
         tiny.train(tmp_path, resume=True)

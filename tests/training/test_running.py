@@ -18,7 +18,14 @@ CONFIG = SRFlowConfig(RRDBConfig(4, 4, 2, 1), taps=(0,), levels=3, steps=1, tran
 def train(out, steps=6, **how):
     torch.manual_seed(3)
     recipe = Recipe(steps=steps, batch=4, lr=1e-3, every=1)
-    return fit(SRFlowTask(SRFlow(CONFIG)), tiny.crops(), out, recipe=recipe, seed=5, running=Running(device="cpu", **how))
+    return fit(
+        SRFlowTask(SRFlow(CONFIG)),
+        tiny.crops(),
+        out,
+        recipe=recipe,
+        seed=5,
+        running=Running(device="cpu", **how),
+    )
 
 
 def losses(file):
@@ -31,20 +38,28 @@ def plain(one_thread, tmp_path_factory):
     return train(tmp_path_factory.mktemp("plain") / "run")
 
 
-@pytest.mark.parametrize("how, tolerance", [
-    # bfloat16 has 8 bits: networks are off by 0.4 %, and the loss is a sum of many of their outputs. Seen: 1e-4.
-    ({"precision": "bfloat16"}, 1e-3), ({"channels_last": True}, 1e-5), ({"precision": "bfloat16", "channels_last": True}, 1e-3),
-])
-def test_the_same_training_otherwise_computed(plain, tmp_path, how, tolerance):
+@pytest.mark.parametrize(
+    ("how", "tolerance"),
+    [
+        # bfloat16 has 8 bits: networks are off by 0.4 %, and the loss is a sum of many of their outputs.
+        # Seen: 1e-4.
+        ({"precision": "bfloat16"}, 1e-3),
+        ({"channels_last": True}, 1e-5),
+        ({"precision": "bfloat16", "channels_last": True}, 1e-3),
+    ],
+)
+def test_the_same_training_otherwise_computed(plain, tmp_path, how, tolerance) -> None:
     file = train(tmp_path / "run", **how)
     torch.testing.assert_close(losses(file), losses(plain), rtol=tolerance, atol=0)
     assert all(value.is_contiguous() for value in load_file(file).values())
-    assert json.loads((tmp_path / "run" / "model.json").read_text())["precision"] == how.get("precision", "float32")
+    assert json.loads((tmp_path / "run" / "model.json").read_text())["precision"] == how.get(
+        "precision", "float32"
+    )
     if "precision" in how:
         assert not torch.equal(losses(file), losses(plain))  # it was another precision
 
 
-def test_channels_last_reaches_images_and_weights():
+def test_channels_last_reaches_images_and_weights() -> None:
     seen = {}
 
     class Watching(RRDBTask):
@@ -54,13 +69,22 @@ def test_channels_last_reaches_images_and_weights():
             return super().loss(model, batch, generator)
 
     task = Watching(RRDBNet(RRDBConfig(4, 4, 2, 1)))
-    task.begin(Recipe(steps=1, batch=2), 0, (torch.rand(2, 3, 16, 16), torch.rand(2, 3, 4, 4)), Running(channels_last=True))
+    task.begin(
+        Recipe(steps=1, batch=2),
+        0,
+        (torch.rand(2, 3, 16, 16), torch.rand(2, 3, 4, 4)),
+        Running(channels_last=True),
+    )
     assert seen == {"batch": [True, True], "weight": True}
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")  # of the compiler's own code
-def test_compiled_blocks_compute_the_same(monkeypatch):
-    """Traced and differentiated as for every backend; without the minutes that code for the CPU takes (experiments/speed/options.py has them)."""
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
+)  # of the compiler's own code
+def test_compiled_blocks_compute_the_same(monkeypatch) -> None:
+    """Traced and differentiated as for every backend; without the minutes that code for the CPU takes
+    (experiments/speed/options.py has them).
+    """
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
     torch.manual_seed(0)
     batch = torch.rand(2, 3, 8, 8), torch.tensor([0, 1])
@@ -78,25 +102,36 @@ def test_compiled_blocks_compute_the_same(monkeypatch):
     assert not any(module._compiled_call_impl for module in task.averaged.modules())
 
 
-@pytest.mark.parametrize("model", [Glow(GlowConfig(2, 1, 4)), SRFlow(CONFIG), LUDVAE(LUDVAEConfig(levels=1, width=6))])
-def test_every_model_has_blocks_to_compile(model):
+@pytest.mark.parametrize(
+    "model", [Glow(GlowConfig(2, 1, 4)), SRFlow(CONFIG), LUDVAE(LUDVAEConfig(levels=1, width=6))]
+)
+def test_every_model_has_blocks_to_compile(model) -> None:
     assert any(isinstance(module, running.BLOCKS) for module in model.modules())
 
 
-@pytest.mark.parametrize("how, said", [
-    ({"strategy": "fsdp"}, "strategy must be one of ddp, ddp_fork, got 'fsdp'"), ({"nodes": 0}, "nodes must be at least 1, got 0"),
-    ({"precision": "float16"}, "precision must be one of"),
-])
-def test_bad_arguments(tmp_path, how, said):
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"strategy": "fsdp"}, "strategy must be one of ddp, ddp_fork, got 'fsdp'"),
+        ({"nodes": 0}, "nodes must be at least 1, got 0"),
+        ({"precision": "float16"}, "precision must be one of"),
+    ],
+)
+def test_bad_arguments(tmp_path, how, said) -> None:
     with pytest.raises(ValueError, match=said):
         train(tmp_path / "run", **how)
 
 
-@pytest.mark.parametrize("arguments, said", [
-    ((2, 1, "ddp_fork", "cuda"), "strategy ddp_fork is for the cpu"), ((2, 1, "ddp", "mps"), "if they are cuda or cpu, got mps"),
-    ((2, 1, "ddp", "cuda:1"), "none can be chosen, got cuda:1"), ((99, 1, "ddp", "cuda"), r"devices must be at most \d+, as many as there are here"),
-])
-def test_devices_that_cannot_work_together(monkeypatch, arguments, said):
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((2, 1, "ddp_fork", "cuda"), "strategy ddp_fork is for the cpu"),
+        ((2, 1, "ddp", "mps"), "if they are cuda or cpu, got mps"),
+        ((2, 1, "ddp", "cuda:1"), "none can be chosen, got cuda:1"),
+        ((99, 1, "ddp", "cuda"), r"devices must be at most \d+, as many as there are here"),
+    ],
+)
+def test_devices_that_cannot_work_together(monkeypatch, arguments, said) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     devices, nodes, strategy, device = arguments
     with pytest.raises(ValueError, match=said):

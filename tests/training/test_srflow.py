@@ -5,7 +5,7 @@ from nflib.training import SRFlowTask
 from tests.helpers import tiny
 
 
-def test_the_loss_is_bits_per_dimension():
+def test_the_loss_is_bits_per_dimension() -> None:
     """By hand: log2 of the density of the 8-bit levels, per value."""
     torch.manual_seed(0)
     model = SRFlow(tiny.CONFIG).double().eval()

@@ -1,4 +1,6 @@
-"""Every transform keeps the contract: Jacobians, round trips, batches, saving. tests/transforms/test_mutations.py relies on this file."""
+"""Every transform keeps the contract: Jacobians, round trips, batches, saving.
+tests/transforms/test_mutations.py relies on this file.
+"""
 
 from functools import partial
 
@@ -7,8 +9,21 @@ import torch
 
 from nflib.testing import check_transform
 from nflib.transforms import (
-    ActNorm, Affine, AffineCoupling, AffineInjector, ExponentialScale, FullConv1x1, Inverse, InvertibleConv1x1, Multiscale, Sequential,
-    SigmoidScale, Split, Squeeze, convnet, mlp,
+    ActNorm,
+    Affine,
+    AffineCoupling,
+    AffineInjector,
+    ExponentialScale,
+    FullConv1x1,
+    Inverse,
+    InvertibleConv1x1,
+    Multiscale,
+    Sequential,
+    SigmoidScale,
+    Split,
+    Squeeze,
+    convnet,
+    mlp,
 )
 from nflib.transforms.scales import GaussianScale, InverseScale
 from tests.helpers.transforms import exported_transforms
@@ -35,7 +50,11 @@ CASES = {
     "AffineCoupling-context": (AffineCoupling(4, 2, net=small_conv), IMAGE, (3, 2, 2, 2)),
     "AffineCoupling-exponential": (AffineCoupling(4, net=small_conv, scale=ExponentialScale()), IMAGE, None),
     "AffineCoupling-sigmoid": (AffineCoupling(4, net=small_conv, scale=SigmoidScale()), IMAGE, None),
-    "AffineCoupling-inverse": (AffineCoupling(4, net=small_conv, scale=InverseScale(SigmoidScale())), IMAGE, None),
+    "AffineCoupling-inverse": (
+        AffineCoupling(4, net=small_conv, scale=InverseScale(SigmoidScale())),
+        IMAGE,
+        None,
+    ),
     "AffineInjector": (AffineInjector(4, 3, net=small_conv), IMAGE, (3, 3, 2, 2)),
     "AffineInjector-sigmoid": (AffineInjector(5, 2, net=small_mlp, scale=SigmoidScale()), VECTOR, (4, 2)),
     "Squeeze": (Squeeze(), (2, 2, 4, 2), None),
@@ -43,14 +62,22 @@ CASES = {
     "Split": (Split(4, net=small_conv), IMAGE, None),
     "Split-gaussian": (Split(4, net=small_conv, scale=GaussianScale()), IMAGE, None),
     "Split-context": (Split(5, keep=1, context_channels=2, net=small_mlp), VECTOR, (4, 2)),
-    "Sequential": (Sequential(ActNorm(4), AffineInjector(4, 2, net=small_conv), AffineCoupling(4, 2, net=small_conv)), IMAGE, (3, 2, 2, 2)),
+    "Sequential": (
+        Sequential(ActNorm(4), AffineInjector(4, 2, net=small_conv), AffineCoupling(4, 2, net=small_conv)),
+        IMAGE,
+        (3, 2, 2, 2),
+    ),
     "Inverse": (Inverse(AffineCoupling(4, 2, net=small_conv)), IMAGE, (3, 2, 2, 2)),
     "Multiscale": (
-        Multiscale([
-            Sequential(Squeeze(), ActNorm(4), AffineCoupling(4, net=small_conv), Split(4, net=small_conv)),
-            Sequential(AffineCoupling(2, net=small_conv), Split(2, net=small_conv)),
-            ActNorm(1),
-        ]),
+        Multiscale(
+            [
+                Sequential(
+                    Squeeze(), ActNorm(4), AffineCoupling(4, net=small_conv), Split(4, net=small_conv)
+                ),
+                Sequential(AffineCoupling(2, net=small_conv), Split(2, net=small_conv)),
+                ActNorm(1),
+            ]
+        ),
         (3, 1, 4, 4),
         None,
     ),
@@ -58,19 +85,21 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_contract(name):
+def test_contract(name) -> None:
     transform, shape, context_shape = CASES[name]
     check_transform(transform, draw(*shape), None if context_shape is None else draw(*context_shape, seed=1))
 
 
-def test_pyramid_context():
+def test_pyramid_context() -> None:
     torch.manual_seed(0)
     levels = [
         Sequential(Squeeze(), AffineInjector(4, 2, net=small_conv), Split(4, net=small_conv)),
         Sequential(Squeeze(), AffineCoupling(8, 3, net=small_conv)),
     ]
-    check_transform(Multiscale(levels), draw(2, 1, 4, 4), (draw(2, 2, 2, 2, seed=1), draw(2, 3, 1, 1, seed=2)))
+    check_transform(
+        Multiscale(levels), draw(2, 1, 4, 4), (draw(2, 2, 2, 2, seed=1), draw(2, 3, 1, 1, seed=2))
+    )
 
 
-def test_every_exported_transform_has_a_case():
+def test_every_exported_transform_has_a_case() -> None:
     assert {name.partition("-")[0] for name in CASES} == set(exported_transforms())

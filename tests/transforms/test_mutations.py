@@ -1,7 +1,8 @@
 """The suite must notice a wrong likelihood: mutate one log_det at a time and see the contract tests fail.
 
-A suite that only checks round trips passes with every log-determinant doubled. This file runs tests/transforms/test_contract.py
-in the same process with one method of one transform changed, and expects a failure each time.
+A suite that only checks round trips passes with every log-determinant doubled. This file runs
+tests/transforms/test_contract.py in the same process with one method of one transform changed, and expects a
+failure each time.
 """
 
 from pathlib import Path
@@ -22,7 +23,8 @@ MUTATIONS = {
     "average": lambda log_det: log_det.mean().expand(len(log_det)),
 }
 TRANSFORMS = exported_transforms()
-# What changes nothing is no mutant: zero doubled, negated or dropped; a log_det that is the same for all samples, averaged.
+# What changes nothing is no mutant: zero doubled, negated or dropped; a log_det that is the same for all
+# samples, averaged.
 NO_CHANGE = {("Squeeze", m) for m in ("double", "negate", "drop", "average")} | {
     (t, "average") for t in ("Affine", "ActNorm", "InvertibleConv1x1", "FullConv1x1")
 }
@@ -42,7 +44,7 @@ class Outcome:
     def __init__(self):
         self.passed = self.failed = 0
 
-    def pytest_runtest_logreport(self, report):
+    def pytest_runtest_logreport(self, report) -> None:
         if report.when == "call":
             self.passed += report.passed
             self.failed += report.failed
@@ -50,23 +52,33 @@ class Outcome:
 
 def run_contract(name: str) -> Outcome:
     outcome = Outcome()
-    # unraisableexception collects garbage several times at the end of each run, seconds in a process that has run other tests
-    without = [part for plugin in ("cacheprovider", "faulthandler", "unraisableexception") for part in ("-p", f"no:{plugin}")]
+    # unraisableexception collects garbage several times at the end of each run, seconds in a process that has
+    # run other tests
+    without = [
+        part
+        for plugin in ("cacheprovider", "faulthandler", "unraisableexception")
+        for part in ("-p", f"no:{plugin}")
+    ]
     arguments = [CONTRACT, "-q", "-x", "-k", f"test_contract and {name}", *without, "--tb=no"]
     pytest.main(arguments, plugins=[outcome])
     return outcome
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
-def test_the_contract_runs_and_passes_unchanged(name):
+def test_the_contract_runs_and_passes_unchanged(name) -> None:
     outcome = run_contract(name)
-    assert outcome.passed > 0 and outcome.failed == 0
+    assert outcome.passed > 0
+    assert outcome.failed == 0
 
 
 @pytest.mark.parametrize("directions", [("forward",), ("inverse",), ("forward", "inverse")], ids="+".join)
-@pytest.mark.parametrize("name, mutation", [(t, m) for t in TRANSFORMS for m in MUTATIONS if (t, m) not in NO_CHANGE])
-def test_a_wrong_log_det_is_noticed(monkeypatch, name, mutation, directions):
+@pytest.mark.parametrize(
+    ("name", "mutation"), [(t, m) for t in TRANSFORMS for m in MUTATIONS if (t, m) not in NO_CHANGE]
+)
+def test_a_wrong_log_det_is_noticed(monkeypatch, name, mutation, directions) -> None:
     cls = getattr(transforms, name)
     for direction in directions:
         monkeypatch.setattr(cls, direction, mutated(getattr(cls, direction), MUTATIONS[mutation]))
-    assert run_contract(name).failed == 1, f"{name} with its log_det changed ({mutation}, {'+'.join(directions)}) passes the suite"
+    assert run_contract(name).failed == 1, (
+        f"{name} with its log_det changed ({mutation}, {'+'.join(directions)}) passes the suite"
+    )

@@ -17,7 +17,12 @@ def results(tmp_path_factory):
     """What one process alone found, and what each of two did."""
     folder = tmp_path_factory.mktemp("processes")
     processes = [
-        subprocess.Popen([sys.executable, "-m", two_processes.__name__, str(rank), "2", str(folder)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-m", two_processes.__name__, str(rank), "2", str(folder)],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for rank in range(2)
     ]
     alone = two_processes.work(0, 1)
@@ -27,7 +32,7 @@ def results(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["actnorm", "constant"])
-def test_actnorm_initialises_from_the_batch_of_all(results, name):
+def test_actnorm_initialises_from_the_batch_of_all(results, name) -> None:
     """Also if every channel is constant in each process, and varies over both."""
     alone, together = results
     assert all(torch.equal(together[0][name][k], together[1][name][k]) for k in alone[name])
@@ -35,7 +40,7 @@ def test_actnorm_initialises_from_the_batch_of_all(results, name):
 
 
 @pytest.mark.parametrize("name", ["glow", "srflow"])
-def test_reversible_models_under_distributed_data_parallel(results, name):
+def test_reversible_models_under_distributed_data_parallel(results, name) -> None:
     alone, together = results
     for part in (name, name + " gradients"):
         assert together[0][part].keys() == alone[part].keys()

@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from tests.helpers.node import run
 
 from nflib.models.conditional.condition import LevelFeatures
 from nflib.models.conditional.flow import ConditionalFlow
 from nflib.transforms import ActNorm
 from nflib.widgets import flow_export
+from tests.helpers.node import run
 
 FORMS = {
     "as SRFlow": {"levels": 3, "steps": 2, "transitions": 1, "splits": True},
@@ -34,7 +34,9 @@ def random_flow(form: dict, centred: bool, lu: bool = True, batch: int = 1):
             module.log_scale.data, module.bias.data = (0.2 * torch.randn(2, len(module.bias))).unbind()
             module.initialised.fill_(True)
     features = [
-        LevelFeatures(torch.randn(batch, 5, 32 >> level, 16 >> level), torch.empty(batch, 0, 32 >> level, 16 >> level))
+        LevelFeatures(
+            torch.randn(batch, 5, 32 >> level, 16 >> level), torch.empty(batch, 0, 32 >> level, 16 >> level)
+        )
         for level in range(1, form["levels"] + 1)
     ]
     centre = torch.rand(batch, 3, 32, 16) if centred else None
@@ -62,7 +64,7 @@ def in_browser(exported: dict, image: torch.Tensor, seed: int, tau: float):
 
 @pytest.mark.parametrize("centred", [False, True])
 @pytest.mark.parametrize("form", FORMS)
-def test_browser_encodes_and_decodes_as_torch(form, centred):
+def test_browser_encodes_and_decodes_as_torch(form, centred) -> None:
     flow, known = random_flow(FORMS[form], centred)
     exported = flow_export.export(flow, known)
     image = torch.rand(1, 3, 32, 16, dtype=torch.float64)
@@ -76,10 +78,12 @@ def test_browser_encodes_and_decodes_as_torch(form, centred):
     drawn = tuple(0.8 * z for z in flow_export.noise(same, context, 7))
     torch.testing.assert_close(sample, same.inverse(drawn, context)[0], rtol=1e-10, atol=1e-10)
     # and the model itself, in float32
-    torch.testing.assert_close(sample.float(), flow.inverse(tuple(z.float() for z in drawn), known)[0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        sample.float(), flow.inverse(tuple(z.float() for z in drawn), known)[0], rtol=1e-4, atol=1e-4
+    )
 
 
-def test_matrices_as_they_are_and_by_factors_give_the_same():
+def test_matrices_as_they_are_and_by_factors_give_the_same() -> None:
     flow, known = random_flow(FORMS["as SRFlow"], True, lu=False)
     same, context = flow_export.rebuild(flow_export.export(flow, known))
     image = torch.rand(1, 3, 32, 16)
@@ -87,29 +91,37 @@ def test_matrices_as_they_are_and_by_factors_give_the_same():
         torch.testing.assert_close(z.float(), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_export_leaves_the_flow_as_it_was():
+def test_export_leaves_the_flow_as_it_was() -> None:
     flow, known = random_flow(FORMS["as SRFlow"], False)
     before = {name: value.clone() for name, value in flow.state_dict().items()}
     flow_export.export(flow, known)
-    assert all(value.dtype == before[name].dtype and value.equal(before[name]) for name, value in flow.state_dict().items())
+    assert all(
+        value.dtype == before[name].dtype and value.equal(before[name])
+        for name, value in flow.state_dict().items()
+    )
 
 
 @pytest.mark.parametrize("half", [True, False])
-def test_arrays_survive_packing(half):
+def test_arrays_survive_packing(half) -> None:
     values = torch.tensor([[0.0, -0.0, 1.5, -65504.0], [2.0**-24, -(2.0**-15), 0.1, 3.0]])
     values = values.half().float() if half else values
     packed = flow_export.pack(values)
-    assert packed["half"] == half and flow_export.unpack(packed).float().equal(values)
-    browser = run("const { unpack } = await load('flow'); const { shape, values } = unpack(args[0]); return [shape, [...values]];", packed)
+    assert packed["half"] == half
+    assert flow_export.unpack(packed).float().equal(values)
+    browser = run(
+        "const { unpack } = await load('flow'); const { shape, values } = unpack(args[0]); return "
+        "[shape, [...values]];",
+        packed,
+    )
     assert browser == [[2, 4], values.flatten().tolist()]
 
 
-def test_large_values_are_not_squeezed_into_half():
+def test_large_values_are_not_squeezed_into_half() -> None:
     assert not flow_export.pack(torch.tensor([1e5]))["half"]
     assert not flow_export.pack(torch.tensor([1.0 + 2**-12]))["half"]
 
 
-def test_what_the_browser_cannot_run_is_refused():
+def test_what_the_browser_cannot_run_is_refused() -> None:
     flow, known = random_flow(FORMS["one level"], False, batch=2)
     with pytest.raises(ValueError, match="known must be of one image, got 2"):
         flow_export.export(flow, known)
@@ -121,14 +133,15 @@ def test_what_the_browser_cannot_run_is_refused():
         flow_export.export(ConditionalFlow(levels=1, steps=1, transitions=0, hidden=5, condition=5), known)
 
 
-def test_data_that_do_not_fit_their_sizes_are_refused():
+def test_data_that_do_not_fit_their_sizes_are_refused() -> None:
     exported = flow_export.export(*random_flow(FORMS["one level"], False))
     del exported["weights"]["levels.0.steps.0.actnorm.bias"]
     with pytest.raises(ValueError, match="missing .*levels.0.steps.0.actnorm.bias"):
         flow_export.rebuild(exported)
 
 
-def test_noise_is_long_enough_and_normal():
+def test_noise_is_long_enough_and_normal() -> None:
     flow, known = random_flow(FORMS["two splits"], False)
     values = np.concatenate([z.flatten().numpy() for z in flow_export.noise(flow, known, 3)])
-    assert len(values) == 3 * 32 * 16 and abs(values.std() - 1) < 4 / np.sqrt(2 * len(values))
+    assert len(values) == 3 * 32 * 16
+    assert abs(values.std() - 1) < 4 / np.sqrt(2 * len(values))

@@ -7,14 +7,14 @@ import re
 
 import numpy as np
 import pytest
-from scipy import stats
-from tests.helpers.node import run
-from tests.helpers.scene import degradation_scene, scene, study, study_choices
 
 from nflib import widgets
 from nflib.closed_form.couplings import GaussianCoupling
 from nflib.widgets import prng
+from tests.helpers.node import run
+from tests.helpers.scene import degradation_scene, scene, study, study_choices
 
+stats = pytest.importorskip("scipy.stats")
 pytest.importorskip("anywidget", reason="the widget classes need anywidget")
 RNG = np.random.default_rng(3)
 
@@ -90,7 +90,19 @@ CASES = {
         for c in (1, 80)
     ],
     "roofline_explorer": [
-        (widgets.RooflineExplorer, {"tflops": f, "bandwidth": b, "crop": s, "batch": n, "steps": k, "hidden": h, "precision": p, "training": t})
+        (
+            widgets.RooflineExplorer,
+            {
+                "tflops": f,
+                "bandwidth": b,
+                "crop": s,
+                "batch": n,
+                "steps": k,
+                "hidden": h,
+                "precision": p,
+                "training": t,
+            },
+        )
         for f, b in ((0.07, 12.5), (989.4, 3350.0))
         for s, n, k, h in ((160, 8, 16, 128), (32, 2, 1, 16), (512, 64, 40, 500))
         for p in ("float32", "bfloat16")
@@ -109,7 +121,10 @@ CASES = {
         for s in (0, 2**30)
     ],
     "user_study": [
-        (widgets.UserStudy, {"scene": study().scene, "choices": study_choices(made), "seed": s, "enough": enough})
+        (
+            widgets.UserStudy,
+            {"scene": study().scene, "choices": study_choices(made), "seed": s, "enough": enough},
+        )
         for made in (0, 1, 7, 12)
         for s in (1, 2**30)
         for enough in (1, 10)
@@ -118,7 +133,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("module", CASES)
-def test_readouts_are_those_of_python(module):
+def test_readouts_are_those_of_python(module) -> None:
     made = [cls(**state) for cls, state in CASES[module]]
     script = """
         const { default: widget } = await load(args[0]);
@@ -134,12 +149,13 @@ def test_readouts_are_those_of_python(module):
 
 
 @pytest.mark.parametrize("module", CASES)
-def test_state_keys_and_slider_ranges_exist_in_python(module):
+def test_state_keys_and_slider_ranges_exist_in_python(module) -> None:
     cls, state = CASES[module][0]
     widget = cls(**state)
     keys, ranges = run(
         """const { default: w } = await load(args[0]);
-        return [w.keys, w.controls(args[1]).filter((c) => !c.kind).map((c) => [c.key, c.min, c.max, !!c.log])];""",
+        const controls = w.controls(args[1]).filter((c) => !c.kind);
+        return [w.keys, controls.map((c) => [c.key, c.min, c.max, !!c.log])];""",
         module,
         widget.state,
     )
@@ -152,7 +168,7 @@ def test_state_keys_and_slider_ranges_exist_in_python(module):
 
 
 @pytest.mark.parametrize("module", CASES)
-def test_drawing_is_finite_at_every_width(module):
+def test_drawing_is_finite_at_every_width(module) -> None:
     states = [cls(**state).state for cls, state in CASES[module]]
     bodies = run(
         """const { default: w } = await load(args[0]);
@@ -167,14 +183,14 @@ def test_drawing_is_finite_at_every_width(module):
     assert not [b for b in bodies if "NaN" in b or "Infinity" in b or "undefined" in b]
 
 
-def test_distribution_function_is_scipys():
+def test_distribution_function_is_scipys() -> None:
     z = np.linspace(-30, 9, 500)
     assert run("const { cdf } = await load('maths'); return args[0].map(cdf);", z.tolist()) == pytest.approx(
         stats.norm.cdf(z).tolist(), rel=1e-11, abs=0
     )
 
 
-def test_density_is_scipys():
+def test_density_is_scipys() -> None:
     browser = run(
         "const { density } = await load('maths'); return args.map((a) => density(...a));",
         [1.0, 0.5, 2.0],
@@ -185,7 +201,7 @@ def test_density_is_scipys():
     )
 
 
-def test_numbers_are_written_for_people():
+def test_numbers_are_written_for_people() -> None:
     values = [0, 1e-13, 0.0000213, -0.25, 3, 123.456, 4040200.2, -54028]
     assert run("const { format } = await load('plot'); return args.map(format);", *values) == [
         "0",
@@ -200,7 +216,7 @@ def test_numbers_are_written_for_people():
 
 
 @pytest.mark.parametrize("seed", [0, 1, 15, 2**31, 2**32 - 1, 3 * 2**30 + 2])
-def test_random_numbers_are_the_same_in_both(seed):
+def test_random_numbers_are_the_same_in_both(seed) -> None:
     uniforms, normals = run(
         """const { uniforms, normals } = await load("prng"); const next = uniforms(args[0]);
         return [Array.from({ length: 500 }, next), normals(501, args[0])];""",
@@ -219,12 +235,12 @@ def mulberry32(seed: int):
         yield (z ^ z >> 14) / 2**32
 
 
-def test_uniforms_are_mulberry32():
+def test_uniforms_are_mulberry32() -> None:
     reference = mulberry32(12345)
     assert prng.uniforms(200, 12345).tolist() == [next(reference) for _ in range(200)]
 
 
-def test_normals_are_normal_and_extend():
+def test_normals_are_normal_and_extend() -> None:
     values = prng.normals(20_001, 7)
     assert stats.kstest(values, "norm").pvalue > 0.01
     assert (prng.normals(99, 7) == values[:99]).all()
@@ -233,8 +249,9 @@ def test_normals_are_normal_and_extend():
     assert np.abs(streams - np.eye(3)).max() < 4 / math.sqrt(20_000)
 
 
-def test_price_of_the_wrong_coupling_by_simulation():
-    """Train on pairs of one coupling, test on the additive truth: the widget's ratio of mean squared errors."""
+def test_price_of_the_wrong_coupling_by_simulation() -> None:
+    """Train on pairs of one coupling, test on the additive truth: the widget's ratio of mean
+    squared errors."""
     n, sigma, c = 400_000, 0.8, 1.0
     x, y = GaussianCoupling(0, 1, 0, 1 + sigma**2, c).sample(n)
     slope = (x * y).mean() / (y * y).mean()
@@ -246,7 +263,7 @@ def test_price_of_the_wrong_coupling_by_simulation():
     assert shown["excess"] == pytest.approx(2 / (1 + 1 / math.sqrt(1 + sigma**2)))
 
 
-def test_clipped_law_by_simulation():
+def test_clipped_law_by_simulation() -> None:
     """The share of zero estimates and the mean of the estimate, over many simulated data sets."""
     sigma, n, repeats = 0.3, 200, 40_000
     a = RNG.chisquare(n - 1, repeats) / n

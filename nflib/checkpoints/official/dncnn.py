@@ -1,4 +1,6 @@
-"""The names of DnCNN's tensors in the files of LUD-VAE's authors: one list of convolutions, normalisations and ReLUs."""
+"""The names of DnCNN's tensors in the files of LUD-VAE's authors: one list of convolutions, normalisations
+and ReLUs.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,11 @@ def build(state: Mapping[str, Tensor], taps: tuple[int, ...] | None) -> DnCNN:
     parameters = len(numbers(state, r"model\.(\d+)\.weight"))
     width = state["model.0.weight"].shape[0]
     # all but the first and the last convolution have a normalisation with weights of its own
-    return DnCNN(DnCNNConfig(layers=(parameters + 2) // 2 if normalised else parameters, width=width, batch_norm=normalised))
+    return DnCNN(
+        DnCNNConfig(
+            layers=(parameters + 2) // 2 if normalised else parameters, width=width, batch_norm=normalised
+        )
+    )
 
 
 def names(model: DnCNN) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,6 @@
-"""The names of SRFlow's and DeFlow's tensors in the official files, and what their shapes say about the configuration."""
+"""The names of SRFlow's and DeFlow's tensors in the official files, and what their shapes say about the
+configuration.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from .reading import numbers
 
 # Tensors of the official files that no output depends on.
 UNUSED = re.compile(r"flowUpsamplerNet\.f\.0\.(weight|bias)|(flowUpsamplerNet\.layers\.\d+\.)?I")
-# Which trunk blocks the flow is told is not visible in the weights; these are the published choices, (blocks, scale) -> taps.
+# Which trunk blocks the flow is told is not visible in the weights; these are the published choices, (blocks,
+# scale) -> taps.
 TAPS = {(23, 4): (1, 8, 15, 22), (23, 8): (1, 3, 5, 7), (8, 8): (1, 3, 5, 7)}
 
 
@@ -36,7 +39,10 @@ def _flow_config(state: Mapping[str, Tensor], taps: tuple[int, ...] | None) -> d
     encoder = rrdb.config(state, "RRDB.")
     layers = "flowUpsamplerNet.layers."
     pattern = re.escape(layers) + r"(\d+)\."
-    actnorms, steps = numbers(state, pattern + r"actnorm\.bias"), numbers(state, pattern + r"affine\.fAffine\.0\.weight")
+    actnorms, steps = (
+        numbers(state, pattern + r"actnorm\.bias"),
+        numbers(state, pattern + r"affine\.fAffine\.0\.weight"),
+    )
     splits = numbers(state, pattern + r"conv\.weight")
     if not steps:
         raise KeyError(f"{layers}*.affine.fAffine.0.weight")
@@ -58,7 +64,9 @@ def _taps(encoder: RRDBConfig, count: int) -> tuple[int, ...]:
         return tuple(range(count))
     found = TAPS.get((encoder.blocks, encoder.scale), ())
     if len(found) != count:
-        raise ValueError(f"the weights do not say which {count} of {encoder.blocks} blocks the flow is told: give taps=")
+        raise ValueError(
+            f"the weights do not say which {count} of {encoder.blocks} blocks the flow is told: give taps="
+        )
     return found
 
 
@@ -102,7 +110,13 @@ def _mixing_names(index: int, actnorm: str, mixing: str, layer: nn.Module) -> It
     if isinstance(layer, FullConv1x1):
         yield f"{index}.invconv.weight", f"{mixing}.weight"
         return
-    for theirs, ours in (("p", "permutation"), ("sign_s", "sign"), ("l", "lower"), ("log_s", "log_diagonal"), ("u", "upper")):
+    for theirs, ours in (
+        ("p", "permutation"),
+        ("sign_s", "sign"),
+        ("l", "lower"),
+        ("log_s", "log_diagonal"),
+        ("u", "upper"),
+    ):
         yield f"{index}.invconv.{theirs}", f"{mixing}.{ours}"
 
 
@@ -120,7 +134,9 @@ def _scaled_conv_names(official: str, ours: str) -> Iterator[tuple[str, str]]:
 
 
 def official_shape(name: str, tensor: Tensor) -> tuple[int, ...]:
-    """The shape in which the official files keep a tensor; one number per channel is (1, C, 1, 1) or (C, 1, 1) there."""
+    """The shape in which the official files keep a tensor; one number per channel is (1, C, 1, 1) or (C, 1,
+    1) there.
+    """
     if ".actnorm." in name:
         return (1, -1, 1, 1)
     return (-1, 1, 1) if name.endswith(".logs") else tuple(tensor.shape)

@@ -1,4 +1,6 @@
-"""The names of LUD-VAE's tensors in its official files. Those count the levels from the finest, ours from the top."""
+"""The names of LUD-VAE's tensors in its official files. Those count the levels from the finest, ours from the
+top.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from .reading import numbers
 
 
 def build(state: Mapping[str, Tensor], taps: tuple[int, ...] | None) -> LUDVAE:
-    """The pre-noise is not in the weights: it is that of AIM; C2N with another one by ``degrade(..., sigma=)``."""
+    """The pre-noise is not in the weights: it is that of AIM; C2N with another one by
+    ``degrade(..., sigma=)``.
+    """
     levels = len(numbers(state, r"enc_(\d+)\.net\.0\.weight"))
     return LUDVAE(LUDVAEConfig(levels=levels, width=state["inconv.weight"].shape[0]))
 
@@ -19,8 +23,12 @@ def build(state: Mapping[str, Tensor], taps: tuple[int, ...] | None) -> LUDVAE:
 def names(model: LUDVAE) -> Iterator[tuple[str, str]]:
     count = model.config.levels
     if model.config.priors != "content":
-        raise ValueError(f'only models with priors "content" have official names, not "{model.config.priors}"')
-    tops = [(number, f"levels.{count - number}") for number in range(count, 0, -1)]  # the official number, and ours
+        raise ValueError(
+            f'only models with priors "content" have official names, not "{model.config.priors}"'
+        )
+    tops = [
+        (number, f"levels.{count - number}") for number in range(count, 0, -1)
+    ]  # the official number, and ours
     pairs = [("inconv", "content_in"), ("inconv_n", "degradation_in")]
     for official, ours in (("enc", "content"), ("enc_n", "degradation")):
         for i in range(count):
@@ -31,7 +39,10 @@ def names(model: LUDVAE) -> Iterator[tuple[str, str]]:
     for number, level in tops:
         pairs.append((f"proj_{number}.proj", f"{level}.merge.conv"))
         if number < count:
-            pairs += [(f"proj_c_{number}.proj", f"{level}.join.conv"), (f"proj_n_{number}.proj", f"{level}.witness.conv")]
+            pairs += [
+                (f"proj_c_{number}.proj", f"{level}.join.conv"),
+                (f"proj_n_{number}.proj", f"{level}.witness.conv"),
+            ]
     pairs.append(("outconv", "out"))
     for official, ours in pairs:
         for kind in ("weight", "bias"):

@@ -31,7 +31,10 @@ def read_state(source: Mapping[str, Tensor] | str | os.PathLike) -> Mapping[str,
             else:
                 state = torch.load(path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
-            raise ValueError(f"{path}: not a readable checkpoint: {str(error).partition(chr(10))[0] or type(error).__name__}") from None
+            raise ValueError(
+                f"{path}: not a readable checkpoint: "
+                f"{str(error).partition(chr(10))[0] or type(error).__name__}"
+            ) from None
     for container in CONTAINERS:
         if isinstance(state, Mapping) and isinstance(state.get(container), Mapping):
             state = state[container]

@@ -17,7 +17,11 @@ def build(state: Mapping[str, Tensor], taps: tuple[int, ...] | None) -> RRDBNet:
 def names(net: RRDBNet) -> Iterator[tuple[str, str]]:
     pairs = [("conv_first", "conv_first")]
     for b in range(net.config.blocks):
-        pairs += [(f"RRDB_trunk.{b}.RDB{d + 1}.conv{c + 1}", f"trunk.{b}.dense.{d}.convs.{c}") for d in range(3) for c in range(5)]
+        pairs += [
+            (f"RRDB_trunk.{b}.RDB{d + 1}.conv{c + 1}", f"trunk.{b}.dense.{d}.convs.{c}")
+            for d in range(3)
+            for c in range(5)
+        ]
     pairs.append(("trunk_conv", "trunk_conv"))
     pairs += [(f"upconv{i + 1}", f"upconvs.{i}") for i in range(len(net.upconvs))]
     pairs += [("HRconv", "hr_conv"), ("conv_last", "conv_last")]

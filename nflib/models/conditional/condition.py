@@ -1,4 +1,6 @@
-"""What a conditional flow is told about the image: of each level the encoder's maps, and what its steps make of them."""
+"""What a conditional flow is told about the image: of each level the encoder's maps, and what its steps make
+of them.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,18 @@ from ..rrdb import Features, fast_layout
 
 
 class LevelFeatures(NamedTuple):
-    """The condition of one level: ``local`` (B, C, H, W) at the level's resolution, and ``taps`` (B, T, H/f, W/f), which stand
-    for their nearest-neighbour upsampling by the whole number f > 1. At other levels they are part of ``local``, and T = 0."""
+    """The condition of one level: ``local`` (B, C, H, W) at the level's resolution, and ``taps`` (B, T, H/f,
+    W/f), which stand for their nearest-neighbour upsampling by the whole number f > 1. At other levels they
+    are part of ``local``, and T = 0.
+    """
 
     local: Tensor
     taps: Tensor
 
 
 def level_features(features: Features, scale: int, levels: int) -> list[LevelFeatures]:
-    """The maps of the encoder that each level is told: of its resolution where there is one, else averaged down.
+    """The maps of the encoder that each level is told: of its resolution where there is one, else averaged
+    down.
 
     Args:
         features: of a low-resolution image whose sides are 1/scale of the image that is modelled.
@@ -42,12 +47,14 @@ def level_features(features: Features, scale: int, levels: int) -> list[LevelFea
 
 
 class Upsampled(NamedTuple):
-    """A map (B, C, h, w) that stands for its nearest-neighbour upsampling by a whole number f > 1: convolutions without upsampling.
+    """A map (B, C, h, w) that stands for its nearest-neighbour upsampling by a whole number f > 1:
+    convolutions without upsampling.
 
-    In one dimension a kernel (a, b, c) gives ``s x[i]`` inside a block of f equal values, ``s x[i] - a (x[i] - x[i-1])`` at its
-    first position and ``s x[i] + c (x[i+1] - x[i])`` at its last one, with ``s = a + b + c``. So the values of x and their
-    differences, each times a matrix, are all that is needed: in two dimensions 9 products per value of x and output channel
-    instead of ``9 f^2``. The differences are taken once for all kernels. Exact, borders included.
+    In one dimension a kernel (a, b, c) gives ``s x[i]`` inside a block of f equal values,
+    ``s x[i] - a (x[i] - x[i-1])`` at its first position and ``s x[i] + c (x[i+1] - x[i])`` at its last one,
+    with ``s = a + b + c``. So the values of x and their differences, each times a matrix, are all that is
+    needed: in two dimensions 9 products per value of x and output channel instead of ``9 f^2``. The
+    differences are taken once for all kernels. Exact, borders included.
 
     ``maps``: x and its differences across, down and both.
     """
@@ -59,7 +66,15 @@ class Upsampled(NamedTuple):
     def of(cls, x: Tensor, factor: int) -> Upsampled:
         values = fast_layout(x)
         across = F.pad(values, (1, 1)).diff(dim=3)
-        return cls((values, across, F.pad(values, (0, 0, 1, 1)).diff(dim=2), F.pad(across, (0, 0, 1, 1)).diff(dim=2)), factor)
+        return cls(
+            (
+                values,
+                across,
+                F.pad(values, (0, 0, 1, 1)).diff(dim=2),
+                F.pad(across, (0, 0, 1, 1)).diff(dim=2),
+            ),
+            factor,
+        )
 
     def conv(self, weight: Tensor) -> Tensor:
         """``conv2d(upsampled, weight, padding=1)`` for a weight (O, C, 3, 3): (B, O, f*h, f*w)."""
@@ -68,10 +83,14 @@ class Upsampled(NamedTuple):
         change = torch.kron(change, change)[[0, 1, 2, 3, 6, 4, 5, 7, 8]]
         with full_precision(weight):
             kernels = (change @ weight.reshape(-1, 9).T).view(9, *weight.shape[:2]).split((1, 2, 2, 4))
-        (centre,), (left, right), (top, bottom), (top_left, top_right, bottom_left, bottom_right) = map(_products, self.maps, kernels)
+        (centre,), (left, right), (top, bottom), (top_left, top_right, bottom_left, bottom_right) = map(
+            _products, self.maps, kernels
+        )
 
         def row(before, here, after):
-            return torch.stack((here + before[:, :, :-1], *[here] * (self.factor - 2), here + after[:, :, 1:]), 3)
+            return torch.stack(
+                (here + before[:, :, :-1], *[here] * (self.factor - 2), here + after[:, :, 1:]), 3
+            )
 
         middle = row(left, centre, right)
         first = middle + row(top_left, top, top_right)[:, :-1]
@@ -81,7 +100,9 @@ class Upsampled(NamedTuple):
 
 
 class Net(Protocol):
-    """The network of an injector or of a coupling, as far as the condition knows it (:class:`~nflib.models.conditional.StepNet`)."""
+    """The network of an injector or of a coupling, as far as the condition knows it
+    (:class:`~nflib.models.conditional.StepNet`).
+    """
 
     def share(self, maps: LevelMaps) -> Tensor:
         """The condition's share of the first convolution, (B, hidden, H, W)."""
@@ -101,7 +122,8 @@ class Told(Protocol):
 
 
 class LevelMaps(NamedTuple):
-    """The condition of one level as its networks convolve it: ``local`` (B, C, H, W), and the taps if they are at lower resolution.
+    """The condition of one level as its networks convolve it: ``local`` (B, C, H, W), and the taps if they
+    are at lower resolution.
 
     A step that is told these computes its part at each call.
     """
@@ -122,8 +144,9 @@ class LevelMaps(NamedTuple):
 
 
 class StepContext(NamedTuple):
-    """What one step needs to know of the condition, computed before: the injector's answer, (B, C, H, W) each, and the
-    condition's part of the coupling's first convolution, (B, hidden, H, W)."""
+    """What one step needs to know of the condition, computed before: the injector's answer, (B, C, H, W)
+    each, and the condition's part of the coupling's first convolution, (B, hidden, H, W).
+    """
 
     injector_raw: Tensor
     injector_shift: Tensor
@@ -142,8 +165,8 @@ class Conditioning(NamedTuple):
     Attributes:
         levels: of each level what each of its steps is told.
         centre: (B, 3, H, W), the images of which the flow models the difference, if it does.
-        recomputed: in reversible training the steps of a level are told its maps, all the same, and compute their parts
-            once more in the backward pass.
+        recomputed: in reversible training the steps of a level are told its maps, all the same, and compute
+            their parts once more in the backward pass.
     """
 
     levels: tuple[tuple[Told, ...], ...]
@@ -151,7 +174,9 @@ class Conditioning(NamedTuple):
     recomputed: bool = False
 
     @classmethod
-    def of_parts(cls, parts: Iterable[Iterable[Iterable[Tensor]]], centre: Tensor | None = None) -> Conditioning:
+    def of_parts(
+        cls, parts: Iterable[Iterable[Iterable[Tensor]]], centre: Tensor | None = None
+    ) -> Conditioning:
         """The condition again of its :meth:`parts`."""
         return cls(tuple(tuple(StepContext(*step) for step in level) for level in parts), centre)
 
@@ -171,7 +196,9 @@ class Conditioning(NamedTuple):
         return 2 * height, 2 * width
 
     def repeat(self, copies: int) -> Conditioning:
-        """For ``copies`` times as many images: all once, then all again. That of one image broadcasts: it stays as it is."""
+        """For ``copies`` times as many images: all once, then all again. That of one image broadcasts: it
+        stays as it is.
+        """
         if copies == 1 or self.batch == 1:
             return self
         return map_tensors(self, lambda part: part.repeat(copies, 1, 1, 1))

@@ -1,8 +1,9 @@
-"""The conditional multi-scale flow inside SRFlow and DeFlow, with the work on the condition done once per image.
+"""The conditional multi-scale flow inside SRFlow and DeFlow, with the work on the condition done once per
+image.
 
-What a step is told about the image enters its networks through a first convolution, which is linear. So the part of it that
-sees the condition is computed once and at the resolution the condition has, and every encoding, decoding and further sample
-only adds its own part.
+What a step is told about the image enters its networks through a first convolution, which is linear. So the
+part of it that sees the condition is computed once and at the resolution the condition has, and every
+encoding, decoding and further sample only adds its own part.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from .steps import Prior, Step
 
 
 class ConditionalFlow(Transform):
-    """Levels of squeeze, transition steps, conditional steps and splits (SRFlow, section 3.4). The context is a
-    :class:`Conditioning` made by :meth:`prepare`.
+    """Levels of squeeze, transition steps, conditional steps and splits (SRFlow, section 3.4). The context is
+    a :class:`Conditioning` made by :meth:`prepare`.
 
     Args:
         levels: number L of levels; level l works at H / 2^l. H and W must be multiples of 2^L.
@@ -37,17 +38,30 @@ class ConditionalFlow(Transform):
         transitions: steps without coupling after each squeeze.
         hidden: width of the networks in the steps.
         condition: channels of the condition, local and tapped maps together.
-        affine: "bounded" (the default: the identity at the start, never extreme), "multiply" (the published SRFlow) or
-            "divide" (the published DeFlow).
+        affine: "bounded" (the default: the identity at the start, never extreme), "multiply" (the published
+            SRFlow) or "divide" (the published DeFlow).
         eps: smallest scale of the two published forms.
         lu: parametrise the 1x1 convolutions by their LU factors; else by the matrix itself.
         splits: half of the channels leave after every level but the last two; else all stay to the end.
-        reversible: training with :meth:`tell` keeps of each level what leaves it, and recomputes what is inside
-            (:class:`~nflib.transforms.reversible.Recomputation`), the condition's part included: memory does not grow with the steps.
+        reversible: training with :meth:`tell` keeps of each level what leaves it, and recomputes what is
+            inside (:class:`~nflib.transforms.reversible.Recomputation`), the condition's part included:
+            memory does not grow with the steps.
     """
 
-    def __init__(self, *, levels: int, steps: int, transitions: int, hidden: int, condition: int, affine: str = "bounded",
-                 eps: float = 1e-4, lu: bool = True, splits: bool = True, reversible: bool = False):
+    def __init__(
+        self,
+        *,
+        levels: int,
+        steps: int,
+        transitions: int,
+        hidden: int,
+        condition: int,
+        affine: str = "bounded",
+        eps: float = 1e-4,
+        lu: bool = True,
+        splits: bool = True,
+        reversible: bool = False,
+    ):
         super().__init__()
         self.reversible = reversible
         channels, built = 3, []
@@ -60,20 +74,26 @@ class ConditionalFlow(Transform):
         self.levels = nn.ModuleList(built)
 
     def prepare(self, features: list[LevelFeatures], centre: Tensor | None = None) -> Conditioning:
-        """The condition's part of all steps: computed once per image, used by every encoding and decoding of it.
+        """The condition's part of all steps: computed once per image, used by every encoding and decoding of
+        it.
 
         Args:
             features: one entry per level.
             centre: (B, 3, H, W), subtracted from the image before all else.
         """
-        return Conditioning(tuple(level.prepare(one) for level, one in zip(self.levels, features, strict=True)), centre)
+        return Conditioning(
+            tuple(level.prepare(one) for level, one in zip(self.levels, features, strict=True)), centre
+        )
 
     def tell(self, features: list[LevelFeatures], centre: Tensor | None = None) -> Conditioning:
-        """What a training pass is told: in reversible training the maps, of which each step computes its part when it needs it; else
-        as :meth:`prepare`."""
+        """What a training pass is told: in reversible training the maps, of which each step computes its part
+        when it needs it; else as :meth:`prepare`.
+        """
         if not (self.reversible and self.training and torch.is_grad_enabled()):
             return self.prepare(features, centre)
-        told = ((LevelMaps.of(one),) * len(level.steps) for level, one in zip(self.levels, features, strict=True))
+        told = (
+            (LevelMaps.of(one),) * len(level.steps) for level, one in zip(self.levels, features, strict=True)
+        )
         return Conditioning(tuple(told), centre, recomputed=True)
 
     def forward(self, x, context=None):
@@ -96,7 +116,8 @@ class ConditionalFlow(Transform):
         return (x if context.centre is None else x + context.centre), log_det
 
     def until(self, level: int, x: Tensor, context: Conditioning) -> Tensor:
-        """What images are at the end of a level, before a split takes some of it: (B, C, H / 2^(level+1), W / 2^(level+1)).
+        """What images are at the end of a level, before a split takes some of it: (B, C, H / 2^(level+1), W /
+        2^(level+1)).
 
         Args:
             level: counted from 0.
@@ -123,8 +144,12 @@ class _Level(Transform):
         super().__init__()
         mixing = InvertibleConv1x1 if lu else FullConv1x1
         self.squeeze = Squeeze()
-        self.transitions = nn.ModuleList(Sequential(ActNorm(channels), mixing(channels)) for _ in range(transitions))
-        self.steps = nn.ModuleList(Step(channels, hidden, condition, affine, eps, mixing) for _ in range(steps))
+        self.transitions = nn.ModuleList(
+            Sequential(ActNorm(channels), mixing(channels)) for _ in range(transitions)
+        )
+        self.steps = nn.ModuleList(
+            Step(channels, hidden, condition, affine, eps, mixing) for _ in range(steps)
+        )
         prior = BoundedScale() if affine == "bounded" else GaussianScale()
         self.recomputation = Recomputation()
         self.split = Split(channels, net=Prior, scale=prior) if split else None
@@ -139,10 +164,15 @@ class _Level(Transform):
 
     def layers(self, context: tuple[Told, ...]) -> list[tuple[Transform, Told | None]]:
         """What comes between squeeze and split, each with what it is told."""
-        return [*((transition, None) for transition in self.transitions), *zip(self.steps, context, strict=True)]
+        return [
+            *((transition, None) for transition in self.transitions),
+            *zip(self.steps, context, strict=True),
+        ]
 
     def recomputed(self, x: Tensor, context: tuple[Told, ...]) -> tuple[Latent, Tensor]:
-        """The result of :meth:`forward`, where all steps are told the same; only what leaves the level is kept for the backward pass."""
+        """The result of :meth:`forward`, where all steps are told the same; only what leaves the level is
+        kept for the backward pass.
+        """
         return self.recomputation(self.stages(), x, context[0])
 
     def mixed(self, x: Tensor, context: tuple[Told, ...]) -> tuple[Tensor, Tensor]:
@@ -172,13 +202,19 @@ class _Level(Transform):
 
 
 def check_sizes(config, **pair) -> None:
-    """Raise ValueError, with the names of the two arguments, unless an image and its condition fit the model and each other."""
+    """Raise ValueError, with the names of the two arguments, unless an image and its condition fit the model
+    and each other.
+    """
     (image_name, image), (condition_name, condition) = pair.items()
     multiple = 2**config.levels
     if image.dim() != 4 or image.shape[1] != 3 or image.shape[2] % multiple or image.shape[3] % multiple:
-        raise ValueError(f"{image_name} must be (B, 3, H, W) with H and W multiples of {multiple}, got {tuple(image.shape)}")
+        raise ValueError(
+            f"{image_name} must be (B, 3, H, W) with H and W multiples of {multiple}, got "
+            f"{tuple(image.shape)}"
+        )
     expected = (len(image), 3, image.shape[2] // config.scale, image.shape[3] // config.scale)
     if isinstance(condition, Tensor) and tuple(condition.shape) != expected:
         raise ValueError(
-            f"{condition_name} must have shape {expected} for {image_name} of shape {tuple(image.shape)}, got {tuple(condition.shape)}"
+            f"{condition_name} must have shape {expected} for {image_name} of shape "
+            f"{tuple(image.shape)}, got {tuple(condition.shape)}"
         )

@@ -18,15 +18,18 @@ class FlowSize:
     (4, 16)
 
     Attributes:
-        encoder: the network that reads the condition; its scale says by how much the condition is smaller than the image.
+        encoder: the network that reads the condition; its scale says by how much the condition is smaller
+            than the image.
         taps: blocks of the encoder (0-based) whose outputs the flow is told besides the last one.
         levels: L; level l works at 1/2^l of the image, whose sides are multiples of 2^L (others are padded).
         steps: conditional flow steps per level, K.
         transitions: steps without coupling at the start of each level.
         hidden: width of the networks inside the steps.
-        affine: "bounded", which is the identity at the start and never extreme; or "multiply" (SRFlow) and "divide" (DeFlow) as published.
+        affine: "bounded", which is the identity at the start and never extreme; or "multiply" (SRFlow) and
+            "divide" (DeFlow) as published.
         eps: smallest scale of the published forms.
-        reversible: training keeps of each level what leaves it, and recomputes what is inside: memory does not grow with the steps.
+        reversible: training keeps of each level what leaves it, and recomputes what is inside: memory does
+            not grow with the steps.
     """
 
     FORMS: ClassVar[tuple[str, ...]] = ("bounded", "multiply", "divide")
@@ -46,11 +49,15 @@ class FlowSize:
             forms = " or ".join(f'"{form}"' for form in self.FORMS)
             raise ValueError(f"affine must be {forms}, got {self.affine!r}")
         if min(self.levels, self.steps, self.hidden) < 1 or self.transitions < 0:
-            raise ValueError(f"levels, steps and hidden must be at least 1 and transitions at least 0, got {self}")
+            raise ValueError(
+                f"levels, steps and hidden must be at least 1 and transitions at least 0, got {self}"
+            )
         if not all(0 <= tap < self.encoder.blocks for tap in self.taps):
             raise ValueError(f"taps must be block numbers below {self.encoder.blocks}, got {self.taps}")
         if self.scale > self.multiple:
-            raise ValueError(f"scale {self.scale} needs at least {self.scale.bit_length() - 1} levels, got {self.levels}")
+            raise ValueError(
+                f"scale {self.scale} needs at least {self.scale.bit_length() - 1} levels, got {self.levels}"
+            )
 
     @property
     def scale(self) -> int:

@@ -23,10 +23,11 @@ from .condition import LevelMaps, StepContext, pointwise
 
 
 class Step(Transform):
-    """ActNorm, 1x1 convolution, then injector and coupling ("divide" has the coupling first, as the published DeFlow).
+    """ActNorm, 1x1 convolution, then injector and coupling ("divide" has the coupling first, as the published
+    DeFlow).
 
-    The context is what :meth:`prepare` returns; or the maps of the level, of which injector and coupling then compute their
-    parts at each call.
+    The context is what :meth:`prepare` returns; or the maps of the level, of which injector and coupling then
+    compute their parts at each call.
     """
 
     def __init__(self, channels, hidden, condition, affine, eps, mixing):
@@ -65,8 +66,8 @@ def _scale(affine: str, eps: float) -> Scale:
 
 
 class StepNet(nn.Module):
-    """The network that is an injector's or a coupling's own: 3x3, 1x1, 3x3 convolutions with ActNorm between (Glow, as
-    published in SRFlow's code). The names of its parameters are those of saved models.
+    """The network that is an injector's or a coupling's own: 3x3, 1x1, 3x3 convolutions with ActNorm between
+    (Glow, as published in SRFlow's code). The names of its parameters are those of saved models.
 
     Args:
         inputs: channels of the image that it sees.
@@ -88,7 +89,9 @@ class StepNet(nn.Module):
         """The condition's share of the first convolution, (B, hidden, H, W)."""
         local, taps = maps
         width = local.shape[1]
-        _, weight, weight_taps = self.first.split((self.inputs, width, self.first.shape[1] - self.inputs - width), 1)
+        _, weight, weight_taps = self.first.split(
+            (self.inputs, width, self.first.shape[1] - self.inputs - width), 1
+        )
         part = F.conv2d(local, weight, padding=1)
         return part if taps is None else part + taps.conv(weight_taps)
 
@@ -99,13 +102,17 @@ class StepNet(nn.Module):
             part: the condition's share of the first convolution, (B, hidden, H, W).
             x: the rest of its input, (B, inputs, H, W), if there is any.
         """
-        hidden = part if x is None else part + F.conv2d(fast_layout(x), self.first[:, : self.inputs], padding=1)
+        hidden = (
+            part if x is None else part + F.conv2d(fast_layout(x), self.first[:, : self.inputs], padding=1)
+        )
         hidden = F.relu_(self.norm_first(hidden)[0])
         if self.norm_second.waits():
             self.norm_second.initialise(pointwise(hidden, self.second))
         # the convolution and norm_second after it, as one
         scale = self.norm_second.log_scale.exp()
-        hidden = F.relu_(pointwise(hidden, self.second * scale.view(-1, 1, 1, 1), self.norm_second.bias * scale))
+        hidden = F.relu_(
+            pointwise(hidden, self.second * scale.view(-1, 1, 1, 1), self.norm_second.bias * scale)
+        )
         out = self.last(hidden)
         return out[:, 1::2], out[:, 0::2]
 
@@ -133,7 +140,9 @@ class StepCoupling(StepNet, Coupling):
 
 
 class Prior(nn.Module):
-    """The network of a split: one convolution gives log-deviation and mean of what leaves, interleaved as mean, log-deviation."""
+    """The network of a split: one convolution gives log-deviation and mean of what leaves, interleaved as
+    mean, log-deviation.
+    """
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
@@ -145,7 +154,9 @@ class Prior(nn.Module):
 
 
 class ScaledConv2d(nn.Conv2d):
-    """A 3x3 convolution that starts at zero, its output times ``exp(3 * log_scale)`` per channel (Glow's code)."""
+    """A 3x3 convolution that starts at zero, its output times ``exp(3 * log_scale)`` per channel (Glow's
+    code).
+    """
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__(inputs, outputs, 3, padding=1)

@@ -1,9 +1,10 @@
 """The start of a conditional flow at the closed-form solution: the linear DeFlow, which needs no training.
 
-An untrained flow whose networks answer zero is linear. Of linear flows the best one is known: whiten the clean latents; then
-what the degraded latents have beyond N(0, I) is the noise. That is chapter 1's fit of one Gaussian, in as many dimensions as a
-block of the image has. From here training improves; from a random start it reaches the same likelihood with the wrong noise,
-because unpaired data do not fix which degraded image belongs to which clean one.
+An untrained flow whose networks answer zero is linear. Of linear flows the best one is known: whiten the
+clean latents; then what the degraded latents have beyond N(0, I) is the noise. That is chapter 1's fit of one
+Gaussian, in as many dimensions as a block of the image has. From here training improves; from a random start
+it reaches the same likelihood with the wrong noise, because unpaired data do not fix which degraded image
+belongs to which clean one.
 """
 
 from __future__ import annotations
@@ -26,37 +27,48 @@ LEAST = 0.02
 
 @torch.no_grad()
 def linear_start(
-    model: DeFlow, clean: Tensor, degraded: Tensor, closed_form: bool = True, flattest: float = FLATTEST,
+    model: DeFlow,
+    clean: Tensor,
+    degraded: Tensor,
+    closed_form: bool = True,
+    flattest: float = FLATTEST,
     generator: torch.Generator | None = None,
 ) -> None:
-    """Set a new DeFlow to the linear flow that whitens clean images, and its noise to the closed-form solution (eq. 26).
+    """Set a new DeFlow to the linear flow that whitens clean images, and its noise to the closed-form
+    solution (eq. 26).
 
-    All 1x1 convolutions become the identity but one per latent, which whitens; couplings and injectors answer zero. The mean and
-    the factor A of the noise follow from the flattest blocks of both domains: ``mu = m_y - m_x``, ``A A^T = [S_y - S_x]_+`` with
-    means m and covariances S of their latents. Of all blocks S_x is the identity, and this is the paper's solution; but two sets
-    of photos never have quite the same content, and what they differ in is taken for noise. Flat blocks have hardly any.
+    All 1x1 convolutions become the identity but one per latent, which whitens; couplings and injectors answer
+    zero. The mean and the factor A of the noise follow from the flattest blocks of both domains:
+    ``mu = m_y - m_x``, ``A A^T = [S_y - S_x]_+`` with means m and covariances S of their latents. Of all
+    blocks S_x is the identity, and this is the paper's solution; but two sets of photos never have quite the
+    same content, and what they differ in is taken for noise. Flat blocks have hardly any.
 
-    Where the model knows local noise, its gain is fitted to the same blocks: how strong the noise is given the colours around.
+    Where the model knows local noise, its gain is fitted to the same blocks: how strong the noise is given
+    the colours around.
 
     Args:
         model: with ``affine="bounded"``; of any size, with or without splits.
-        clean: dequantised crops (N, 3, H, W), without pairs; H and W multiples of 2^L. The number of positions at the deepest
-            level should be many times the number of channels there.
+        clean: dequantised crops (N, 3, H, W), without pairs; H and W multiples of 2^L. The number of
+            positions at the deepest level should be many times the number of channels there.
         degraded: the same of the other domain.
         closed_form: else the noise starts at mean 0 and ``A = 0.5 I``, to be learned.
-        flattest: share of the blocks that the noise is looked for in (:func:`~nflib.noise.flat_blocks`); 1 for all. Of few
-            crops it is more: two blocks for each channel.
+        flattest: share of the blocks that the noise is looked for in (:func:`~nflib.noise.flat_blocks`); 1
+            for all. Of few crops it is more: two blocks for each channel.
         generator: of the noise on the conditions.
 
     Raises:
-        ValueError: the model has a published form, which has no identity to start from, or the crops are too few.
+        ValueError: the model has a published form, which has no identity to start from, or the crops are too
+            few.
     """
     if model.config.affine != "bounded":
         raise ValueError(f'the linear start needs affine="bounded", the model has {model.config.affine!r}')
     flow, base = model.flow.transform, model.flow.base
     _make_identity(flow)
     # the same conditions at every level
-    conditions = [torch.cat([model.condition(part, generator) for part in crops.split(BATCH)]) for crops in (clean, degraded)]
+    conditions = [
+        torch.cat([model.condition(part, generator) for part in crops.split(BATCH)])
+        for crops in (clean, degraded)
+    ]
     _whiten(model, clean, conditions[0])
     if not closed_form:
         for mean, factor in zip(base.mean, base.factor):
@@ -64,14 +76,21 @@ def linear_start(
             factor.copy_(0.5 * torch.eye(len(mean)) if factor.dim() == 2 else torch.full_like(factor, 0.5))
         return
     # latents leave in the order of the levels
-    leaving = [i for i, level in enumerate(flow.levels) if level.split is not None or i == len(flow.levels) - 1]
+    leaving = [
+        i for i, level in enumerate(flow.levels) if level.split is not None or i == len(flow.levels) - 1
+    ]
     latents = [_latents(model, crops, known) for crops, known in zip((clean, degraded), conditions)]
     for level, shift, factor, *both in zip(leaving, base.mean, base.factor, *latents):
         shares = [min(max(flattest, ENOUGH * z.shape[1] / (z.numel() // z.shape[1])), 1.0) for z in both]
-        masks = [flat_blocks(crops, 2 ** (level + 1), share) for crops, share in zip((clean, degraded), shares)]
+        masks = [
+            flat_blocks(crops, 2 ** (level + 1), share) for crops, share in zip((clean, degraded), shares)
+        ]
         flat = [z.permute(0, 2, 3, 1)[mask].double() for z, mask in zip(both, masks)]
         if min(map(len, flat)) <= len(shift):
-            raise ValueError(f"{min(map(len, flat))} flat blocks cannot show the noise of {len(shift)} channels: give more or larger crops")
+            raise ValueError(
+                f"{min(map(len, flat))} flat blocks cannot show the noise of {len(shift)} channels: "
+                "give more or larger crops"
+            )
         (mean_x, cov_x), (mean_y, cov_y) = map(_moments, flat)
         values, vectors = torch.linalg.eigh(cov_y - cov_x)
         deviations = values.clamp(min=0).sqrt() + LEAST
@@ -84,7 +103,10 @@ def linear_start(
             factor.copy_((vectors * deviations) @ vectors.T)
     if model.config.local:
         colours = model.surroundings(conditions[1]).permute(0, 2, 3, 1)[masks[1]]
-        squares, clean_variance = ((flat[1] - mean_y) @ vectors).square(), (vectors.T @ cov_x @ vectors).diagonal()
+        squares, clean_variance = (
+            ((flat[1] - mean_y) @ vectors).square(),
+            (vectors.T @ cov_x @ vectors).diagonal(),
+        )
         gain = fit_noise_gain(colours, squares, clean_variance, deviations)
         factor.copy_(gain.deviation)
         model.gain.weight.copy_(gain.slope[:, :, None, None])
@@ -92,7 +114,9 @@ def linear_start(
 
 
 def _whiten(model: DeFlow, clean: Tensor, condition: Tensor) -> None:
-    """Set ActNorm and the last 1x1 convolution before each latent so that clean latents have mean 0 and covariance I."""
+    """Set ActNorm and the last 1x1 convolution before each latent so that clean latents have mean 0 and
+    covariance I.
+    """
     flow = model.flow.transform
     last = len(flow.levels) - 1
     for level, one in enumerate(flow.levels):
@@ -103,7 +127,11 @@ def _whiten(model: DeFlow, clean: Tensor, condition: Tensor) -> None:
         if one.split is None and level < last:
             continue
         mean, covariance = _level_moments(model, clean, condition, level)
-        _set(end.actnorm, end.actnorm.bias.double() - mean / end.actnorm.log_scale.double().exp(), end.actnorm.log_scale[0])
+        _set(
+            end.actnorm,
+            end.actnorm.bias.double() - mean / end.actnorm.log_scale.double().exp(),
+            end.actnorm.log_scale[0],
+        )
         values, vectors = torch.linalg.eigh(covariance)
         if not values[0] > 1e-12 * values[-1]:
             raise ValueError("clean has a direction without any variance: dequantise the crops before")
@@ -134,7 +162,11 @@ def _moments(values: Tensor) -> tuple[Tensor, Tensor]:
 
 def _make_identity(flow) -> None:
     for level in flow.levels:
-        for layer in (*(layer for pair in level.transitions for layer in pair), *(s.actnorm for s in level.steps), *(s.mixing for s in level.steps)):
+        for layer in (
+            *(layer for pair in level.transitions for layer in pair),
+            *(s.actnorm for s in level.steps),
+            *(s.mixing for s in level.steps),
+        ):
             if isinstance(layer, ActNorm):
                 _set(layer, torch.zeros_like(layer.bias), torch.zeros(()))
             else:

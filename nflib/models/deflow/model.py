@@ -45,16 +45,20 @@ class DeFlowConfig(FlowSize):
     Compose(Downsample(factor=4), AddNoise(sigma=0.03))
 
     Attributes:
-        h: the map that makes the condition of an image, of :mod:`nflib.domain`; it must shrink as much as the encoder's scale says. By
-            default, an empty composition, the image is downscaled bicubically and gets Gaussian noise of deviation 0.03, as published.
-        splits: half of the channels leave after every level but the last two, as published. Without splits one Gaussian describes
-            the noise of whole blocks of 2^L pixels, its correlation in space included.
-        centred: the flow models what the image has beyond its enlarged condition; as published it models the image.
-        local: the strength of the noise depends on the colours of the condition, axis by axis (:class:`~nflib.bases.LocalDomainGaussian`);
-            as published it is the same everywhere. Needs ``splits=False``.
-        matched: the flow sees degraded images in the colours of clean ones (:meth:`DeFlow.set_colours`), as in the published work on AIM.
-        noise: the noise factor A of each latent starts as ``noise * I``. The published configurations have 0, a saddle from
-            which it never moves; zero is for loading them.
+        h: the map that makes the condition of an image, of :mod:`nflib.domain`; it must shrink as much as the
+            encoder's scale says. By default, an empty composition, the image is downscaled bicubically and
+            gets Gaussian noise of deviation 0.03, as published.
+        splits: half of the channels leave after every level but the last two, as published. Without splits
+            one Gaussian describes the noise of whole blocks of 2^L pixels, its correlation in space included.
+        centred: the flow models what the image has beyond its enlarged condition; as published it models the
+            image.
+        local: the strength of the noise depends on the colours of the condition, axis by axis
+            (:class:`~nflib.bases.LocalDomainGaussian`); as published it is the same everywhere. Needs
+            ``splits=False``.
+        matched: the flow sees degraded images in the colours of clean ones (:meth:`DeFlow.set_colours`), as
+            in the published work on AIM.
+        noise: the noise factor A of each latent starts as ``noise * I``. The published configurations have 0,
+            a saddle from which it never moves; zero is for loading them.
     """
 
     FORMS: ClassVar[tuple[str, ...]] = ("bounded", "divide")
@@ -73,7 +77,10 @@ class DeFlowConfig(FlowSize):
             object.__setattr__(self, "h", usual_h(self.scale))
         spell(self.h)  # has a name, or could not be saved
         if self.h.shrink != self.scale:
-            raise ValueError(f"h must shrink images by the encoder's scale {self.scale}, got {spell(self.h)}, which shrinks by {self.h.shrink}")
+            raise ValueError(
+                f"h must shrink images by the encoder's scale {self.scale}, got {spell(self.h)}, which "
+                f"shrinks by {self.h.shrink}"
+            )
         if not self.noise >= 0:
             raise ValueError(f"noise must not be negative, got {self.noise}")
         if self.local and self.splits:
@@ -81,7 +88,8 @@ class DeFlowConfig(FlowSize):
 
     @classmethod
     def migrated(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """The fields of a file of an older nflib as they are now: h was the numbers of a blur and of a noise."""
+        """The fields of a file of an older nflib as they are now: h was the numbers of a blur and
+        of a noise."""
         values = dict(values)
         if "condition_noise" in values:
             noise, blur = values.pop("condition_noise"), values.pop("condition_blur", 0.0)
@@ -93,7 +101,9 @@ class DeFlowConfig(FlowSize):
     @classmethod
     def aim(cls) -> DeFlowConfig:
         """The published model for the AIM 2019 data."""
-        return cls(encoder=RRDBConfig(scale=8), hidden=128, affine="divide", splits=True, centred=False, noise=0.0)
+        return cls(
+            encoder=RRDBConfig(scale=8), hidden=128, affine="divide", splits=True, centred=False, noise=0.0
+        )
 
     @classmethod
     def ntire(cls) -> DeFlowConfig:
@@ -107,24 +117,39 @@ class DeFlowConfig(FlowSize):
 
     @classmethod
     def small(cls, scale: int = 4, **changes) -> DeFlowConfig:
-        """Learns a degradation in minutes on a CPU when it starts at the linear solution (:func:`linear_start`)."""
+        """Learns a degradation in minutes on a CPU when it starts at the linear solution
+        (:func:`linear_start`).
+        """
         encoder = RRDBConfig(scale, channels=32, growth=16, blocks=1)
-        return cls(encoder, **{"taps": (), "steps": 2, "transitions": 0, "hidden": 32, "local": True, "levels": max(3, scale.bit_length() - 1), **changes})
+        return cls(
+            encoder,
+            **{
+                "taps": (),
+                "steps": 2,
+                "transitions": 0,
+                "hidden": 32,
+                "local": True,
+                "levels": max(3, scale.bit_length() - 1),
+                **changes,
+            },
+        )
 
 
 class Known(NamedTuple):
-    """What the model knows of conditions: what its flow is told, and, where noise is local, its gain (B, C, h, w), shaped like
-    the deepest latent."""
+    """What the model knows of conditions: what its flow is told, and, where noise is local, its gain (B, C,
+    h, w), shaped like the deepest latent.
+    """
 
     conditioning: Conditioning
     gain: Tensor | None = None
 
 
 class DeFlow(ImageModel):
-    """``p(image | h)`` for two domains that share one flow: a degraded latent is a clean one plus a Gaussian shift (eq. 27-29).
+    """``p(image | h)`` for two domains that share one flow: a degraded latent is a clean one plus a Gaussian
+    shift (eq. 27-29).
 
-    Images are (B, 3, H, W) in [0, 1]. The condition h is a smaller version of the image, (B, 3, H/s, W/s), that should look the
-    same in both domains: ``config.h`` of it. Wherever a condition is
+    Images are (B, 3, H, W) in [0, 1]. The condition h is a smaller version of the image, (B, 3, H/s, W/s),
+    that should look the same in both domains: ``config.h`` of it. Wherever a condition is
     asked for, the result of :meth:`prepare` may be given instead: then the work on it is not done again.
 
     >>> model, clean = DeFlow(DeFlowConfig.small(hidden=4, steps=1)).eval(), torch.rand(1, 3, 16, 16)
@@ -140,11 +165,12 @@ class DeFlow(ImageModel):
         super().__init__()
         self.config = config
         self.encoder = RRDBNet(config.encoder)
-        width = config.encoder.channels
         transform = config.flow(splits=config.splits)
         side = 2**config.levels
         channels = [shape[1] for shape in transform.latent_shape((1, 3, side, side))]
-        self.flow = Flow(transform, (LocalDomainGaussian if config.local else DomainGaussian)(channels, config.noise))
+        self.flow = Flow(
+            transform, (LocalDomainGaussian if config.local else DomainGaussian)(channels, config.noise)
+        )
         self.gain = _no_change(nn.Conv2d(3, channels[-1], 1)) if config.local else None
         # the networks of h, if it has any
         self.h = nn.ModuleList(step.build() for step in config.h.maps if step.has_weights)
@@ -153,9 +179,13 @@ class DeFlow(ImageModel):
             self.register_buffer("colours", torch.tensor([0.0, 1.0]).view(1, 2, 1).repeat(2, 1, 3))
 
     def set_colours(self, match: ColourMatch) -> None:
-        """Say how degraded images were brought to the colours of clean ones in training: ``degrade`` then gives them back theirs."""
+        """Say how degraded images were brought to the colours of clean ones in training: ``degrade`` then
+        gives them back theirs.
+        """
         if not self.config.matched:
-            raise ValueError("the model was made for colours as they are; matched=True in its configuration says otherwise")
+            raise ValueError(
+                "the model was made for colours as they are; matched=True in its configuration says otherwise"
+            )
         pairs = [(one.mean, one.deviation) for one in (match.target, match.source)]
         self.colours.copy_(torch.tensor(pairs, dtype=torch.float64))
 
@@ -170,7 +200,9 @@ class DeFlow(ImageModel):
     def _recoloured(self, values: Tensor, source: int, target: int) -> Tensor:
         if not self.config.matched:
             return values
-        (mean, deviation), (new_mean, new_deviation) = self.colours.unsqueeze(-1).unsqueeze(-1)[[source, target]]
+        (mean, deviation), (new_mean, new_deviation) = self.colours.unsqueeze(-1).unsqueeze(-1)[
+            [source, target]
+        ]
         return (values - mean) / deviation * new_deviation + new_mean
 
     def condition(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -186,18 +218,28 @@ class DeFlow(ImageModel):
         return self._told(condition, self.flow.transform.prepare)
 
     def _told(self, condition: Tensor, tell: Callable[..., Conditioning]) -> Known:
-        features = self.encoder.features(condition, self.config.taps, ups=max(self.config.scale.bit_length() - 2, 0))
+        features = self.encoder.features(
+            condition, self.config.taps, ups=max(self.config.scale.bit_length() - 2, 0)
+        )
         centre = None
         if self.config.centred:
-            centre = F.interpolate(condition, scale_factor=self.config.scale, mode="bilinear") if self.config.scale > 1 else condition
+            centre = (
+                F.interpolate(condition, scale_factor=self.config.scale, mode="bilinear")
+                if self.config.scale > 1
+                else condition
+            )
         conditioning = tell(level_features(features, self.config.scale, self.config.levels), centre)
         if self.gain is None:
             return Known(conditioning)
         with full_precision(condition):
-            return Known(conditioning, BoundedScale().log_scale(self.gain(self.surroundings(condition))).exp())
+            return Known(
+                conditioning, BoundedScale().log_scale(self.gain(self.surroundings(condition))).exp()
+            )
 
     def surroundings(self, condition: Tensor) -> Tensor:
-        """What the gain of the noise depends on: the mean colours of h in the 3x3 blocks around each position of the deepest latent."""
+        """What the gain of the noise depends on: the mean colours of h in the 3x3 blocks around each position
+        of the deepest latent.
+        """
         blocks = F.avg_pool2d(condition, 2**self.config.levels // self.config.scale)
         return F.avg_pool2d(F.pad(blocks, (1, 1, 1, 1), mode="replicate"), 3, 1)
 
@@ -206,9 +248,13 @@ class DeFlow(ImageModel):
         return self.flow.base.given(known.gain) if self.config.local else self.flow.base
 
     def nll(self, image: Tensor, condition: Tensor | Known, domain: Domain) -> Tensor:
-        """Negative log-likelihood in nats, shape (B,) (eq. 28). Dequantise before; ``domain``: "clean", "degraded", or one per image."""
+        """Negative log-likelihood in nats, shape (B,) (eq. 28). Dequantise before; ``domain``: "clean",
+        "degraded", or one per image.
+        """
         check_sizes(self.config, image=image, condition=condition)
-        known = self._told(condition, self.flow.transform.tell) if isinstance(condition, Tensor) else condition
+        known = (
+            self._told(condition, self.flow.transform.tell) if isinstance(condition, Tensor) else condition
+        )
         latents, log_det = self.flow.transform(image, known.conditioning)
         with full_precision(image):
             return -self.base(known).log_prob(latents, domain) - log_det
@@ -232,11 +278,14 @@ class DeFlow(ImageModel):
         tile: int | None = None,
         overlap: int | None = None,
     ) -> Tensor:
-        """Degrade clean images of any size: encode, add tau times a random shift, decode (eq. 27 and 30). (B, 3, H, W) in [0, 1].
+        """Degrade clean images of any size: encode, add tau times a random shift, decode (eq. 27 and 30). (B,
+        3, H, W) in [0, 1].
 
         Arguments as for :meth:`samples`, of which this is the first.
         """
-        return self.samples(clean, tau, condition=condition, generator=generator, tile=tile, overlap=overlap)[0]
+        return self.samples(clean, tau, condition=condition, generator=generator, tile=tile, overlap=overlap)[
+            0
+        ]
 
     @torch.no_grad()
     def samples(
@@ -250,10 +299,12 @@ class DeFlow(ImageModel):
         tile: int | None = None,
         overlap: int | None = None,
     ) -> Tensor:
-        """n degraded versions of each clean image, (n, B, 3, H, W) in [0, 1]. They share the condition and the clean latents.
+        """n degraded versions of each clean image, (n, B, 3, H, W) in [0, 1]. They share the condition and
+        the clean latents.
 
-        The noise of the condition and the random numbers of all shifts are drawn for the whole image, before anything is computed. So
-        neighbouring tiles agree, up to what a network misses beyond the border of its tile.
+        The noise of the condition and the random numbers of all shifts are drawn for the whole image, before
+        anything is computed. So neighbouring tiles agree, up to what a network misses beyond the border of
+        its tile.
 
         Args:
             clean: (B, 3, H, W) in [0, 1].
@@ -261,7 +312,8 @@ class DeFlow(ImageModel):
             n: how many.
             condition: h of the clean images, the default if not given.
             generator: same seed, same result.
-            tile: side of the tiles in which larger images are computed, in pixels, a multiple of 2^levels; by default there is one.
+            tile: side of the tiles in which larger images are computed, in pixels, a multiple of 2^levels; by
+                default there is one.
             overlap: of neighbouring tiles; exact where the networks reach no further than a quarter of it.
 
         Raises:
@@ -291,12 +343,26 @@ class DeFlow(ImageModel):
         return self.to_image(crop(results), "degraded")
 
     @torch.no_grad()
-    def restore(self, degraded: Tensor, condition: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """One clean image that could be behind each degraded one: a draw from the posterior of the clean latents, not their mean."""
-        return self.to_image(self._translate(self.match(degraded), condition, generator, lambda z, base: base.sample_posterior(z, generator)), "clean")
+    def restore(
+        self, degraded: Tensor, condition: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """One clean image that could be behind each degraded one: a draw from the posterior of the clean
+        latents, not their mean.
+        """
+        return self.to_image(
+            self._translate(
+                self.match(degraded),
+                condition,
+                generator,
+                lambda z, base: base.sample_posterior(z, generator),
+            ),
+            "clean",
+        )
 
     @torch.no_grad()
-    def sample(self, condition: Tensor | Known, domain: Domain, generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self, condition: Tensor | Known, domain: Domain, generator: torch.Generator | None = None
+    ) -> Tensor:
         """New images of a domain with the given condition, not clipped."""
         known = self._known(condition)
         shape = (known.conditioning.batch, 3, *known.conditioning.size)
@@ -315,7 +381,9 @@ class DeFlow(ImageModel):
             changed = change(latents, self.base(known))
         return crop(self.decode(changed, known))
 
-    def _padded_condition(self, padded: Tensor, condition: Tensor | None, generator: torch.Generator | None) -> Tensor:
+    def _padded_condition(
+        self, padded: Tensor, condition: Tensor | None, generator: torch.Generator | None
+    ) -> Tensor:
         """The default h of padded images, or one that was given for them before padding."""
         if condition is None:
             condition = self.condition(padded, generator)

@@ -42,8 +42,9 @@ class ConvBlock(nn.Module):
 
 
 class Merge(nn.Module):
-    """A 1x1 convolution of two maps one after the other in the channels. The second may be there for the last images of
-    the batch only, or not at all: then its part is not computed."""
+    """A 1x1 convolution of two maps one after the other in the channels. The second may be there for the last
+    images of the batch only, or not at all: then its part is not computed.
+    """
 
     def __init__(self, width: int):
         super().__init__()
@@ -71,13 +72,13 @@ class Law(nn.Module):
 
 
 class Shape(nn.Module):
-    """The first three channels of a layer as noise with a spectrum: white ones, coloured by a filter, are what the
-    decoder adds.
+    """The first three channels of a layer as noise with a spectrum: white ones, coloured by a filter, are
+    what the decoder adds.
 
     Their posterior is correlated: a single value of z is known well only together with its neighbours, at the
-    frequencies that the noise has. So its mean passes a filter, a parameter that starts at the optimum of the linear
-    model, and what is uncertain another one, which is fixed. Without it the posterior is narrow where nothing is known,
-    and the noise comes out too weak.
+    frequencies that the noise has. So its mean passes a filter, a parameter that starts at the optimum of the
+    linear model, and what is uncertain another one, which is fixed. Without it the posterior is narrow where
+    nothing is known, and the noise comes out too weak.
     """
 
     def __init__(self):
@@ -104,10 +105,14 @@ class Shape(nn.Module):
         return _filtered(mean, self.whiten)
 
     def sample(self, law: Gaussian, generator: torch.Generator | None) -> Tensor:
-        return law.mean + law.log_sd.exp() * _filtered(randn(law.mean.shape, law.mean, generator), self.spread)
+        return law.mean + law.log_sd.exp() * _filtered(
+            randn(law.mean.shape, law.mean, generator), self.spread
+        )
 
     def kl(self, law: Gaussian, prior: Gaussian | None) -> Tensor:
-        """Exact up to the borders: of the correlation the KL only sees the variance of each value and the determinant."""
+        """Exact up to the borders: of the correlation the KL only sees the variance of each value and the
+        determinant.
+        """
         other = Gaussian(torch.zeros_like(law.mean), torch.zeros_like(law.mean)) if prior is None else prior
         variance = self.spread.square().sum((1, 2, 3)).view(1, 3, 1, 1)
         wide = (2 * (law.log_sd - other.log_sd)[:, :3]).exp() * (variance - 1)
@@ -116,7 +121,9 @@ class Shape(nn.Module):
 
 
 def _filtered(x: Tensor, taps: Tensor) -> Tensor:
-    """The first three channels through a filter, continued by reflection: borders have as much noise as the rest."""
+    """The first three channels through a filter, continued by reflection: borders have as much noise as the
+    rest.
+    """
     first = x[:, :3]
     for dim in (2, 3):
         n = x.shape[dim]
@@ -129,16 +136,18 @@ def _filtered(x: Tensor, taps: Tensor) -> Tensor:
 class Level(nn.Module):
     """One layer of the degradation latent, the top one being number 0, and its step of the decoder.
 
-    Below the top: ``join`` brings the layer's content features in, ``witness`` what the degradation encoder saw.
-    With ``shape`` the posterior's first channels are whitened, and the decoder gets them coloured. With priors on
-    latents only, ``chain`` (and ``carry``) hand the layers drawn so far to the next layer's laws.
+    Below the top: ``join`` brings the layer's content features in, ``witness`` what the degradation encoder
+    saw. With ``shape`` the posterior's first channels are whitened, and the decoder gets them coloured. With
+    priors on latents only, ``chain`` (and ``carry``) hand the layers drawn so far to the next layer's laws.
     """
 
     def __init__(self, width: int, number: int, count: int, priors: str, shaped: bool = False):
         super().__init__()
         top, hands_on = number == 0, priors == "latents" and number < count - 1
         self.posterior, self.merge, self.decoder = Law(width), Merge(width), ConvBlock(width)
-        self.join, self.witness, self.prior = (None, None, None) if top else (Merge(width), Merge(width), Law(width))
+        self.join, self.witness, self.prior = (
+            (None, None, None) if top else (Merge(width), Merge(width), Law(width))
+        )
         self.chain = ConvBlock(width) if hands_on else None
         self.carry = Merge(width) if hands_on and not top else None
         self.shape = Shape() if shaped else None
@@ -150,7 +159,9 @@ class Level(nn.Module):
             posterior = posterior._replace(mean=self.shape.whitened(posterior.mean))
         return posterior, None if self.prior is None else self.prior(state)
 
-    def infer(self, state: Tensor, evidence: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def infer(
+        self, state: Tensor, evidence: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
         """A sample of the posterior, and its KL to the prior, element by element."""
         q, p = self.laws(state, evidence)
         if self.shape is not None:

@@ -1,4 +1,6 @@
-"""LUD-VAE: a degradation learned from unpaired images by a variational autoencoder (Zheng et al., TPAMI 2022)."""
+"""LUD-VAE: a degradation learned from unpaired images by a variational autoencoder (Zheng et al., TPAMI
+2022).
+"""
 
 from __future__ import annotations
 
@@ -31,19 +33,19 @@ class LUDVAEConfig:
     Attributes:
         levels: N, 1 to 5: layers of the degradation latent.
         width: channels of every feature map and of each layer of the latent.
-        priors: what the priors below the top layer depend on. "content": on the state of the decoder, content and upper
-            layers together, as in the published code, which makes noise possible that depends on the signal. "latents":
-            on the upper layers only (eq. 12 and 13 of the paper).
-        sigma_clean, sigma_degraded: deviations of the pre-noise h of the two domains (sigma_x and sigma_y of eq. 20),
-            in units of the image range. For white noise of deviation s they match if ``sigma_clean^2 = sigma_degraded^2
-            + s^2``.
+        priors: what the priors below the top layer depend on. "content": on the state of the decoder, content
+            and upper layers together, as in the published code, which makes noise possible that depends on
+            the signal. "latents": on the upper layers only (eq. 12 and 13 of the paper).
+        sigma_clean, sigma_degraded: deviations of the pre-noise h of the two domains (sigma_x and sigma_y of
+            eq. 20), in units of the image range. For white noise of deviation s they match if
+            ``sigma_clean^2 = sigma_degraded^2 + s^2``.
         shaped: the pre-noise has the spectrum of the degradation's noise, and so has the finest layer of the
-            latent, see :meth:`LUDVAE.shape_noise`. Published is white, which covers correlated noise only if it is
-            strong, and then covers the content too.
-        decoder_sd: deviation of the decoder's likelihood, in units of the image range. Its square is the weight of the
-            KL term.
-        difference: C2N adds to the clean image what the latent changes in the decoder's output. Published is False, the
-            output itself: then the image also carries what the decoder could not reconstruct.
+            latent, see :meth:`LUDVAE.shape_noise`. Published is white, which covers correlated noise only if
+            it is strong, and then covers the content too.
+        decoder_sd: deviation of the decoder's likelihood, in units of the image range. Its square is the
+            weight of the KL term.
+        difference: C2N adds to the clean image what the latent changes in the decoder's output. Published is
+            False, the output itself: then the image also carries what the decoder could not reconstruct.
     """
 
     levels: int = 3
@@ -57,7 +59,9 @@ class LUDVAEConfig:
 
     def __post_init__(self):
         if not 1 <= self.levels <= 5 or self.width < 6:
-            raise ValueError(f"levels must be 1 to 5 and width at least 6, got {self.levels} and {self.width}")
+            raise ValueError(
+                f"levels must be 1 to 5 and width at least 6, got {self.levels} and {self.width}"
+            )
         if self.priors not in PRIORS:
             raise ValueError(f'priors must be "content" or "latents", got {self.priors!r}')
         if not (self.sigma_clean >= 0 and self.sigma_degraded >= 0 and self.decoder_sd > 0):
@@ -78,14 +82,20 @@ class LUDVAEConfig:
 
     @classmethod
     def small(cls, deviation: float) -> LUDVAEConfig:
-        """A size for a laptop, for noise of this deviation (:func:`~nflib.noise.noise_filter` finds it): 61,628 parameters.
+        """A size for a laptop, for noise of this deviation (:func:`~nflib.noise.noise_filter` finds it):
+        61,628 parameters.
 
-        The pre-noise is strong: then content hardly passes noise on, and the latent has to carry it. Being shaped, it
-        leaves the content at other frequencies alone.
+        The pre-noise is strong: then content hardly passes noise on, and the latent has to carry it. Being
+        shaped, it leaves the content at other frequencies alone.
         """
         sigma = 2.5 * deviation
         return cls(
-            levels=2, width=16, sigma_clean=math.hypot(sigma, deviation), sigma_degraded=sigma, shaped=True, difference=True
+            levels=2,
+            width=16,
+            sigma_clean=math.hypot(sigma, deviation),
+            sigma_degraded=sigma,
+            shaped=True,
+            difference=True,
         )
 
     @classmethod
@@ -93,8 +103,8 @@ class LUDVAEConfig:
         """Published for the AIM 2019 data, the degraded images having the colours of the clean ones
         (:class:`nflib.data.ColourMatch`).
 
-        The published code adds the pre-noise before it matches the colours, so that its ``sigma_degraded`` comes out as
-        about 11/255.
+        The published code adds the pre-noise before it matches the colours, so that its ``sigma_degraded``
+        comes out as about 11/255.
         """
         return cls()
 
@@ -105,40 +115,48 @@ class LUDVAEConfig:
 
     @classmethod
     def sidd(cls) -> LUDVAEConfig:
-        """Published for SIDD. The published C2N images were made with sigma uniform in [30, 70]/255, drawn per image."""
+        """Published for SIDD. The published C2N images were made with sigma uniform in [30, 70]/255, drawn
+        per image.
+        """
         return cls(sigma_clean=40 / 255, sigma_degraded=20 / 255)
 
     @classmethod
     def dnd(cls) -> LUDVAEConfig:
-        """Published for DND. C2N with sigma uniform in [10, 30]/255 and tau uniform in [1, 3], drawn per image."""
+        """Published for DND. C2N with sigma uniform in [10, 30]/255 and tau uniform in [1, 3], drawn per
+        image.
+        """
         return cls(sigma_clean=20 / 255, sigma_degraded=10 / 255)
 
     @classmethod
     def lol(cls) -> LUDVAEConfig:
-        """Published for low light, the clean domain being darkened photos (:func:`nflib.degraders.darken`)."""
+        """Published for low light, the clean domain being darkened photos
+        (:func:`nflib.degraders.darken`)."""
         return cls(sigma_clean=3 / 255, sigma_degraded=2 / 255)
 
 
 class Terms(NamedTuple):
-    """The two terms of the loss: mean squared error over all images, and KL in nats per value of a degraded image."""
+    """The two terms of the loss: mean squared error over all images, and KL in nats per value of a degraded
+    image.
+    """
 
     reconstruction: Tensor
     kl: Tensor
 
 
 class LUDVAE(ImageModel):
-    """``p(clean | z)`` and ``p(degraded | z, z_n)`` with a content latent z and a degradation latent z_n (eq. 2).
+    """``p(clean | z)`` and ``p(degraded | z, z_n)`` with a content latent z and a degradation latent z_n (eq.
+    2).
 
-    The content latent is a deterministic function of the image with pre-noise, the feature maps a_1..a_N of one
-    encoder. The degradation latent has N layers of ``width`` channels per pixel; another encoder sees the degraded
-    image as it is. A clean image has no z_n: its decoder adds nothing where the degraded one's adds z_n. Images are (B,
-    3, H, W) in [0, 1], of any size.
+    The content latent is a deterministic function of the image with pre-noise, the feature maps a_1..a_N of
+    one encoder. The degradation latent has N layers of ``width`` channels per pixel; another encoder sees the
+    degraded image as it is. A clean image has no z_n: its decoder adds nothing where the degraded one's adds
+    z_n. Images are (B, 3, H, W) in [0, 1], of any size.
 
-    Three ways to a pair (figure 4 of the paper). :meth:`degrade` is C2N: a real clean image and what the model makes of
-    it, with z_n from the prior. :meth:`denoise` is N2C: a real degraded image and its content decoded without z_n; the
-    clean side is then a conditional mean, smoother than photos are, and whoever learns from such pairs learns this
-    model's denoiser again. L2CN would draw z from its prior; here that is the uniform law on whatever the encoder can
-    produce, from which nothing can be drawn, so there is none.
+    Three ways to a pair (figure 4 of the paper). :meth:`degrade` is C2N: a real clean image and what the
+    model makes of it, with z_n from the prior. :meth:`denoise` is N2C: a real degraded image and its content
+    decoded without z_n; the clean side is then a conditional mean, smoother than photos are, and whoever
+    learns from such pairs learns this model's denoiser again. L2CN would draw z from its prior; here that is
+    the uniform law on whatever the encoder can produce, from which nothing can be drawn, so there is none.
 
     >>> model, clean = LUDVAE(LUDVAEConfig(levels=1, width=6)).eval(), torch.rand(1, 3, 8, 8)
     >>> model.samples(clean, tau=0.5, n=3).shape
@@ -156,26 +174,39 @@ class LUDVAE(ImageModel):
         self.content_in, self.degradation_in = nn.Conv2d(3, width, 1), nn.Conv2d(3, width, 1)
         self.content = nn.ModuleList(ConvBlock(width) for _ in range(count))
         self.degradation = nn.ModuleList(ConvBlock(width) for _ in range(count))
-        self.levels = nn.ModuleList(Level(width, i, count, config.priors, config.shaped and i == count - 1) for i in range(count))
+        self.levels = nn.ModuleList(
+            Level(width, i, count, config.priors, config.shaped and i == count - 1) for i in range(count)
+        )
         self.out = nn.Conv2d(width, 3, 1)
 
     def shape_noise(self, taps: Tensor) -> None:
         """Tell a model with ``shaped=True`` the spectrum of the degradation: the filter (3, 3, 15, 15) of
-        :func:`~nflib.noise.noise_filter`. Pre-noise and the finest layer of z_n then have it; before, they are white.
+        :func:`~nflib.noise.noise_filter`. Pre-noise and the finest layer of z_n then have it; before, they
+        are white.
 
-        For noise that does not depend on the content, clean images with pre-noise and degraded ones with theirs have
-        one law then (the inference invariant condition, eq. 8), whatever ``sigma_degraded`` is.
+        For noise that does not depend on the content, clean images with pre-noise and degraded ones with
+        theirs have one law then (the inference invariant condition, eq. 8), whatever ``sigma_degraded`` is.
         """
         if not self.config.shaped or tuple(taps.shape) != (3, 3, SIDE, SIDE):
-            raise ValueError(f"needs shaped=True and taps (3, 3, {SIDE}, {SIDE}), got shaped={self.config.shaped} and {tuple(taps.shape)}")
+            raise ValueError(
+                f"needs shaped=True and taps (3, 3, {SIDE}, {SIDE}), got shaped={self.config.shaped} "
+                f"and {tuple(taps.shape)}"
+            )
         self.levels[-1].shape.set(taps)
 
-    def loss(self, clean: Tensor, degraded: Tensor, kl_weight: float | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """``reconstruction + kl_weight * kl`` of :meth:`terms`, a scalar, in squared units of the image range.
+    def loss(
+        self,
+        clean: Tensor,
+        degraded: Tensor,
+        kl_weight: float | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """``reconstruction + kl_weight * kl`` of :meth:`terms`, a scalar, in squared units of the image
+        range.
 
-        For as many clean as degraded images it is, up to a constant, ``2 kl_weight`` times the mean over all images of
-        :meth:`negative_elbo` per value, with a decoder of variance ``kl_weight``: noise weaker than that is not worth
-        encoding.
+        For as many clean as degraded images it is, up to a constant, ``2 kl_weight`` times the mean over all
+        images of :meth:`negative_elbo` per value, with a decoder of variance ``kl_weight``: noise weaker than
+        that is not worth encoding.
 
         Args:
             kl_weight: ``config.kl_weight`` by default; smaller at the beginning of a training, as published.
@@ -184,30 +215,44 @@ class LUDVAE(ImageModel):
         return terms.reconstruction + (self.config.kl_weight if kl_weight is None else kl_weight) * terms.kl
 
     def terms(
-        self, clean: Tensor, degraded: Tensor, generator: torch.Generator | None = None, prenoised: tuple[Tensor, Tensor] | None = None
+        self,
+        clean: Tensor,
+        degraded: Tensor,
+        generator: torch.Generator | None = None,
+        prenoised: tuple[Tensor, Tensor] | None = None,
     ) -> Terms:
-        """The terms of the published loss for unpaired images of one size; one of the two batches may be empty.
+        """The terms of the published loss for unpaired images of one size; one of the two batches may be
+        empty.
 
         Args:
             generator: one for all, or one for each image, the clean ones first.
             prenoised: what the content encoder sees of the two batches, by default :meth:`prenoise` of them.
         """
         each = isinstance(generator, Sequence)
-        of_clean, of_degraded = (generator[: len(clean)], generator[len(clean) :]) if each else (generator, generator)
+        of_clean, of_degraded = (
+            (generator[: len(clean)], generator[len(clean) :]) if each else (generator, generator)
+        )
         for name, images in (("clean", clean), ("degraded", degraded)):
             _check(name, images)
         if prenoised is None:
-            prenoised = self.prenoise(clean, "clean", generator=of_clean), self.prenoise(degraded, "degraded", generator=of_degraded)
+            prenoised = (
+                self.prenoise(clean, "clean", generator=of_clean),
+                self.prenoise(degraded, "degraded", generator=of_degraded),
+            )
         output, kl = self._reconstruct(torch.cat(prenoised), degraded, of_degraded)
         error = F.mse_loss(output, torch.cat((clean, degraded)))
         return Terms(error, kl.sum() / max(degraded.numel(), 1))
 
     @torch.no_grad()
     def negative_elbo(
-        self, images: Tensor, domain: str, generator: torch.Generator | None = None, prenoised: Tensor | None = None
+        self,
+        images: Tensor,
+        domain: str,
+        generator: torch.Generator | None = None,
+        prenoised: Tensor | None = None,
     ) -> Tensor:
-        """One draw of ``-ELBO_x`` or ``-ELBO_y`` (eq. 10 and 11) in nats, shape (B,), without the constant KL of the
-        content.
+        """One draw of ``-ELBO_x`` or ``-ELBO_y`` (eq. 10 and 11) in nats, shape (B,), without the constant KL
+        of the content.
 
         Args:
             domain: "clean" or "degraded".
@@ -218,10 +263,18 @@ class LUDVAE(ImageModel):
             prenoised = self.prenoise(images, domain, generator=generator)
         output, kl = self._reconstruct(prenoised, images if domain == "degraded" else images[:0], generator)
         variance = self.config.kl_weight
-        density = ((output - images).square() / variance + math.log(2 * math.pi * variance)).flatten(1).sum(1) / 2
+        density = ((output - images).square() / variance + math.log(2 * math.pi * variance)).flatten(1).sum(
+            1
+        ) / 2
         return density + kl if domain == "degraded" else density
 
-    def prenoise(self, images: Tensor, domain: str, sigma: float | None = None, generator: torch.Generator | None = None) -> Tensor:
+    def prenoise(
+        self,
+        images: Tensor,
+        domain: str,
+        sigma: float | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
         """h of images (eq. 20): the images with noise on top, not clipped.
 
         Args:
@@ -237,7 +290,9 @@ class LUDVAE(ImageModel):
         if not self.config.shaped:
             return images + sigma * randn(images.shape, images, generator)
         # a margin of white noise: at the border it is like everywhere
-        white = randn((len(images), 3, images.shape[2] + SIDE - 1, images.shape[3] + SIDE - 1), images, generator)
+        white = randn(
+            (len(images), 3, images.shape[2] + SIDE - 1, images.shape[3] + SIDE - 1), images, generator
+        )
         with full_precision(images):
             return images + sigma * F.conv2d(white, self.levels[-1].shape.colour.to(images))
 
@@ -256,7 +311,13 @@ class LUDVAE(ImageModel):
 
         Arguments as for :meth:`samples`, of which this is the first.
         """
-        options = {"prenoised": prenoised, "sigma": sigma, "generator": generator, "tile": tile, "overlap": overlap}
+        options = {
+            "prenoised": prenoised,
+            "sigma": sigma,
+            "generator": generator,
+            "tile": tile,
+            "overlap": overlap,
+        }
         return self.samples(clean, tau, **options)[0]
 
     @torch.no_grad()
@@ -274,20 +335,20 @@ class LUDVAE(ImageModel):
     ) -> Tensor:
         """C2N: n degraded versions of each clean image, (n, B, 3, H, W) in [0, 1]. They share the pre-noise.
 
-        All random numbers are drawn for the whole image, before anything is computed. So neighbouring tiles agree, up to what a network
-        misses beyond the border of its tile.
+        All random numbers are drawn for the whole image, before anything is computed. So neighbouring tiles
+        agree, up to what a network misses beyond the border of its tile.
 
         Args:
             clean: (B, 3, H, W) in [0, 1].
-            tau: strength; multiplies the degradation latent, mean and noise, as published. 0 returns the input exactly,
-                unless ``prenoised`` is given: then the reconstruction without degradation.
+            tau: strength; multiplies the degradation latent, mean and noise, as published. 0 returns the
+                input exactly, unless ``prenoised`` is given: then the reconstruction without degradation.
             n: how many.
             prenoised: what the content encoder sees, by default :meth:`prenoise` of the images.
             sigma: of the pre-noise, ``sigma_clean`` by default.
             generator: same seed, same result.
             tile: side of the tiles in which larger images are computed, in pixels; by default there is one.
-            overlap: of neighbouring tiles. Exact if a quarter of it is what the networks see around a pixel: 8 for each level, and 7
-                more for shaped noise.
+            overlap: of neighbouring tiles. Exact if a quarter of it is what the networks see around a pixel:
+                8 for each level, and 7 more for shaped noise.
 
         Raises:
             ValueError: an argument out of range.
@@ -314,7 +375,9 @@ class LUDVAE(ImageModel):
         return tuple(randn(shape, images, generator) for _ in self.levels)
 
     def translate(self, clean: Tensor, features: list[Tensor], tau: float, white: Sequence[Tensor]) -> Tensor:
-        """The deterministic part of :meth:`degrade`, not clipped: from :meth:`features` of the image with pre-noise and :meth:`white`."""
+        """The deterministic part of :meth:`degrade`, not clipped: from :meth:`features` of the image with
+        pre-noise and :meth:`white`.
+        """
         draws = iter(white)
         output = self._decode(features, lambda level, state: tau * level.draw(state, next(draws)))
         return clean + output - self._decode(features) if self.config.difference else output
@@ -325,14 +388,18 @@ class LUDVAE(ImageModel):
 
     @torch.no_grad()
     def denoise(
-        self, degraded: Tensor, generator: torch.Generator | None = None, prenoised: Tensor | None = None, sigma: float | None = None
+        self,
+        degraded: Tensor,
+        generator: torch.Generator | None = None,
+        prenoised: Tensor | None = None,
+        sigma: float | None = None,
     ) -> Tensor:
         """N2C: the clean image that the content of a degraded one decodes to. In [0, 1].
 
         Args:
             generator, prenoised: as in :meth:`degrade`.
-            sigma: of the pre-noise, ``sigma_degraded`` by default. The published N2C images of AIM and NTIRE were made
-                with 0.
+            sigma: of the pre-noise, ``sigma_degraded`` by default. The published N2C images of AIM and NTIRE
+                were made with 0.
         """
         _check("degraded", degraded)
         if prenoised is None:
@@ -347,8 +414,12 @@ class LUDVAE(ImageModel):
     def example_result(self, image: Tensor) -> Tensor:
         return self.degrade(image)
 
-    def _reconstruct(self, content: Tensor, degraded: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """Reconstructions of all images and the KL of each degraded one, which come last. Clean ones have no part in z_n."""
+    def _reconstruct(
+        self, content: Tensor, degraded: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """Reconstructions of all images and the KL of each degraded one, which come last. Clean ones have no
+        part in z_n.
+        """
         kl = content.new_zeros(len(degraded))
         if not len(degraded):
             return self._decode(self.features(content)), kl
@@ -362,9 +433,13 @@ class LUDVAE(ImageModel):
 
         return self._decode(self.features(content), posterior), kl
 
-    def _decode(self, features: list[Tensor], latent: Callable[[Level, Tensor], Tensor] | None = None) -> Tensor:
-        """Images of content features; ``latent`` draws one layer of z_n for all images or for the last ones, given the
-        state that the layer's laws depend on. Without it z_n is nothing, and whatever concerns it is left out."""
+    def _decode(
+        self, features: list[Tensor], latent: Callable[[Level, Tensor], Tensor] | None = None
+    ) -> Tensor:
+        """Images of content features; ``latent`` draws one layer of z_n for all images or for the last ones,
+        given the state that the layer's laws depend on. Without it z_n is nothing, and whatever concerns it
+        is left out.
+        """
         state, upper = features[-1], features[-1]
         for level, content in zip(self.levels, reversed(features)):
             if level.join is not None:
@@ -389,6 +464,15 @@ def _chain(first: nn.Module, blocks: nn.ModuleList, images: Tensor) -> list[Tens
 
 
 def _check(name: str, images: Tensor) -> None:
-    if not isinstance(images, Tensor) or images.dim() != 4 or images.shape[1] != 3 or not images.is_floating_point():
-        found = f"{images.dtype} of shape {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+    if (
+        not isinstance(images, Tensor)
+        or images.dim() != 4
+        or images.shape[1] != 3
+        or not images.is_floating_point()
+    ):
+        found = (
+            f"{images.dtype} of shape {tuple(images.shape)}"
+            if isinstance(images, Tensor)
+            else type(images).__name__
+        )
         raise ValueError(f"{name} must be a floating tensor (B, 3, H, W), got {found}")

@@ -1,4 +1,6 @@
-"""A start for LUD-VAE from which a short training gets somewhere: the image goes through unchanged, and z_n is white noise."""
+"""A start for LUD-VAE from which a short training gets somewhere: the image goes through unchanged, and z_n
+is white noise.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,16 @@ SMALL = 0.02
 
 @torch.no_grad()
 def start_near_identity(model: LUDVAE, generator: torch.Generator | None = None) -> None:
-    """Set the weights so that content comes out as it went in, and the finest layer of z_n holds what is missing.
+    """Set the weights so that content comes out as it went in, and the finest layer of z_n holds what is
+    missing.
 
-    Three channels carry the colours through all convolutions, three more the noise to the output; the others start at
-    random. The finest posterior is told what the degraded image has more than the state of the decoder, in units of the
-    noise that the configuration expects, ``sqrt(sigma_clean^2 - sigma_degraded^2)``, and the decoder adds as much: so
-    C2N starts with noise of this strength, white or with the spectrum of :meth:`LUDVAE.shape_noise`. With the usual
-    start some hundred steps end in a grey blur, for nothing leads from the input to the output. With one level only
-    there is no such posterior; then the content alone has this start.
+    Three channels carry the colours through all convolutions, three more the noise to the output; the others
+    start at random. The finest posterior is told what the degraded image has more than the state of the
+    decoder, in units of the noise that the configuration expects, ``sqrt(sigma_clean^2 - sigma_degraded^2)``,
+    and the decoder adds as much: so C2N starts with noise of this strength, white or with the spectrum of
+    :meth:`LUDVAE.shape_noise`. With the usual start some hundred steps end in a grey blur, for nothing leads
+    from the input to the output. With one level only there is no such posterior; then the content alone has
+    this start.
     """
     config = model.config
     noise = _expected_noise(model)
@@ -78,10 +82,11 @@ def start_near_identity(model: LUDVAE, generator: torch.Generator | None = None)
 
 @torch.no_grad()
 def follow_colours(model: LUDVAE, gain: NoiseGain) -> None:
-    """Let the strength of a started model's noise depend on the colours, as :func:`~nflib.noise.window_gain` found it.
+    """Let the strength of a started model's noise depend on the colours, as :func:`~nflib.noise.window_gain`
+    found it.
 
-    Call it after :func:`start_near_identity` and :meth:`LUDVAE.shape_noise`. Where the finest prior does not see the content it
-    cannot follow anything, and nothing changes.
+    Call it after :func:`start_near_identity` and :meth:`LUDVAE.shape_noise`. Where the finest prior does not
+    see the content it cannot follow anything, and nothing changes.
     """
     finest = model.levels[-1]
     if finest.prior is None or model.config.priors != "content":
@@ -100,7 +105,9 @@ def _expected_noise(model: LUDVAE) -> float:
 
 
 def _carry(conv: nn.Conv2d, share: float = 1.0, source: int = 0, target: int = 0, keep: bool = False) -> None:
-    """Make three outputs from ``target`` on this share of the three inputs from ``source`` on, and nothing else unless ``keep``."""
+    """Make three outputs from ``target`` on this share of the three inputs from ``source`` on, and nothing
+    else unless ``keep``.
+    """
     rows = conv.weight[target : target + 3]
     if not keep:
         rows.zero_()

@@ -1,4 +1,6 @@
-"""What one can do in the latent space of a super-resolution flow: move texture, keep the low-resolution image (SRFlow, section 4)."""
+"""What one can do in the latent space of a super-resolution flow: move texture, keep the low-resolution image
+(SRFlow, section 4).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from .model import SRFlow
 
 
 def normalise(latents: Latent, tau: float = 1.0) -> Latent:
-    """Latents of an image the model finds unlikely, brought to the statistics it samples with: every channel of every image
-    gets mean 0 and deviation tau over its positions.
+    """Latents of an image the model finds unlikely, brought to the statistics it samples with: every channel
+    of every image gets mean 0 and deviation tau over its positions.
 
     Args:
         latents: tensor or tuple of tensors (B, C, H, W), each with at least two positions.
@@ -21,17 +23,21 @@ def normalise(latents: Latent, tau: float = 1.0) -> Latent:
     for z in parts:
         deviation, mean = torch.std_mean(z, dim=(2, 3), keepdim=True, correction=0)
         if not (deviation > 0).all():
-            raise ValueError(f"a latent of shape {tuple(z.shape)} has a channel without variation: it cannot be normalised")
+            raise ValueError(
+                f"a latent of shape {tuple(z.shape)} has a channel without variation: it cannot be normalised"
+            )
         done.append(tau * (z - mean) / deviation)
     return tuple(done) if isinstance(latents, tuple) else done[0]
 
 
 @torch.no_grad()
 def transfer_style(model: SRFlow, style: Tensor, style_lr: Tensor, lr: Tensor) -> Tensor:
-    """A high-resolution image of ``lr`` with the latents of another image: its fine texture, this one's content.
+    """A high-resolution image of ``lr`` with the latents of another image: its fine texture, this one's
+    content.
 
     Args:
-        style: (B, 3, H, W), whose latents are taken, and ``style_lr`` (B, 3, H/s, W/s), its low-resolution version.
+        style: (B, 3, H, W), whose latents are taken, and ``style_lr`` (B, 3, H/s, W/s), its low-resolution
+            version.
         lr: (B, 3, H/s, W/s), what the result is to look like from afar.
 
     Returns:
@@ -42,9 +48,16 @@ def transfer_style(model: SRFlow, style: Tensor, style_lr: Tensor, lr: Tensor) -
 
 @torch.no_grad()
 def transfer_box(
-    model: SRFlow, source: Tensor, source_lr: Tensor, box: tuple[int, int, int, int], latents: Latent, corner: tuple[int, int], lr: Tensor
+    model: SRFlow,
+    source: Tensor,
+    source_lr: Tensor,
+    box: tuple[int, int, int, int],
+    latents: Latent,
+    corner: tuple[int, int],
+    lr: Tensor,
 ) -> Tensor:
-    """A high-resolution image of ``lr`` in which one region gets the latents, and so the texture, of a box in another image.
+    """A high-resolution image of ``lr`` in which one region gets the latents, and so the texture, of a box in
+    another image.
 
     Args:
         source: (B, 3, H, W), and ``source_lr``, its low-resolution version.
@@ -58,24 +71,31 @@ def transfer_box(
         raise ValueError(f"box and corner must be multiples of {multiple} pixels, got {box} and {corner}")
     target_height, target_width = (side * model.config.scale for side in lr.shape[2:])
     for what, (top, left), (rows, columns) in (
-        ("box", box[:2], source.shape[2:]), ("corner", corner, (target_height, target_width)),
+        ("box", box[:2], source.shape[2:]),
+        ("corner", corner, (target_height, target_width)),
     ):
         if not (0 <= top <= rows - box[2] and 0 <= left <= columns - box[3]):
-            raise ValueError(f"{what} {(top, left)} with a box of {box[2]} x {box[3]} does not lie inside {rows} x {columns} pixels")
+            raise ValueError(
+                f"{what} {(top, left)} with a box of {box[2]} x {box[3]} does not lie inside {rows} x "
+                f"{columns} pixels"
+            )
     mixed = []
     for theirs, ours in zip(model.encode(model.to_values(source), source_lr), latents):
         step = source.shape[2] // theirs.shape[2]
         top, left, height, width = (number // step for number in box)
         to_top, to_left = (number // step for number in corner)
         ours = ours.clone()
-        ours[:, :, to_top : to_top + height, to_left : to_left + width] = theirs[:, :, top : top + height, left : left + width]
+        ours[:, :, to_top : to_top + height, to_left : to_left + width] = theirs[
+            :, :, top : top + height, left : left + width
+        ]
         mixed.append(ours)
     return model.to_image(model.decode(tuple(mixed), lr))
 
 
 @torch.no_grad()
 def transfer_content(model: SRFlow, pasted: Tensor, lr: Tensor, tau: float = 0.8) -> Tensor:
-    """Harmonise an image into which something was pasted: encode it, bring the latents to the usual statistics, decode.
+    """Harmonise an image into which something was pasted: encode it, bring the latents to the usual
+    statistics, decode.
 
     Args:
         pasted: (B, 3, H, W), for example a crop of one image copied onto another.

@@ -32,7 +32,8 @@ class SRFlowConfig(FlowSize):
 
     Attributes:
         lu: 1x1 convolutions by LU factors, or by the matrix itself as published.
-        dequantised: trained on the values of :class:`~nflib.flow.Dequantize`; the published models were on the images as they are.
+        dequantised: trained on the values of :class:`~nflib.flow.Dequantize`; the published models were on
+            the images as they are.
     """
 
     FORMS: ClassVar[tuple[str, ...]] = ("bounded", "multiply")
@@ -48,20 +49,30 @@ class SRFlowConfig(FlowSize):
     @classmethod
     def df2k_x8(cls) -> SRFlowConfig:
         """The published 8x model for general photos."""
-        return cls(encoder=RRDBConfig(scale=8), taps=(1, 3, 5, 7), levels=4, affine="multiply", lu=False, dequantised=False)
+        return cls(
+            encoder=RRDBConfig(scale=8),
+            taps=(1, 3, 5, 7),
+            levels=4,
+            affine="multiply",
+            lu=False,
+            dequantised=False,
+        )
 
     @classmethod
     def celeba_x8(cls) -> SRFlowConfig:
         """The published 8x model for faces."""
         encoder = RRDBConfig(scale=8, blocks=8)
-        return cls(encoder=encoder, taps=(1, 3, 5, 7), levels=4, affine="multiply", lu=False, dequantised=False)
+        return cls(
+            encoder=encoder, taps=(1, 3, 5, 7), levels=4, affine="multiply", lu=False, dequantised=False
+        )
 
 
 class SRFlow(ImageModel):
     """``p(hr | lr)`` as a flow that is told about the low-resolution image.
 
-    High-resolution images are (B, 3, scale*h, scale*w), low-resolution ones (B, 3, h, w), in [0, 1]. Wherever ``lr`` is asked
-    for, the result of :meth:`prepare` may be given instead: then the work on it is not done again.
+    High-resolution images are (B, 3, scale*h, scale*w), low-resolution ones (B, 3, h, w), in [0, 1]. Wherever
+    ``lr`` is asked for, the result of :meth:`prepare` may be given instead: then the work on it is not done
+    again.
 
     >>> encoder = RRDBConfig(scale=4, channels=4, growth=2, blocks=1)
     >>> model = SRFlow(SRFlowConfig(encoder, taps=(), levels=2, steps=1, transitions=0, hidden=4)).eval()
@@ -77,7 +88,6 @@ class SRFlow(ImageModel):
         super().__init__()
         self.config = config
         self.encoder = RRDBNet(config.encoder)
-        width = config.encoder.channels
         self.flow = Flow(config.flow(lu=config.lu))
 
     @property
@@ -94,9 +104,13 @@ class SRFlow(ImageModel):
         return level_features(features, self.config.scale, self.config.levels)
 
     def nll(self, hr: Tensor, lr: Tensor | Conditioning) -> Tensor:
-        """Negative log-likelihood in nats, shape (B,), of the values as they are: dequantise before (``nflib.flow.Dequantize``)."""
+        """Negative log-likelihood in nats, shape (B,), of the values as they are: dequantise before
+        (``nflib.flow.Dequantize``).
+        """
         check_sizes(self.config, hr=hr, lr=lr)
-        return -self.flow.log_prob(hr, self.flow.transform.tell(self._features(lr)) if isinstance(lr, Tensor) else lr)
+        return -self.flow.log_prob(
+            hr, self.flow.transform.tell(self._features(lr)) if isinstance(lr, Tensor) else lr
+        )
 
     def encode(self, hr: Tensor, lr: Tensor | Conditioning) -> Latent:
         """Latents of the high-resolution images: a tuple, the finest first."""
@@ -104,8 +118,9 @@ class SRFlow(ImageModel):
         return self.flow.encode(hr, self._conditioning(lr))
 
     def decode(self, latents: Latent, lr: Tensor | Conditioning) -> Tensor:
-        """High-resolution values of latents (:meth:`to_image` makes images of them). n times as many latents as low-resolution images give n for each,
-        in the order first all images once, then all again."""
+        """High-resolution values of latents (:meth:`to_image` makes images of them). n times as many latents
+        as low-resolution images give n for each, in the order first all images once, then all again.
+        """
         context = self._conditioning(lr)
         return self.flow.decode(latents, context.repeat(len(latents[0]) // context.batch))
 
@@ -114,7 +129,9 @@ class SRFlow(ImageModel):
         return Dequantize().mean(image) if self.config.dequantised else image
 
     def to_image(self, values: Tensor) -> Tensor:
-        """Decoded values as images in [0, 1]: brought back from the scale the model was trained on, and clipped."""
+        """Decoded values as images in [0, 1]: brought back from the scale the model was trained on, and
+        clipped.
+        """
         return Dequantize().to_image(values) if self.config.dequantised else values.clamp(0, 1)
 
     @torch.no_grad()
@@ -128,18 +145,22 @@ class SRFlow(ImageModel):
         tile: int | None = None,
         overlap: int | None = None,
     ) -> Tensor:
-        """n high-resolution images for each low-resolution image of any size: (n, B, 3, scale*h, scale*w), clipped to [0, 1].
+        """n high-resolution images for each low-resolution image of any size: (n, B, 3, scale*h, scale*w),
+        clipped to [0, 1].
 
-        The latents of the whole image are drawn before anything is computed. So neighbouring tiles agree, up to what a network misses
-        beyond the border of its tile. The memory that grows with the image is that of the latents and the results.
+        The latents of the whole image are drawn before anything is computed. So neighbouring tiles agree, up
+        to what a network misses beyond the border of its tile. The memory that grows with the image is that
+        of the latents and the results.
 
         Args:
             lr: (B, 3, h, w) in [0, 1]. Sizes that do not fit are padded by reflection and cropped back.
             tau: temperature, multiplies the **standard deviation** of the latents; 0 gives n equal images.
             n: how many.
             generator: same seed, same result.
-            tile: side of the tiles in which larger images are computed, in low-resolution pixels; by default there is one.
-            overlap: of neighbouring tiles, in low-resolution pixels; exact where the networks reach no further than a quarter of it.
+            tile: side of the tiles in which larger images are computed, in low-resolution pixels; by default
+                there is one.
+            overlap: of neighbouring tiles, in low-resolution pixels; exact where the networks reach no
+                further than a quarter of it.
 
         Raises:
             ValueError: an argument out of range, or tiles that do not fit the model.
@@ -156,7 +177,9 @@ class SRFlow(ImageModel):
             context = self.prepare(window(padded))
             for start in range(0, n, TOGETHER):
                 together = draws[start : start + TOGETHER]
-                latents = tuple(torch.cat([window(z) for z in level]) for level in zip(*together, strict=True))
+                latents = tuple(
+                    torch.cat([window(z) for z in level]) for level in zip(*together, strict=True)
+                )
                 yield from self.decode(latents, context).chunk(len(together))
 
         results = joined(decoded, lr.new_zeros(n, *shape), scale=self.scale, tile=tile, overlap=overlap)

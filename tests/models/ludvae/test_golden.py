@@ -1,12 +1,13 @@
-"""LUD-VAE against the official network: every map inside, losses, gradients, a short training, both translations.
+"""LUD-VAE against the official network: every map inside, losses, gradients, a short training, both
+translations.
 
-The fixtures were computed in float32 by the official code, so they agree to its rounding (the tolerances are the fixtures').
-That our float64 is right to 1e-9 is shown against an independent plain re-statement of the network, which uses its official names.
+The fixtures were computed in float32 by the official code, so they agree to its rounding (the tolerances are
+the fixtures'). That our float64 is right to 1e-9 is shown against an independent plain re-statement of the
+network, which uses its official names.
 """
 
 import json
 
-from tests.helpers import golden
 import numpy as np
 import pytest
 import torch
@@ -15,8 +16,9 @@ import torch.nn.functional as F
 from nflib.checkpoints import load_official, official_state
 from nflib.checkpoints.official import official_names
 from nflib.models import LUDVAE
-from nflib.models.ludvae.model import _chain
 from nflib.models.ludvae.levels import Level
+from nflib.models.ludvae.model import _chain
+from tests.helpers import golden
 
 pytestmark = golden.needed
 IMAGES = dict(rtol=0, atol=2e-5)
@@ -27,7 +29,9 @@ EXACT = dict(rtol=1e-9, atol=1e-9)
 def fixture(name):
     from safetensors.torch import load_file
 
-    everything = {key: value.double() for key, value in load_file(golden.FOLDER / f"{name}.safetensors").items()}
+    everything = {
+        key: value.double() for key, value in load_file(golden.FOLDER / f"{name}.safetensors").items()
+    }
     weights = {key.removeprefix("w."): value for key, value in everything.items() if key.startswith("w.")}
     return weights, {key: value for key, value in everything.items() if not key.startswith("w.")}
 
@@ -58,11 +62,18 @@ def full():
         value = np.random.RandomState(20000 + i).standard_normal(size=shape)
         if len(shape) == 4:
             value = value * np.sqrt(2 / np.prod(shape[1:]))
-            value = value * (0.12 if ".v." in key else 1) * (0.75 if key.startswith("proj") else 1) * (0.12 if key.startswith("outconv") else 1)
+            value = (
+                value
+                * (0.12 if ".v." in key else 1)
+                * (0.75 if key.startswith("proj") else 1)
+                * (0.12 if key.startswith("outconv") else 1)
+            )
         else:
             value = 0.05 * value - (0.5 if ".v." in key else 0) + (0.45 if key.startswith("outconv") else 0)
         value = value.astype(np.float32).astype(np.float64)
-        assert [value.sum(), np.abs(value).sum()] == pytest.approx(description["weight_checksums"][key], rel=1e-9, abs=1e-9)
+        assert [value.sum(), np.abs(value).sum()] == pytest.approx(
+            description["weight_checksums"][key], rel=1e-9, abs=1e-9
+        )
         weights[key] = torch.from_numpy(value)
     return weights, fixture("ludvae_full128")[1]
 
@@ -71,7 +82,7 @@ def full():
 def noises(monkeypatch):
     """``noises(eps_top, ..., eps_finest)`` makes these the next draws."""
 
-    def give(*draws):
+    def give(*draws) -> None:
         queue = list(draws)
 
         def next_draw(shape, like, generator):
@@ -90,7 +101,9 @@ def latents(t, which):
 
 
 def plain(w, x, hx, eps, degraded):
-    """The official network in a few lines, on official names: (output, KL per sample). degraded: a bool, for all images."""
+    """The official network in a few lines, on official names: (output, KL per sample). degraded: a bool, for
+    all images.
+    """
 
     def conv(name, x):
         weight = w[f"{name}.weight"]
@@ -124,7 +137,7 @@ def plain(w, x, hx, eps, degraded):
     return conv("outconv", h), kl
 
 
-def test_configuration_and_names(small):
+def test_configuration_and_names(small) -> None:
     assert (small.model.config.levels, small.model.config.width) == (3, 24)
     shapes = json.loads((golden.FOLDER / "ludvae_state_shapes.json").read_text())
     state = official_state(LUDVAE())
@@ -133,7 +146,7 @@ def test_configuration_and_names(small):
     assert sum(tensor.numel() for tensor in state.values()) == shapes["total_parameters"] == 5_709_827
 
 
-def test_features(small):
+def test_features(small) -> None:
     t, model = small.t, small.model
     for i, ours in enumerate(model.features(t["hx"])):
         torch.testing.assert_close(ours, t[f"content_{i + 1}"], **MAPS)
@@ -141,7 +154,7 @@ def test_features(small):
         torch.testing.assert_close(ours, t[f"degr_{i + 1}"], **MAPS)
 
 
-def test_laws_and_kl_of_the_degraded(small, noises, monkeypatch):
+def test_laws_and_kl_of_the_degraded(small, noises, monkeypatch) -> None:
     t, which, found = small.t, small.degraded, []
     laws = Level.laws
     monkeypatch.setattr(Level, "laws", lambda self, *args: found.append(laws(self, *args)) or found[-1])
@@ -150,7 +163,9 @@ def test_laws_and_kl_of_the_degraded(small, noises, monkeypatch):
     for number, (q, p) in zip((3, 2, 1), found, strict=True):
         torch.testing.assert_close(q.mean, t[f"q_mean_{number}"][which], **MAPS)
         torch.testing.assert_close(q.log_sd, t[f"q_logsigma_{number}"][which], **MAPS)
-        torch.testing.assert_close(q.kl(p).flatten(1).sum(1), t[f"kl_map_sum_{number}"][which], rtol=2e-5, atol=0)
+        torch.testing.assert_close(
+            q.kl(p).flatten(1).sum(1), t[f"kl_map_sum_{number}"][which], rtol=2e-5, atol=0
+        )
         if number < 3:
             torch.testing.assert_close(p.mean, t[f"p_mean_{number}"][which], **MAPS)
             torch.testing.assert_close(p.log_sd, t[f"p_logsigma_{number}"][which], **MAPS)
@@ -164,17 +179,19 @@ def terms(model, small, noises):
     return model.terms(t["x"][c], t["x"][d], prenoised=(t["hx"][c], t["hx"][d]))
 
 
-def test_terms(small, noises):
+def test_terms(small, noises) -> None:
     t = small.t
     reconstruction, kl = terms(small.model, small, noises)
     assert reconstruction.item() == pytest.approx(t["rec_loss"].item(), rel=2e-5)
     assert kl.item() == pytest.approx(t["kl_loss"].item(), rel=2e-5)
     for step, total in zip(t["loss_steps"].tolist(), t["loss_total"].tolist()):
-        assert (reconstruction + min(step / 1e8, small.model.config.kl_weight) * kl).item() == pytest.approx(total, rel=2e-5)
+        assert (reconstruction + min(step / 1e8, small.model.config.kl_weight) * kl).item() == pytest.approx(
+            total, rel=2e-5
+        )
 
 
-@pytest.mark.parametrize("name, degraded", [("allclean", False), ("allnoisy", True)])
-def test_terms_of_one_domain(small, noises, name, degraded):
+@pytest.mark.parametrize(("name", "degraded"), [("allclean", False), ("allnoisy", True)])
+def test_terms_of_one_domain(small, noises, name, degraded) -> None:
     t = small.t
     everything, nothing = slice(None), slice(0)
     c, d = (nothing, everything) if degraded else (everything, nothing)
@@ -184,14 +201,14 @@ def test_terms_of_one_domain(small, noises, name, degraded):
     assert kl.item() == pytest.approx(t[f"{name}_kl_loss"].item(), rel=2e-5)
 
 
-def test_reconstructions(small, noises):
+def test_reconstructions(small, noises) -> None:
     t, c, d = small.t, small.clean, small.degraded
     noises(*latents(t, d))
     ours, _ = small.model._reconstruct(torch.cat((t["hx"][c], t["hx"][d])), t["x"][d], None)
     torch.testing.assert_close(ours, t["recon"][small.order], **IMAGES)
 
 
-def test_gradients_and_a_short_training(small, noises):
+def test_gradients_and_a_short_training(small, noises) -> None:
     t, model = small.t, load_official(small.weights, "ludvae").train()
     parameters = dict(model.named_parameters())
     optimiser = torch.optim.Adam(model.parameters(), 1e-4)
@@ -207,15 +224,19 @@ def test_gradients_and_a_short_training(small, noises):
         optimiser.step()
 
 
-@pytest.mark.parametrize("tau, key, atol", [(1.0, "c2n_T1", 2e-5), (2.0, "c2n_T2", 3e-4), (0.0, "c2n_T0", 2e-5)])
-def test_c2n(small, noises, tau, key, atol):
+@pytest.mark.parametrize(
+    ("tau", "key", "atol"), [(1.0, "c2n_T1", 2e-5), (2.0, "c2n_T2", 3e-4), (0.0, "c2n_T0", 2e-5)]
+)
+def test_c2n(small, noises, tau, key, atol) -> None:
     t = small.t
     noises(*latents(t, slice(None)))
     prenoised = t["x"] + 40 / 255 * t["pre_noise"]
-    torch.testing.assert_close(small.model.degrade(t["x"], tau, prenoised=prenoised), t[key].clamp(0, 1), rtol=0, atol=atol)
+    torch.testing.assert_close(
+        small.model.degrade(t["x"], tau, prenoised=prenoised), t[key].clamp(0, 1), rtol=0, atol=atol
+    )
 
 
-def test_n2c_and_the_mixed_batch(small, noises):
+def test_n2c_and_the_mixed_batch(small, noises) -> None:
     t = small.t
     denoised = small.model.denoise(t["x"], prenoised=t["x"] + 20 / 255 * t["pre_noise"])
     torch.testing.assert_close(denoised, t["n2c"].clamp(0, 1), **IMAGES)
@@ -226,7 +247,7 @@ def test_n2c_and_the_mixed_batch(small, noises):
     torch.testing.assert_close(small.model.denoise(t["x"][d], prenoised=t["hx"][d]), mixed[d], **IMAGES)
 
 
-def test_full_width(full, noises):
+def test_full_width(full, noises) -> None:
     weights, t = full
     model = load_official(weights, "ludvae")
     labels = t["label"].flatten().bool()
@@ -241,7 +262,7 @@ def test_full_width(full, noises):
 
 
 @torch.no_grad()
-def test_float64_against_the_plain_network(small, noises):
+def test_float64_against_the_plain_network(small, noises) -> None:
     t, c, d = small.t, small.clean, small.degraded
     out_c, _ = plain(small.weights, t["x"][c], t["hx"][c], latents(t, c), False)
     out_d, kl = plain(small.weights, t["x"][d], t["hx"][d], latents(t, d), True)

@@ -2,13 +2,13 @@
 
 import math
 
-from tests.helpers import golden
 import pytest
 import torch
 
 from nflib.checkpoints import load_official
 from nflib.checkpoints.official import official_names
 from nflib.models.conditional.condition import level_features
+from tests.helpers import golden
 
 pytestmark = golden.needed
 TOLERANCE = dict(rtol=1e-9, atol=1e-9)
@@ -20,14 +20,14 @@ def small():
     return load_official(state, "srflow"), tensors
 
 
-def test_configuration_is_inferred(small):
+def test_configuration_is_inferred(small) -> None:
     model, _ = small
     c = model.config
     assert (c.scale, c.levels, c.steps, c.transitions, c.hidden, c.taps) == (4, 3, 2, 2, 16, (0, 1, 2, 3))
     assert (c.encoder.channels, c.encoder.growth, c.encoder.blocks) == (16, 8, 4)
 
 
-def test_encoder(small):
+def test_encoder(small) -> None:
     model, t = small
     torch.testing.assert_close(model.encoder(t["lr"]), t["rrdb_out"], **TOLERANCE)
     features = model.encoder.features(t["lr"], model.config.taps)
@@ -38,7 +38,7 @@ def test_encoder(small):
 
 
 @pytest.mark.parametrize("dequantised", [False, True])
-def test_encode_and_nll(small, dequantised):
+def test_encode_and_nll(small, dequantised) -> None:
     model, t = small
     x, suffix, start = t["x"], "nonoise", 0.0
     pixels = x.shape[2] * x.shape[3]
@@ -55,16 +55,20 @@ def test_encode_and_nll(small, dequantised):
     torch.testing.assert_close(start - nll - log_prior, t[f"logdet_{suffix}"], **TOLERANCE)
 
 
-def test_decode(small):
+def test_decode(small) -> None:
     model, t = small
     latents = (t["dec_in_eps0"], t["dec_in_z"])
     torch.testing.assert_close(model.decode(latents, t["lr"]), t["dec_x"], **TOLERANCE)
     heat = 0.9
-    torch.testing.assert_close(model.decode(tuple(heat * z for z in latents), t["lr"]), t["sample_heat_x"], **TOLERANCE)
-    torch.testing.assert_close(model.decode(tuple(0 * z for z in latents), t["lr"]), t["sample_heat0_x"], **TOLERANCE)
+    torch.testing.assert_close(
+        model.decode(tuple(heat * z for z in latents), t["lr"]), t["sample_heat_x"], **TOLERANCE
+    )
+    torch.testing.assert_close(
+        model.decode(tuple(0 * z for z in latents), t["lr"]), t["sample_heat0_x"], **TOLERANCE
+    )
 
 
-def test_gradients(small):
+def test_gradients(small) -> None:
     model, t = small
     names = dict(official_names(model))
     parameters = dict(model.named_parameters())
@@ -85,4 +89,6 @@ def test_gradients(small):
             compared += 1
     assert compared > 250
     for key in (k for k in t if k.startswith("grad.")):
-        torch.testing.assert_close(parameters[names[key.removeprefix("grad.")]].grad.flatten(), t[key].flatten(), **TOLERANCE)
+        torch.testing.assert_close(
+            parameters[names[key.removeprefix("grad.")]].grad.flatten(), t[key].flatten(), **TOLERANCE
+        )
