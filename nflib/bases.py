@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +34,7 @@ class StandardNormal(nn.Module):
             raise ValueError(
                 'StandardNormal knows only the domain "clean"; use DomainGaussian for two domains'
             )
-        return sum(_normal_log_prob(latent) for latent in _as_tuple(z))
+        return cast(Tensor, sum(_normal_log_prob(latent) for latent in _as_tuple(z)))
 
     def sample(
         self,
@@ -41,7 +42,7 @@ class StandardNormal(nn.Module):
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
         domain: Domain = "clean",
-    ):
+    ) -> Latent:
         """Draw latents shaped like ``like``. The temperature multiplies the standard deviation (SRFlow's
         tau).
         """
@@ -99,7 +100,7 @@ class DomainGaussian(nn.Module):
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
         domain: Domain = "clean",
-    ):
+    ) -> Latent:
         """Draw latents shaped like ``like``. The temperature multiplies the standard deviation of the clean
         part and the whole shift of the degraded part.
         """
@@ -149,7 +150,7 @@ class DomainGaussian(nn.Module):
         """tr(A A^T) of each level: log it, it must leave its small start when the degradation has noise."""
         return [float(factor.detach().square().sum()) for factor in self.factor]
 
-    def _degraded_log_prob(self, latent: Tensor, mean: Tensor, factor: Tensor) -> Tensor:
+    def _degraded_log_prob(self, latent: Tensor, mean: Tensor, factor: Tensor, *more: Any) -> Tensor:
         # I + A A^T is never smaller than I, so its Cholesky factor needs no jitter
         cholesky = torch.linalg.cholesky(_total_covariance(factor))
         centred = (latent - per_channel(mean, latent)).transpose(0, 1).flatten(1)
@@ -157,7 +158,8 @@ class DomainGaussian(nn.Module):
         white = white.view(latent.shape[1], latent.shape[0], *latent.shape[2:]).transpose(0, 1)
         return _normal_log_prob(white) - positions(latent) * cholesky.diagonal().log().sum()
 
-    def _levels(self, z: Latent):
+    def _levels(self, z: Latent) -> Iterable[tuple[Any, ...]]:
+        """Of each latent itself and the parameters of its law."""
         latents = _as_tuple(z)
         if [latent.shape[1] for latent in latents] != [len(mean) for mean in self.mean]:
             raise ValueError(
@@ -206,14 +208,14 @@ class LocalDomainGaussian(DomainGaussian):
         local.gain = gain
         return local
 
-    def shift_of(self, white, tau=1.0):
+    def shift_of(self, white: Latent, tau: float = 1.0) -> Latent:
         shifts = tuple(
             tau * _mix(axes, gain * (per_channel(mean, n) + per_channel(factor, n) * n))
             for n, mean, factor, axes, gain in self._levels(white)
         )
         return shifts if isinstance(white, tuple) else shifts[0]
 
-    def posterior(self, z):
+    def posterior(self, z: Latent) -> tuple[Latent, tuple[Tensor, ...]]:
         """Law of the clean latent given a degraded one: mean shaped like z, and, instead of covariances, the
         variances along the axes, shaped like z too.
         """
@@ -224,7 +226,7 @@ class LocalDomainGaussian(DomainGaussian):
             variances.append(added / (1 + added))
         return (tuple(means) if isinstance(z, tuple) else means[0]), tuple(variances)
 
-    def sample_posterior(self, z, generator=None):
+    def sample_posterior(self, z: Latent, generator: torch.Generator | None = None) -> Latent:
         means, variances = self.posterior(z)
         draws = tuple(
             m + _mix(axes, v.sqrt() * randn(m.shape, m, generator))
@@ -232,13 +234,14 @@ class LocalDomainGaussian(DomainGaussian):
         )
         return draws if isinstance(z, tuple) else draws[0]
 
-    def _degraded_log_prob(self, latent, mean, factor, axes, gain):
+    def _degraded_log_prob(self, latent: Tensor, mean: Tensor, factor: Tensor, *more: Any) -> Tensor:
+        axes, gain = more
         deviation = (1 + (gain * per_channel(factor, latent)).square()).sqrt().expand_as(latent)
         white = (_mix(axes.T, latent) - gain * per_channel(mean, latent)) / deviation
         return _normal_log_prob(white) - sum_per_sample(deviation.log())
 
-    def _levels(self, z):
-        gains = [1.0] * len(self.mean) if self.gain is None else _as_tuple(self.gain)
+    def _levels(self, z: Latent) -> Iterable[tuple[Any, ...]]:
+        gains: Sequence[Any] = [1.0] * len(self.mean) if self.gain is None else _as_tuple(self.gain)
         axes = [getattr(self, f"axes{i}") for i in range(len(self.mean))]
         return [(*level, a, gain) for level, a, gain in zip(super()._levels(z), axes, gains, strict=True)]
 

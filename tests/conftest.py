@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +50,7 @@ def find_browser() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def browser():
+def browser() -> Iterator[Any]:
     """A headless Chromium or Chrome; without one the test is skipped, or fails where
     NFLIB_REQUIRE_BROWSER=1."""
     program = find_browser()
@@ -74,7 +76,7 @@ def problems() -> list[str]:
 
 
 @pytest.fixture
-def page(browser, problems):
+def page(browser, problems) -> Iterator[Any]:
     """A fresh page at 1200 px; the test fails at its end if ``problems`` is not empty."""
 
     def requested(request) -> None:

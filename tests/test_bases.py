@@ -9,11 +9,11 @@ from nflib.bases import DomainGaussian, LocalDomainGaussian, StandardNormal
 from tests.helpers.vectors import assert_matches, case
 
 
-def draw(*shape, seed=0):
+def draw(*shape, seed=0) -> torch.Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def domain_gaussian(channels, seed=0):
+def domain_gaussian(channels, seed=0) -> DomainGaussian:
     base = DomainGaussian(channels).double().requires_grad_(False)
     for i, (mean, factor) in enumerate(zip(base.mean, base.factor)):
         mean.copy_(draw(*mean.shape, seed=seed + i))

@@ -1,6 +1,7 @@
 """Flow and Dequantize: densities that integrate to one, sampling, units."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from nflib.transforms import (
 from nflib.units import bits_per_dim
 
 
-def moved(module, scale=0.1, seed=0):
+def moved(module, scale=0.1, seed=0) -> Any:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in module.parameters():
@@ -31,7 +32,7 @@ def moved(module, scale=0.1, seed=0):
     return module.double().eval().requires_grad_(False)
 
 
-def plane_flow(base=None, context_channels=0):
+def plane_flow(base=None, context_channels=0) -> Flow:
     return moved(
         Flow(
             Sequential(

@@ -14,13 +14,13 @@ matplotlib.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
 
 
-def rendered(figure, **options):
+def rendered(figure, **options) -> np.ndarray:
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=figure.dpi, **options)
     return np.asarray(Image.open(file))
 
 
-def picture(height=12, width=16, seed=0, channels=3):
+def picture(height=12, width=16, seed=0, channels=3) -> torch.Tensor:
     return torch.randint(0, 256, (channels, height, width), generator=units.generator(seed)) / 255
 
 

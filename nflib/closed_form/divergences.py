@@ -64,7 +64,8 @@ def crossings(mean: float, sd: float, other_mean: float, other_sd: float) -> tup
     c = other_mean**2 / (2 * other_sd**2) - mean**2 / (2 * sd**2) + math.log(other_sd / sd)
     # a != 0, and the narrower law is the denser one at its mean: two real roots
     root = math.sqrt(b**2 - 4 * a * c)
-    return tuple(sorted(((-b - root) / (2 * a), (-b + root) / (2 * a))))
+    low, high = sorted(((-b - root) / (2 * a), (-b + root) / (2 * a)))
+    return low, high
 
 
 def l1_normal(mean: float, sd: float, other_mean: float, other_sd: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -74,12 +74,12 @@ class UnpairedGaussian:
     weights: tuple[float, float] = (1.0, 1.0)
 
     @property
-    def mean_y(self):
+    def mean_y(self) -> float | np.ndarray:
         """Mean of the degraded data under the model."""
         return self.mean_x + self.mean_u
 
     @property
-    def cov_y(self):
+    def cov_y(self) -> float | np.ndarray:
         """Covariance of the degraded data under the model; in case 2 it is pooled and not that of
         the data."""
         return self.cov_x + self.cov_u
@@ -96,7 +96,7 @@ class UnpairedGaussian:
         w_x, w_y = self.weights
         return w_x * _mean_nll(x, self.mean_x, self.cov_x) + w_y * _mean_nll(y, self.mean_y, self.cov_y)
 
-    def degrade(self, x, tau: float = 1.0, generator: torch.Generator | None = None):
+    def degrade(self, x: Any, tau: float = 1.0, generator: torch.Generator | None = None) -> Any:
         """``y = x + tau * u`` with fresh noise (eq. 30: tau scales mean and deviation of u). tau = 0 returns
         x.
 
@@ -144,13 +144,14 @@ class UnpairedGaussian:
 
         whiten = np.linalg.inv(_square_root(np.atleast_2d(self.cov_x)))
         features = len(whiten)
-        flow = Flow(Affine(features), DomainGaussian(features)).double()
+        layer, base = Affine(features), DomainGaussian(features)
+        flow = Flow(layer, base).double()
         latent_cov = whiten @ np.atleast_2d(self.cov_u) @ whiten
         with torch.no_grad():
-            flow.transform.weight.copy_(torch.as_tensor(whiten))
-            flow.transform.bias.copy_(torch.as_tensor(-whiten @ np.atleast_1d(self.mean_x)))
-            flow.base.mean[0].copy_(torch.as_tensor(whiten @ np.atleast_1d(self.mean_u)))
-            flow.base.factor[0].copy_(torch.as_tensor(_square_root(latent_cov)))
+            layer.weight.copy_(torch.as_tensor(whiten))
+            layer.bias.copy_(torch.as_tensor(-whiten @ np.atleast_1d(self.mean_x)))
+            base.mean[0].copy_(torch.as_tensor(whiten @ np.atleast_1d(self.mean_u)))
+            base.factor[0].copy_(torch.as_tensor(_square_root(latent_cov)))
         return flow
 
 
@@ -191,7 +192,10 @@ def fit_unpaired(x, y, weighting: str | tuple[float, float] = "average") -> Unpa
         return fit
     return replace(
         fit,
-        **{name: float(np.squeeze(getattr(fit, name))) for name in StandardErrors._fields},
+        mean_x=float(np.squeeze(fit.mean_x)),
+        cov_x=float(np.squeeze(fit.cov_x)),
+        mean_u=float(np.squeeze(fit.mean_u)),
+        cov_u=float(np.squeeze(fit.cov_u)),
         multiplier=float(np.squeeze(fit.multiplier)),
     )
 
@@ -230,7 +234,7 @@ def fit_moments(mean_x, cov_x, mean_y, cov_y, weights: tuple[float, float] = (1.
     )
 
 
-def price_of_unpaired(ratio):
+def price_of_unpaired(ratio: Any) -> Any:
     """How many times the variance of the noise estimate exceeds that from pairs, N = M:
     ``(1 + (1+r)^2) / r^2``.
 

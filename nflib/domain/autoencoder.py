@@ -125,6 +125,7 @@ class _LinearPlus(nn.Module):
         super().__init__()
         self.linear = nn.Conv2d(inputs, outputs, 1)
         nn.init.orthogonal_(self.linear.weight, generator=generator)
+        assert self.linear.bias is not None
         nn.init.zeros_(self.linear.bias)
         last = _conv(width, outputs, generator)
         nn.init.zeros_(last.weight)
@@ -139,5 +140,6 @@ class _LinearPlus(nn.Module):
 def _conv(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Conv2d:
     conv = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="replicate")
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu", generator=generator)
+    assert conv.bias is not None
     nn.init.zeros_(conv.bias)
     return conv

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,7 +52,8 @@ class LinearPrediction:
         if not pairs:
             raise ValueError("images must not be empty")
         scale = pairs[0][1].shape[-1] // pairs[0][0].shape[-1]
-        gram = cross = 0
+        gram: Any = 0
+        cross: Any = 0
         for h, image in pairs:
             if (h.shape[-2] * scale, h.shape[-1] * scale) != tuple(image.shape[-2:]):
                 raise ValueError(
@@ -78,7 +80,7 @@ class LinearPrediction:
         )
 
 
-def _windows(h: Tensor, radius: int):
+def _windows(h: Tensor, radius: int) -> Iterator[tuple[int, Tensor]]:
     """(first row, (positions, values)) of strips of rows: one image's windows at once would fill
     the memory."""
     side = 2 * radius + 1

@@ -83,16 +83,18 @@ def leak(
     for side, name, of in zip(sides, names, ("h_clean", "h_degraded")):
         if len(side) != len(name):
             raise ValueError(f"photos must name each of {of}, got {len(name)} names for {len(side)} images")
-    statistics, domain, photo = [], [], []
+    parts: list[Tensor] = []
+    labels: list[int] = []
+    owners: list[Hashable] = []
     for label, (side, name) in enumerate(zip(sides, names)):
-        for h, of in zip(side, name):
+        for h, owner in zip(side, name):
             rows = crop_statistics(_some(_crops(h, crop), most, generator))
-            statistics.append(rows)
-            domain += [label] * len(rows)
-            photo += [of] * len(rows)
-    statistics, domain = torch.cat(statistics), np.array(domain)
-    number = {name: i for i, name in enumerate(dict.fromkeys(photo))}
-    photo = np.array([number[name] for name in photo])
+            parts.append(rows)
+            labels += [label] * len(rows)
+            owners += [owner] * len(rows)
+    statistics, domain = torch.cat(parts), np.array(labels)
+    number = {owner: i for i, owner in enumerate(dict.fromkeys(owners))}
+    photo = np.array([number[owner] for owner in owners])
 
     fold = _folds(domain, photo)
     aucs = []
@@ -195,18 +197,22 @@ def _interval(aucs: list[float]) -> tuple[float, float]:
 
 
 def _two_sample_test(
-    statistics: Tensor, domain: np.ndarray, photo: np.ndarray, permutations: int, generator
+    statistics: Tensor,
+    domain: np.ndarray,
+    photo: np.ndarray,
+    permutations: int,
+    generator: torch.Generator | None,
 ) -> tuple[float, float]:
     """Squared MMD and its p-value."""
     spread = statistics.std(0)
     rows = (statistics - statistics.mean(0)) / torch.where(spread > 0, spread, torch.ones_like(spread))
-    label, photo = torch.from_numpy(domain), torch.from_numpy(photo)
+    label, of_photo = torch.from_numpy(domain), torch.from_numpy(photo)
     kernel = GaussianKernel(
         (median_distance(rows[label == 0], rows[label == 1]).item() or 1.0,)
     )  # 0: all alike
     found = mmd(rows[label == 0], rows[label == 1], kernel).item()
     matrix = kernel(torch.cdist(rows, rows).square()).fill_diagonal_(0)
-    others = torch.stack([_relabelled(label, photo, generator) for _ in range(permutations)])
+    others = torch.stack([_relabelled(label, of_photo, generator) for _ in range(permutations)])
     as_large = (_mmd_of_labels(matrix, others) >= found - 1e-9).sum().item()
     return found, (1 + as_large) / (1 + permutations)
 

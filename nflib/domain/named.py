@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
+
+from torch import Tensor
 
 from .autoencoder import Autoencode
 from .maps import (
@@ -46,7 +49,7 @@ def parse(text: str) -> Compose:
     return Compose(*(_one(part.strip(), text) for part in text.split("+") if part.strip()))
 
 
-def spell(h: Map) -> str:
+def spell(h: Callable[..., Tensor]) -> str:
     """The text that :func:`parse` reads as this map.
 
     >>> spell(Compose(MaxPool(4), AddNoise(0.1)))

@@ -5,7 +5,9 @@ train it on their pairs.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -65,7 +67,10 @@ class DnCNN(ImageModel):
         super().__init__()
         self.config = config
         widths = [3, *[config.width] * (config.layers - 1), 3]
-        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in itertools.pairwise(widths))
+        self.convs = cast(
+            Sequence[nn.Conv2d],
+            nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in itertools.pairwise(widths)),
+        )
         # eps and momentum of the published code: running statistics are almost those of the last batch
         self.norms = nn.ModuleList(
             nn.BatchNorm2d(config.width, eps=1e-4, momentum=0.9) if config.batch_norm else nn.Identity()
@@ -73,6 +78,7 @@ class DnCNN(ImageModel):
         )
         for conv in self.convs:
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+            assert conv.bias is not None
             nn.init.zeros_(conv.bias)
         nn.init.zeros_(self.convs[-1].weight)
 

@@ -204,6 +204,7 @@ def _vgg19() -> nn.Sequential:
         for wider in widths:
             conv = nn.Conv2d(width, wider, 3, padding=1)
             nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+            assert conv.bias is not None
             nn.init.zeros_(conv.bias)
             layers += [conv, nn.ReLU()]
             width = wider
@@ -213,6 +214,9 @@ def _vgg19() -> nn.Sequential:
 
 class _Normalise(nn.Module):
     """Images in [0, 1] as torchvision's networks were trained on."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self):
         super().__init__()

@@ -17,6 +17,7 @@ from ..transforms import (
     Sequential,
     Split,
     Squeeze,
+    Transform,
     convnet,
 )
 from ..transforms.base import Latent
@@ -80,7 +81,7 @@ class Glow(ImageModel):
             channels *= 4
             # Neighbouring couplings change different halves, whatever the 1x1 convolution between them
             # learns.
-            steps = [
+            steps: list[Transform] = [
                 layer
                 for k in range(config.steps)
                 for layer in (

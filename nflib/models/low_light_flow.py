@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from ..bases import StandardNormal
 from ..images import pad_to_multiple
 from ..transforms import Sequential, Squeeze
-from ..transforms.base import Latent
 from ..transforms.precision import raised
 from .conditional.condition import Conditioning, LevelFeatures
 from .conditional.flow import ConditionalFlow, check_sizes
@@ -130,7 +129,7 @@ class LowLightFlow(ImageModel):
         (z,), log_det = self.flow(bright, known.conditioning)
         return -StandardNormal().log_prob(z - self._mean(colours)) - log_det
 
-    def encode(self, bright: Tensor, dark: Tensor | Known) -> Latent:
+    def encode(self, bright: Tensor, dark: Tensor | Known) -> Tensor:
         """The latent less its mean: standard normal for what the model holds likely. (B, 3 * 4^levels, H /
         2^levels, W / 2^levels).
         """
@@ -139,7 +138,7 @@ class LowLightFlow(ImageModel):
         (z,), _ = self.flow(bright, known.conditioning)
         return z - self._mean(known.colours)
 
-    def decode(self, latent: Latent, dark: Tensor | Known) -> Tensor:
+    def decode(self, latent: Tensor, dark: Tensor | Known) -> Tensor:
         """The values (B, 3, H, W) that :meth:`encode` takes to this latent. Not clipped; with gradients."""
         known = self._known(dark)
         return self.flow.inverse((latent + self._mean(known.colours),), known.conditioning)[0]
@@ -209,12 +208,13 @@ class _Encoder(nn.Module):
         )
         self.colours = nn.Conv2d(width, 4 * 3, 3, padding=1)
         nn.init.zeros_(self.colours.weight)
+        assert self.colours.bias is not None
         nn.init.zeros_(self.colours.bias)
 
     def forward(self, dark: Tensor) -> tuple[list[Tensor], Tensor]:
         logarithm = torch.log1p(dark / FLOOR) / math.log1p(1 / FLOOR)
         x = self.first(fast_layout(F.pixel_unshuffle(torch.cat((logarithm, colour_map(dark) - 1), 1), 2)))
-        maps = []
+        maps: list[Tensor] = []
         for level in self.down:
             x = level(x if not maps else F.avg_pool2d(x, 2))
             maps.append(x)

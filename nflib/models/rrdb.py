@@ -4,8 +4,9 @@ flows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -70,8 +71,6 @@ class RRDBNet(ImageModel):
 
     purpose = "restore"
 
-    purpose = "restore"
-
     def __init__(self, config: RRDBConfig = RRDBConfig()):
         super().__init__()
         self.config = config
@@ -104,7 +103,7 @@ class RRDBNet(ImageModel):
             x = block(x)
             tapped[i] = x
         last = x + self.trunk_conv(x)
-        maps = []
+        maps: list[Tensor] = []
         for conv in self.upconvs[:ups]:
             x = maps[-1] if maps else last
             maps.append(_activate(conv(F.interpolate(x, scale_factor=2, mode="nearest"))))
@@ -128,13 +127,17 @@ class _Dense(nn.Module):
     def __init__(self, channels: int, growth: int):
         super().__init__()
         widths = [growth] * 4 + [channels]
-        self.convs = nn.ModuleList(
-            nn.Conv2d(channels + i * growth, width, 3, padding=1) for i, width in enumerate(widths)
+        self.convs = cast(
+            Sequence[nn.Conv2d],
+            nn.ModuleList(
+                nn.Conv2d(channels + i * growth, width, 3, padding=1) for i, width in enumerate(widths)
+            ),
         )
         for conv in self.convs:  # small starts keep a deep trunk near the identity (ESRGAN, section 3.1)
             nn.init.kaiming_normal_(conv.weight, a=0, mode="fan_in")
             with torch.no_grad():
                 conv.weight.mul_(0.1)
+            assert conv.bias is not None
             nn.init.zeros_(conv.bias)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ def posterior_filters(taps: Tensor, noise: float = 0.3) -> tuple[Tensor, Tensor]
     mean = response.mH @ torch.linalg.inv(response @ response.mH + identity)
     values, vectors = torch.linalg.eigh(noise * torch.linalg.inv(response.mH @ response + identity))
     root = (vectors * values.clamp(min=0).sqrt()[..., None, :]) @ vectors.mH
-    return tuple(_cut(part).to(taps) for part in (mean, root))
+    return _cut(mean).to(taps), _cut(root).to(taps)
 
 
 def log_volume(taps: Tensor) -> float:

@@ -24,7 +24,7 @@ from torch.autograd.function import once_differentiable
 from .context import Context, map_tensors, tensors
 
 if TYPE_CHECKING:
-    from .base import Latent, Taken, Transform
+    from .base import Latent, Transform
 
 # Largest error of the input that one transform gives back, in units of the rounding of its dtype.
 EXACT = 2**10

@@ -35,8 +35,8 @@ def test_pages_open_from_disk(site, page, problems, width) -> None:
         problems_before = len(problems)
         open_page(page, path)
         overflow = page.evaluate(OVERFLOW)
-        assert (overflow["page"] <= 0), (f"{path.name} at {width} px: {overflow}")
-        assert (not overflow["wide"]), (f"{path.name} at {width} px: {overflow}")
+        assert overflow["page"] <= 0, f"{path.name} at {width} px: {overflow}"
+        assert not overflow["wide"], f"{path.name} at {width} px: {overflow}"
         assert page.evaluate(MATHS) == [], f"{path.name}: mathematics left unrendered"
         assert page.evaluate(MATH_ERRORS) == [], f"{path.name}: mathematics with errors"
         assert problems[problems_before:] == [], path.name

@@ -16,7 +16,7 @@ stats = pytest.importorskip("scipy.stats")
 def test_deflow_eq1_is_unbounded_as_printed() -> None:
     x, y = np.array([0.0, 1, 2]), np.array([1.0, 2, 4])
 
-    def printed(mean_x, var_x=1.0, mean_u=0.0, var_u=1.0):
+    def printed(mean_x, var_x=1.0, mean_u=0.0, var_u=1.0) -> float:
         v = var_x + var_u
         return (
             -np.mean((x - mean_x) ** 2) / var_x
@@ -55,7 +55,7 @@ def test_deflow_eq8_needs_the_square() -> None:
     s, v, step = 0.7, 1.1, 1e-6
     derivative = (fit.replace(cov_x=s + step).nll(x, y) - fit.replace(cov_x=s - step).nll(x, y)) / (2 * step)
 
-    def eq8(power):
+    def eq8(power) -> float:
         return (
             1 / (2 * s) - np.mean((x - x.mean()) ** power) / (2 * s**2) + 1 / (2 * v) - y.var() / (2 * v**2)
         )
@@ -74,10 +74,10 @@ def test_ludvae_eq33() -> None:
     a, b, mu, s = (np.array(inputs[k]) for k in ("a", "b", "mu_u", "sigma_u"))
     identity, precision = np.eye(len(a)), np.linalg.inv(s)
 
-    def log_normal(z, mean, cov):
+    def log_normal(z, mean, cov) -> float:
         return stats.multivariate_normal(mean, cov).logpdf(z)
 
-    def right_hand_side(cov, sign):
+    def right_hand_side(cov, sign) -> float:
         constant = 0.5 * np.log((2 * np.pi) ** len(a) * np.linalg.det(s)) + sign * 0.5 * mu @ precision @ mu
         return (
             log_normal(a, 0 * a, identity)
@@ -132,5 +132,7 @@ def test_ludvae_table2_bicubic_row_is_the_clamp() -> None:
 
 def test_max_pooling_turns_noise_into_brightness() -> None:
     for k, printed in ((4, 1.029), (16, 1.766), (64, 2.344)):
-        mean = integrate.quad(lambda t, k=k: t * k * stats.norm.pdf(t) * stats.norm.cdf(t) ** (k - 1), -10, 10)[0]
+        mean = integrate.quad(
+            lambda t, k=k: t * k * stats.norm.pdf(t) * stats.norm.cdf(t) ** (k - 1), -10, 10
+        )[0]
         assert mean == pytest.approx(printed, abs=5e-4)

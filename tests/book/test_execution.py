@@ -32,7 +32,7 @@ def write(path: Path, *code: str) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path, monkeypatch) -> Path:
     """A tiny repository with a package called nflib and one notebook."""
     for name, text in {
         "nflib/__init__.py": "",
@@ -52,7 +52,7 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(project, **arguments):
+def run(project, **arguments) -> tuple[int, list[str]]:
     said = []
     count = execution.execute_missing(project, "smoke", sys.executable, say=said.append, **arguments)
     return count, said

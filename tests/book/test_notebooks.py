@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = notebooks.sources(ROOT / "book")
 
 
-def cell(kind="code", source="x = 1", **extra):
+def cell(kind="code", source="x = 1", **extra) -> dict:
     return {"cell_type": kind, "id": "a", "metadata": {}, "source": source, **extra}
 
 
-def book(*cells):
+def book(*cells) -> dict:
     first = cell(source='profile = "cpu"', id="parameters", metadata={"tags": ["parameters"]})
     return {"cells": [first, *cells], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 

@@ -4,6 +4,7 @@ recorded."""
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def widget(page, tmp_path):
+def widget(page, tmp_path) -> Any:
     path = tmp_path / "study.html"
     body = study(enough=9)._repr_mimebundle_()[0]["text/html"]
     path.write_text(

@@ -3,6 +3,8 @@ Python's numbers."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.helpers.driver import assert_right, exercise, settle, state
@@ -11,7 +13,7 @@ pytest.importorskip("anywidget", reason="the widget classes need anywidget")
 pytestmark = [pytest.mark.browser, pytest.mark.book]
 
 
-def pages_with_widgets(site):
+def pages_with_widgets(site) -> list[Path]:
     return [
         path
         for path in sorted(site.rglob("*.html"))
@@ -42,8 +44,8 @@ def test_widgets_fit_a_phone(page, site, theme) -> None:
         for element in page.locator(".nf-widget").all():
             assert_right(element)
             box = element.bounding_box()
-            assert (box["x"] >= 0), (f"{file.name}: {box}")
-            assert (box["x"] + box["width"] <= 360), (f"{file.name}: {box}")
+            assert box["x"] >= 0, f"{file.name}: {box}"
+            assert box["x"] + box["width"] <= 360, f"{file.name}: {box}"
             ground = element.evaluate("e => getComputedStyle(e).backgroundColor")
             assert ground == "rgb(255, 255, 255)", f"{file.name} in {theme} mode"
 

@@ -5,7 +5,7 @@ from nflib.models import Glow, GlowConfig
 from tests.helpers import commands
 
 
-def run(*arguments):
+def run(*arguments) -> tuple[int, str, str]:
     result = commands.run("models", *arguments, COLUMNS="80")
     return result.exit_code, result.stdout, result.stderr
 

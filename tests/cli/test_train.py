@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from tests.helpers.commands import run
 
 
 @pytest.fixture
-def photos(tmp_path):
+def photos(tmp_path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     for i in range(2):
@@ -26,8 +27,8 @@ def test_rrdb_then_srflow_then_samples(tmp_path, photos) -> None:
     common = ("--scale", 2, "--steps", 2, "--batch", 2, "--crop", 16, "--device", "cpu")
     result = run("train", "rrdb", "--hr", photos, "--out", tmp_path / "rrdb", *common)
     encoder = tmp_path / "rrdb" / "model.safetensors"
-    assert (result.exit_code == 0), (result.output)
-    assert (result.stdout == f"model written to {encoder}\n"), (result.output)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"model written to {encoder}\n", result.output
     arguments = (
         "train",
         "srflow",
@@ -103,8 +104,8 @@ def test_deflow_then_degrade(tmp_path, photos) -> None:
     )
     result = run(*arguments)
     best = tmp_path / "run" / "best.safetensors"
-    assert (result.exit_code == 0), (result.output)
-    assert (result.stdout.startswith(f"model written to {best}\n")), (result.output)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"model written to {best}\n"), result.output
     model = checkpoints.load(best)
     assert model.config == replace(deflow_config("small", usual_h(2)), matched=True)
     assert model.notes["validation"] is not None
@@ -152,8 +153,8 @@ def test_ludvae_then_degrade(tmp_path) -> None:
         "cpu",
     )
     model = tmp_path / "run" / "model.safetensors"
-    assert (result.exit_code == 0), (result.output)
-    assert (result.stdout.startswith(f"model written to {model}\n")), (result.output)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"model written to {model}\n"), result.output
     assert (
         run(
             "degrade", tmp_path / "clean", "--model", model, "--out", tmp_path / "noisy", "--device", "cpu"
@@ -223,9 +224,9 @@ def test_how_it_is_run_is_passed_on(tmp_path, photos) -> None:
         "cpu",
     )
     found = run(*arguments, "--precision", "bfloat16", "--channels-last", "--reversible", "--dry-run")
-    assert (found.exit_code == 0), (found.output)
-    assert ("Glow, " in found.stdout), (found.output)
-    assert ("2 steps: about" in found.stdout), (found.output)
+    assert found.exit_code == 0, found.output
+    assert "Glow, " in found.stdout, found.output
+    assert "2 steps: about" in found.stdout, found.output
     assert not (tmp_path / "run").exists()
     found = run(*arguments, "--precision", "bfloat16", "--reversible")
     notes = json.loads((tmp_path / "run" / "model.json").read_text())

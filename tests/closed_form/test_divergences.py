@@ -71,7 +71,7 @@ def test_l1_is_the_integral(laws) -> None:
     mean, sd, other_mean, other_sd = laws
     places = sorted({*np.linspace(-30, 30, 61), *crossings(*laws)})
 
-    def distance(t):
+    def distance(t) -> float:
         return abs(stats.norm.pdf(t, mean, sd) - stats.norm.pdf(t, other_mean, other_sd))
 
     assert l1_normal(*laws) == pytest.approx(

@@ -1,5 +1,7 @@
 """The unpaired Gaussian problem: the closed form against vectors, optimisers, autograd and simulation."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from tests.helpers.vectors import assert_matches, case, of_topic
 FITS = [name for name in of_topic("unpaired_1d") if "weighting" in case(name)[0]]
 
 
-def samples(seed, n, m, dim=None, scale_y=1.5):
+def samples(seed, n, m, dim=None, scale_y=1.5) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     shape = () if dim is None else (dim,)
     mix = 1.0 if dim is None else rng.standard_normal((dim, dim)) + 2 * np.eye(dim)
@@ -52,7 +54,7 @@ def test_vectors_multivariate(name) -> None:
     zero = np.zeros(len(a))
     fit = fit_moments(zero, a, zero, b, (w_x, w_y))
 
-    def half(cov, data):
+    def half(cov, data) -> float:
         return 0.5 * (np.linalg.slogdet(cov)[1] + np.trace(np.linalg.solve(cov, data)))
 
     difference, vectors = np.linalg.eigh(b - a)
@@ -79,7 +81,7 @@ def test_vectors_nll_and_gradient() -> None:
     fit = fit_unpaired(x, y).replace(**at)
     nll_x, nll_y = fit.replace(weights=(1.0, 0.0)).nll(x, y), fit.replace(weights=(0.0, 1.0)).nll(x, y)
 
-    def derivative(name, step=1e-5):
+    def derivative(name, step=1e-5) -> float:
         up, down = (fit.replace(**{name: at[name] + s}).nll(x, y) for s in (step, -step))
         return (up - down) / (2 * step)
 
@@ -152,7 +154,7 @@ def test_scalar_fit_is_what_an_optimiser_finds(scale_y, weighting) -> None:
     x, y = samples(3, 40, 25, scale_y=scale_y)
     fit = fit_unpaired(x, y, weighting)
 
-    def objective(p):
+    def objective(p) -> float:
         return fit.replace(mean_x=p[0], cov_x=np.exp(p[1]), mean_u=p[2], cov_u=p[3]).nll(x, y)
 
     found = minimize(
@@ -178,12 +180,12 @@ def test_vector_fit_is_what_an_optimiser_finds(dim, weighting) -> None:
     fit = fit_unpaired(x, y, weighting)
     lower = np.tril_indices(dim)
 
-    def unpack(p):
+    def unpack(p) -> Any:
         factors = np.zeros((2, dim, dim))
         factors[0][lower], factors[1][lower] = p.reshape(2, -1)
         return factors @ factors.transpose(0, 2, 1)
 
-    def objective(p):
+    def objective(p) -> float:
         cov_x, cov_u = unpack(p)
         return fit.replace(cov_x=cov_x + 1e-12 * np.eye(dim), cov_u=cov_u).nll(x, y) / sum(fit.weights)
 

@@ -16,7 +16,7 @@ from nflib.closed_form.ludvae import (
 from tests.helpers.vectors import assert_matches, case
 
 
-def toy(inputs):
+def toy(inputs) -> LinearLUDVAE:
     return LinearLUDVAE(*(inputs[k] for k in ("alpha", "beta", "gamma_x", "gamma_y")))
 
 
@@ -139,7 +139,7 @@ def test_the_threshold_is_the_optimum_of_the_loss(variance) -> None:
     """One noise component, linear encoder and decoder: the best slope of the decoder by brute force."""
     weight, rng = 1e-4, np.linspace(0, 1.2 * variance**0.5, 4001)
 
-    def loss(slope):
+    def loss(slope) -> float:
         # at the best encoder: minus twice the log-likelihood of N(0, slope^2 + weight), in units of the
         # weight
         total = slope**2 + weight

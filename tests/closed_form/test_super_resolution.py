@@ -3,6 +3,7 @@ shifts and with noise.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,11 +15,11 @@ from nflib.closed_form import super_resolution as traditional
 from nflib.metrics import psnr
 
 
-def generator(seed=0):
+def generator(seed=0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def waves(height, width):
+def waves(height, width) -> Callable[..., torch.Tensor]:
     """A scene without an end: a sum of waves with whole periods, below the highest frequency of height x
     width pixels.
     """
@@ -29,7 +30,7 @@ def waves(height, width):
     ).round()
     phases = 2 * math.pi * torch.rand(3, len(numbers), generator=g, dtype=torch.float64)
 
-    def scene(rows, columns):
+    def scene(rows, columns) -> torch.Tensor:
         turns = (
             numbers[:, 0, None, None] * rows[:, None] / height + numbers[:, 1, None, None] * columns / width
         )
@@ -38,7 +39,7 @@ def waves(height, width):
     return scene
 
 
-def seen(scene, height, width, scale, shifts):
+def seen(scene, height, width, scale, shifts) -> tuple[torch.Tensor, torch.Tensor]:
     """The scene at the pixels of the high resolution, and frames of height x width pixels."""
     pixels = [torch.arange(scale * side, dtype=torch.float64) for side in (height, width)]
     places = [
@@ -48,13 +49,13 @@ def seen(scene, height, width, scale, shifts):
     return scene(*pixels), torch.stack([scene(*place) for place in places])
 
 
-def drawn_shifts(count, reach, seed=1):
+def drawn_shifts(count, reach, seed=1) -> torch.Tensor:
     shifts = reach * (2 * torch.rand(count, 2, generator=generator(seed), dtype=torch.float64) - 1)
     shifts[0] = 0
     return shifts
 
 
-def rms(x):
+def rms(x) -> float:
     return x.square().mean().sqrt().item()
 
 
@@ -76,7 +77,7 @@ def test_frames_of_a_scene_are_its_waves_at_their_places() -> None:
     torch.testing.assert_close(still, truth[:, 1::3, 1::3], rtol=0, atol=1e-9)  # the middle of 3x3 pixels
 
 
-def frames_of_a_photo(scale=2, count=6, sides=(96, 104)):
+def frames_of_a_photo(scale=2, count=6, sides=(96, 104)) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Mirrored to be periodic; the frames are smaller than that, as a camera's are: what they see enters and
     leaves at borders.
     """
@@ -87,7 +88,7 @@ def frames_of_a_photo(scale=2, count=6, sides=(96, 104)):
     return photo, traditional.sample_frames(mirrored, scale, shifts)[..., : sides[0], : sides[1]], shifts
 
 
-def inner_psnr(image, truth):
+def inner_psnr(image, truth) -> float:
     return psnr(*(x[None, :, 16:-16, 16:-16].clamp(0, 1) for x in (image, truth))).item()
 
 

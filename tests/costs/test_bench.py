@@ -35,7 +35,7 @@ def job(kind="training", model="ludvae", **changes) -> Job:
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def quick(monkeypatch) -> list:
     """Nothing is measured: each job takes half a second. The jobs that were asked for."""
     asked = []
     monkeypatch.setattr(benchmark, "measure", lambda device: CARD)

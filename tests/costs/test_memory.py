@@ -15,7 +15,7 @@ def test_activations_are_those_of_a_real_forward_pass(config) -> None:
     model = DeFlow(config).eval()
     own, kept = {p.untyped_storage().data_ptr() for p in (*model.parameters(), *model.buffers())}, {}
 
-    def keep(tensor):
+    def keep(tensor) -> torch.Tensor:
         kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 

@@ -9,7 +9,7 @@ from nflib.data import ChannelStatistics, ColourMatch, channel_statistics
 from tests.helpers.folders import folder_of, random_images
 
 
-def pooled_by_numpy(photos):
+def pooled_by_numpy(photos) -> tuple[np.ndarray, np.ndarray, int]:
     pixels = np.concatenate([photo.double().numpy().reshape(3, -1) for photo in photos], 1)
     return pixels.mean(1), pixels.std(1), pixels.shape[1]
 

@@ -13,7 +13,7 @@ from tests.helpers.folders import folder_of, random_images
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path) -> Path:
     """The NTIRE 2020 data as its archives leave it, with few and small images."""
     sizes = {
         "Corrupted-tr-y": (64, 80),
@@ -26,7 +26,7 @@ def root(tmp_path):
     return tmp_path
 
 
-def typed(commands):
+def typed(commands) -> int:
     """Run those of the commands that are ours."""
     ours = [shlex.split(line)[1:] for line in commands if line.startswith("nflib ")]
     for arguments in ours:

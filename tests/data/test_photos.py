@@ -12,7 +12,7 @@ from nflib import data
 from nflib.data.photos import ROLES
 
 
-def reference(name):
+def reference(name) -> np.ndarray:
     """The same photo through the package's own loader."""
     import skimage.data
     from sklearn.datasets import load_sample_image

@@ -4,7 +4,7 @@ import torch
 from nflib import data, units
 
 
-def numbered(height, width, start=0):
+def numbered(height, width, start=0) -> torch.Tensor:
     """An image every value of which says where it came from."""
     return torch.arange(start, start + 3 * height * width, dtype=torch.float64).view(3, height, width)
 

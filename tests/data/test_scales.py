@@ -7,14 +7,14 @@ from nflib.data import scale_pyramid
 from tests.helpers.folders import random_images
 
 
-def keys(t):
+def keys(t) -> float:
     t = abs(t)
     if t < 1:
         return 1.5 * t**3 - 2.5 * t**2 + 1
     return -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2 if t < 2 else 0.0
 
 
-def shrink_rows(pixels, scale):
+def shrink_rows(pixels, scale) -> np.ndarray:
     """uint8 (H, W) -> uint8 (H / scale, W), a loop over outputs and inputs after the description of MATLAB's
     imresize.
     """

@@ -1,6 +1,7 @@
 """What every degrader promises, whatever it does."""
 
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -11,13 +12,13 @@ from nflib.degraders import Learned, NoisePatches
 from nflib.models import LUDVAE, DeFlow, DeFlowConfig, LUDVAEConfig, RRDBConfig, RRDBNet, start_near_identity
 
 
-def ludvae():
+def ludvae() -> Any:
     net = LUDVAE(LUDVAEConfig(levels=2, width=6, difference=True))
     start_near_identity(net, units.generator(0))
     return net.eval()
 
 
-def deflow():
+def deflow() -> DeFlow:
     torch.manual_seed(0)
     net = DeFlow(
         DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=1, transitions=0, hidden=4, noise=0.3)
@@ -39,7 +40,7 @@ DEGRADERS = {
 
 
 @pytest.fixture(params=DEGRADERS)
-def degrade(request):
+def degrade(request) -> Any:
     return DEGRADERS[request.param]
 
 

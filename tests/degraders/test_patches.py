@@ -9,11 +9,11 @@ from nflib import data, degraders, images, units
 from nflib.degraders import NTIRE, NoisePatches
 
 
-def noise(sigma, *shape, seed=0):
+def noise(sigma, *shape, seed=0) -> torch.Tensor:
     return sigma * torch.randn(shape, generator=units.generator(seed), dtype=torch.float64)
 
 
-def textured(height, width, period=9.0):
+def textured(height, width, period=9.0) -> torch.Tensor:
     y, x = torch.arange(height)[:, None], torch.arange(width)[None]
     return (0.5 + 0.2 * torch.sin(2 * math.pi * (x + y) / period)).double().expand(3, height, width)
 

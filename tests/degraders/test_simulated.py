@@ -1,5 +1,6 @@
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,12 @@ GREY = torch.full((3, 512, 512), 0.5, dtype=torch.float64)
 KODAK = Path(__file__).parents[3] / "shared" / "data" / "kodak"
 
 
-def correlation(noise, dy, dx):
+def correlation(noise, dy, dx) -> float:
     """Circular lag correlation of (C, H, W) fields, averaged over channels."""
     return ((noise * noise.roll((-dy, -dx), (1, 2))).mean((1, 2)) / noise.square().mean((1, 2))).mean().item()
 
 
-def psnr(a, b):
+def psnr(a, b) -> float:
     return -10 * math.log10((a - b).square().mean())
 
 
@@ -120,7 +121,7 @@ def test_measured_covariance_agrees_with_the_stated_one(degrade) -> None:
             assert abs(products.mean() - stated[c, d, dy, dx]) < 4.5 * error, (c, d, dy, dx)
 
 
-def circular_autocorrelation(kernel):
+def circular_autocorrelation(kernel) -> np.ndarray:
     """Of a filter given in pixels, by brute force, scaled to one at lag zero."""
     size = kernel.shape
     out = np.array(
@@ -132,7 +133,7 @@ def circular_autocorrelation(kernel):
     return out / out[0, 0]
 
 
-def gaussian_kernel(size, s):
+def gaussian_kernel(size, s) -> Any:
     """A Gaussian blur of deviation s pixels on a circle, summed over its copies (its transform is exp(-2 pi^2
     s^2 f^2)).
     """

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -6,14 +8,14 @@ from nflib.domain import AddNoise, DenoisingAutoencoder
 
 
 @pytest.fixture(scope="module")
-def images():
+def images() -> list[torch.Tensor]:
     g = units.generator(0)
     noisy = [degraders.degrade_ntire(photo, generator=g) for photo in data.photos("degraded").values()]
     return [*data.photos("clean").values(), *noisy]
 
 
 @pytest.fixture(scope="module")
-def trained(images):
+def trained(images) -> Any:
     return DenoisingAutoencoder(generator=units.generator(1)).fit(
         images, steps=150, generator=units.generator(2)
     )

@@ -24,7 +24,7 @@ def test_domain_leak_of_the_vectors() -> None:
     one = LinearPrediction.fit([h_clean], [clean], radius=0)
     two = LinearPrediction.fit([h_noisy], [clean + noise], radius=0)
 
-    def residual(h, image):
+    def residual(h, image) -> float:
         return ((image - one.predict(h)) / scale).var(correction=0).item()
 
     recovered = residual(h_noisy, clean + noise) - residual(h_clean, clean)

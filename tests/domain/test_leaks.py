@@ -9,16 +9,16 @@ from nflib.metrics import GaussianKernel, mmd
 stats = pytest.importorskip("scipy.stats")
 
 
-def cut(photo, side):
+def cut(photo, side) -> torch.Tensor:
     return photo.unfold(1, side, side).unfold(2, side, side).flatten(1, 2).transpose(0, 1)
 
 
-def white(n, sigma, generator, side=64):
+def white(n, sigma, generator, side=64) -> list[torch.Tensor]:
     return [sigma * torch.randn(3, side, side, generator=generator) for _ in range(n)]
 
 
 @pytest.fixture(scope="module")
-def photos():
+def photos() -> tuple[list, list]:
     """Crops of the bundled photos, with the noise of NTIRE."""
     clean = [photo[:, 40:232, 60:316] for photo in data.photos().values()]
     g = units.generator(0)

@@ -18,7 +18,7 @@ ALL = [
 ]
 
 
-def picture(batch=2, height=17, width=22, seed=0):
+def picture(batch=2, height=17, width=22, seed=0) -> torch.Tensor:
     return torch.rand(batch, 3, height, width, dtype=torch.float64, generator=units.generator(seed))
 
 

@@ -8,7 +8,9 @@ import functools
 import json
 import operator
 import shutil
-from typing import Never
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Never
 
 import pytest
 import torch
@@ -23,7 +25,7 @@ PROVENANCE = {"device", "commit", "seed", "date", "seconds", "torch", "cuda", "n
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
+def run(tmp_path, monkeypatch, capsys) -> Callable[..., Any]:
     """Calls main of a script, twice the same way if asked to; the JSON and the table."""
     monkeypatch.setattr(deflow, "START_CROPS", 64)
     monkeypatch.setattr(ludvae, "NOISE_CROPS", 64)
@@ -31,7 +33,7 @@ def run(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(module, "VALIDATION_CROPS", 4)
     monkeypatch.setattr(throughput, "measure", lambda device: Card("a card", 1.0, 1.0, 1.0))
 
-    def call(script, *words):
+    def call(script, *words) -> tuple[dict, str]:
         file = tmp_path / "results" / "found.json"
         script.main(["--tiny", "--device", "cpu", "--commit", "abc", "--out", str(file), *map(str, words)])
         return json.loads(file.read_text()), capsys.readouterr().out
@@ -163,14 +165,14 @@ def test_only_a_better_model_replaces_another(run, tmp_path, monkeypatch, longer
     old = {file.name: file.read_bytes() for file in weights.iterdir()}
     answers = iter([(1.0, 2.0), longer])
 
-    def validate(self, model, device):
+    def validate(self, model, device) -> tuple[dict, dict]:
         metrics = dict(zip(("spectrum error, dB", "largest error"), next(answers)))
         return metrics, {"metrics": metrics, "noise": {}}
 
     monkeypatch.setattr(longer_small.Noise, "validate", validate)
     monkeypatch.setattr(longer_small.Noise, "train", lambda self, run, steps, device: trained(run))
 
-    def trained(folder):
+    def trained(folder) -> Path:
         folder.mkdir(parents=True)
         keys = (
             "task",
@@ -225,7 +227,7 @@ def test_curves_are_thinned_to_means() -> None:
 
 
 def test_another_machine_or_commit_begins_anew(tmp_path) -> None:
-    def record(device="cpu", commit="abc", **settings):
+    def record(device="cpu", commit="abc", **settings) -> recording.Record:
         words = ["--out", str(tmp_path / "found.json"), "--commit", commit]
         return recording.Record(
             recording.parser("", "x.json").parse_args(words), "x.json", torch.device(device), **settings

@@ -100,11 +100,11 @@ def test_the_truth_is_judged_to_be_like_the_truth() -> None:
     pairs = photos(PLANS["ntire"], None)[2]
 
     class TrueNoise(torch.nn.Module):
-        def degrade(self, clean, generator):
+        def degrade(self, clean, generator) -> torch.Tensor:
             return PLANS["ntire"].degrade(clean, generator=generator)
 
     class Nothing(torch.nn.Module):
-        def degrade(self, clean, generator):
+        def degrade(self, clean, generator) -> torch.Tensor:
             return clean + 1e-4 * torch.randn(clean.shape, generator=generator)
 
     true, nothing = (noise_notes(judge(model(), pairs))["metrics"] for model in (TrueNoise, Nothing))

@@ -1,11 +1,12 @@
 """The command nflib in this process."""
 
+from click.testing import Result
 from typer.testing import CliRunner
 
 from nflib.cli import app
 
 
-def run(*arguments, **env):
+def run(*arguments, **env) -> Result:
     """What it did: exit code, output. Arguments may be paths and numbers; ``env`` are variables of the
     environment.
     """

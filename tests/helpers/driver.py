@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def sliders(element) -> list[str]:
     return element.locator("input[type=range]").evaluate_all("all => all.map(i => i.name)")
 
 
-def slider(element, name: str):
+def slider(element, name: str) -> Any:
     return element.locator(f"input[type=range][name={name}]")
 
 

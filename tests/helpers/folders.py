@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from nflib import images
 
 
-def random_images(*sizes, seed=0):
+def random_images(*sizes, seed=0) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return [torch.rand(3, *size, generator=generator) for size in sizes]
 
 
-def smooth_photos(seed, noise=0.0):
+def smooth_photos(seed, noise=0.0) -> list[torch.Tensor]:
     """Three photos (3, 64, 64) of smooth colours, with white noise of this deviation."""
     g = torch.Generator().manual_seed(seed)
     small = torch.rand(3, 3, 8, 8, generator=g)
@@ -20,13 +22,13 @@ def smooth_photos(seed, noise=0.0):
     return list((large + noise * torch.randn(large.shape, generator=g)).clamp(0, 1))
 
 
-def smooth_photo(seed, height=48, width=56):
+def smooth_photo(seed, height=48, width=56) -> torch.Tensor:
     """A photo (3, height, width) of smooth colours."""
     small = torch.rand(1, 3, 6, 7, generator=torch.Generator().manual_seed(seed))
     return torch.nn.functional.interpolate(small, (height, width), mode="bicubic").clamp(0.1, 0.9)[0]
 
 
-def folder_of_noise(folder, sigma, seed, n=3):
+def folder_of_noise(folder, sigma, seed, n=3) -> Path:
     """A new folder with photos of grey and noise of this deviation."""
     folder.mkdir()
     generator = torch.Generator().manual_seed(seed)
@@ -37,7 +39,7 @@ def folder_of_noise(folder, sigma, seed, n=3):
     return folder
 
 
-def named_folder(folder, **sizes):
+def named_folder(folder, **sizes) -> Path:
     """A new folder with a random image NAME.png of each (height, width)."""
     folder.mkdir()
     for i, (name, size) in enumerate(sizes.items()):
@@ -45,23 +47,23 @@ def named_folder(folder, **sizes):
     return folder
 
 
-def contents(folder):
+def contents(folder) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def folder_of(folder, photos, suffixes=(".png", ".tif", ".bmp")):
+def folder_of(folder, photos, suffixes=(".png", ".tif", ".bmp")) -> Path:
     folder.mkdir()
     for i, photo in enumerate(photos):
         images.write(folder / f"{i}{suffixes[i % len(suffixes)]}", photo)
     return folder
 
 
-def rounded(photos):
+def rounded(photos) -> list[torch.Tensor]:
     """Photos as files of 8 bits keep them."""
     return [(255 * photo).round() / 255 for photo in photos]
 
 
-def position(photo, piece):
+def position(photo, piece) -> tuple[int, int, bool] | None:
     """Where a piece lies in a photo, flipped or not: (top, left, flipped)."""
     height, width = piece.shape[1:]
     for flipped in (False, True):

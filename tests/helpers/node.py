@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ import nflib.widgets
 STATIC = Path(nflib.widgets.__file__).parent / "static"
 
 
-def run(script: str, *arguments):
+def run(script: str, *arguments) -> Any:
     """``script`` is the body of a function of (args, load) that returns JSON; ``load("maths")`` is
     a module."""
     program = shutil.which("node")

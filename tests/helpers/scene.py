@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import torch
 
@@ -12,7 +13,7 @@ from nflib.models import DeFlow, DeFlowConfig, RRDBConfig, SRFlow, SRFlowConfig
 
 
 @functools.cache
-def parts(dequantised: bool = True):
+def parts(dequantised: bool = True) -> tuple[SRFlow, torch.Tensor, torch.Tensor]:
     """A model whose samples are no noise alone, a photo (1, 3, 16, 16) and its small version."""
     torch.manual_seed(0)
     config = SRFlowConfig(
@@ -33,12 +34,12 @@ def scene(dequantised: bool = True) -> dict:
     return widgets.SuperResolutionExplorer.of(*parts(dequantised)).scene
 
 
-def explorer(**state):
+def explorer(**state) -> widgets.SuperResolutionExplorer:
     return widgets.SuperResolutionExplorer(**{"scene": scene(), **state})
 
 
 @functools.cache
-def degradation(local: bool = True):
+def degradation(local: bool = True) -> tuple[DeFlow, torch.Tensor]:
     """A DeFlow in which every parameter does something, with local noise or with two latents, and a photo (1,
     3, 16, 16).
     """
@@ -71,12 +72,12 @@ def degradation_scene(local: bool = True) -> dict:
     ).scene
 
 
-def degradation_explorer(**state):
+def degradation_explorer(**state) -> widgets.DegradationExplorer:
     return widgets.DegradationExplorer(**{"scene": degradation_scene(), **state})
 
 
 @functools.cache
-def study_results():
+def study_results() -> tuple[dict[Any, dict[Any, torch.Tensor]], dict[Any, torch.Tensor]]:
     """Three methods on two photos of different sizes, and what is shown whole: noise, so that every crop is
     unlike every other.
     """
@@ -88,7 +89,7 @@ def study_results():
     }, {name: torch.rand((3, size[1] // 2, size[2] // 2), generator=chance) for name, size in sizes.items()}
 
 
-def study(**state):
+def study(**state) -> widgets.UserStudy:
     """Twelve questions: two crops of two photos, three pairs."""
     return widgets.UserStudy.of(
         *study_results(), crops=2, side=16, generator=torch.Generator().manual_seed(4), **state

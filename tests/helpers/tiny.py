@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,19 +25,19 @@ RECIPE = Recipe(steps=24, batch=4, lr=1e-3, every=8)
 class NoisyTask(SRFlowTask):
     """Also uses all global generators, whose states must therefore be resumed."""
 
-    def loss(self, model, batch, generator):
+    def loss(self, model, batch, generator) -> torch.Tensor:
         extra = torch.rand(()) + np.random.rand() + random.random()
         return super().loss(model, batch, generator) * (1 + 0.1 * extra)
 
 
-def crops(seed=0, n=3):
+def crops(seed=0, n=3) -> SuperResolutionImages:
     generator = torch.Generator().manual_seed(7)
     return SuperResolutionImages(
         [torch.rand(3, 40, 48, generator=generator) for _ in range(n)], scale=4, crop=16, seed=seed
     )
 
 
-def train(out, resume=False, workers=0, task=NoisyTask, devices=1, strategy="ddp_fork", **changes):
+def train(out, resume=False, workers=0, task=NoisyTask, devices=1, strategy="ddp_fork", **changes) -> Any:
     torch.manual_seed(3)
     running = Running(device="cpu", workers=workers, resume=resume, devices=devices, strategy=strategy)
     return fit(
@@ -50,7 +51,7 @@ def train(out, resume=False, workers=0, task=NoisyTask, devices=1, strategy="ddp
     )
 
 
-def program(folder, devices=1, options=(), **how):
+def program(folder, devices=1, options=(), **how) -> subprocess.Popen:
     """Start this module as a program of its own; its output as ``how`` says."""
     return subprocess.Popen(
         [sys.executable, *options, "-m", __name__, str(folder), str(devices)], cwd=ROOT, **how

@@ -5,6 +5,7 @@ way to compute against another.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -37,13 +38,13 @@ FLOWS = {
 IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
-def new(name, dtype=torch.float32, **changes):
+def new(name, dtype=torch.float32, **changes) -> Any:
     cls, config = FLOWS[name]
     torch.manual_seed(0)
     return cls(replace(config, **changes)).to(dtype)
 
 
-def flow(name, dtype=torch.float32, **changes):
+def flow(name, dtype=torch.float32, **changes) -> Any:
     """In training mode, initialised by the images, all networks at work."""
     model = new(name, dtype, **changes)
     with torch.no_grad():
@@ -55,7 +56,7 @@ def flow(name, dtype=torch.float32, **changes):
     return model
 
 
-def arguments(model, images=IMAGES):
+def arguments(model, images=IMAGES) -> tuple:
     """What its ``nll`` is given: images, and for a conditional model small ones and the domains."""
     images = images.to(next(model.parameters()))
     if isinstance(model, Glow):
@@ -66,18 +67,18 @@ def arguments(model, images=IMAGES):
     )
 
 
-def nll(model, images=IMAGES):
+def nll(model, images=IMAGES) -> torch.Tensor:
     return model.nll(*arguments(model, images))
 
 
-def bytes_kept(model, forward):
+def bytes_kept(model, forward) -> int:
     """Bytes that autograd keeps for the backward pass of what ``forward()`` returns, parameters and buffers
     of the model not counted.
     """
     own = {tensor.untyped_storage().data_ptr() for tensor in model.state_dict().values()}
     kept = {}
 
-    def pack(tensor):
+    def pack(tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own:
             kept[storage.data_ptr()] = storage.nbytes()
@@ -89,7 +90,7 @@ def bytes_kept(model, forward):
     return sum(kept.values())
 
 
-def gradients(model, forward=nll):
+def gradients(model, forward=nll) -> dict:
     """Name -> gradient of the mean of what ``forward`` returns."""
     model.zero_grad()
     forward(model).mean().backward()

@@ -18,7 +18,7 @@ MODELS = ("glow", "srflow")
 SHARES = ((0, 3), (3, 8))
 
 
-def batch():
+def batch() -> torch.Tensor:
     """Channels of different mean and spread, the two shares of the batch as well."""
     draw = torch.randn(8, 3, 5, 4, generator=torch.Generator().manual_seed(0))
     return 5 + torch.tensor([1.0, 10.0, 0.1]).view(1, 3, 1, 1) * draw + torch.arange(8).view(8, 1, 1, 1)
@@ -31,7 +31,7 @@ class Loss(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, *arguments):
+    def forward(self, *arguments) -> torch.Tensor:
         return self.model.nll(*arguments).mean()
 
 

@@ -170,8 +170,8 @@ def test_the_tools_start_with_the_standard_library_alone() -> None:
     run = subprocess.run(
         [sys.executable, "-E", "-S", "tools/dev.py", "--help"], cwd=ROOT, capture_output=True, text=True
     )
-    assert (run.returncode == 0), (run.stderr)
-    assert ("strip" in run.stdout), (run.stderr)
+    assert run.returncode == 0, run.stderr
+    assert "strip" in run.stdout, run.stderr
 
 
 def test_nothing_committed_names_a_machine() -> None:

@@ -6,7 +6,7 @@ from PIL import Image
 from nflib.images import as_images
 
 
-def rng():
+def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 

@@ -14,7 +14,7 @@ from nflib.files import write_bytes
 from nflib.images import list_images, read, write
 
 
-def pixels(channels, white=255, height=6, width=5):
+def pixels(channels, white=255, height=6, width=5) -> np.ndarray:
     return (
         np.random.default_rng(channels)
         .integers(0, white + 1, (height, width, channels))
@@ -22,19 +22,19 @@ def pixels(channels, white=255, height=6, width=5):
     )
 
 
-def expected(array):
+def expected(array) -> torch.Tensor:
     """(H, W, 3) integers -> the tensor read() should give."""
     white = 255 if array.dtype == np.uint8 else 65535
     return torch.from_numpy(array.astype(np.float64) / white).permute(2, 0, 1).float()
 
 
-def png(array, bits, colour_type):
+def png(array, bits, colour_type) -> bytes:
     """A PNG built by hand, so that reading is not tested with our own writing."""
     height = array.shape[0]
     raw = np.frombuffer(array.astype(">u2" if bits == 16 else "u1").tobytes(), np.uint8).reshape(height, -1)
     lines = b"".join(b"\0" + row.tobytes() for row in raw)
 
-    def chunk(name, body):
+    def chunk(name, body) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
     header = struct.pack(">IIBBBBB", array.shape[1], height, bits, colour_type, 0, 0, 0)
@@ -184,7 +184,7 @@ def test_exif_orientation_of_a_sixteen_bit_tiff(tmp_path) -> None:
         assert torch.equal(read(tmp_path / name), expected(array).transpose(-1, -2).flip(-1))
 
 
-def bad_files(folder):
+def bad_files(folder) -> dict[str, str]:
     whole = io.BytesIO()
     Image.fromarray(pixels(3, height=64, width=64)).save(whole, "PNG")
     jpeg = io.BytesIO()

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from nflib.images import resize
 
 
-def keys(t):
+def keys(t) -> float:
     """Keys' cubic kernel, a = -1/2, written as its two polynomials."""
     t = abs(t)
     if t < 1:
@@ -16,7 +16,7 @@ def keys(t):
     return ((-0.5 * t + 2.5) * t - 4) * t + 2 if t < 2 else 0.0
 
 
-def dense_matrix(length, out, factor):
+def dense_matrix(length, out, factor) -> np.ndarray:
     """Weights of every input for every output, with the mirrored copies of the input added up;
     plain loops."""
     matrix = np.zeros((out, length))

@@ -1,3 +1,6 @@
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +9,7 @@ from nflib.images import joined, pad_to_multiple
 from nflib.images.tiling import overlap_of
 
 
-def noise(*shape):
+def noise(*shape) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(0))
 
 
@@ -30,11 +33,11 @@ def test_crop_of_an_enlarged_result() -> None:
         crop(padded[..., :4, :4])
 
 
-def untouched(x, *, scale=1, tile=None, overlap=0, change=lambda part: part):
+def untouched(x, *, scale=1, tile=None, overlap=0, change=lambda part: part) -> tuple[torch.Tensor, list]:
     """An image that comes back through windows, and the shapes of the windows."""
     shapes = []
 
-    def compute(window):
+    def compute(window) -> Iterator[Any]:
         part = window(x)
         shapes.append(tuple(part.shape[-2:]))
         yield change(part).repeat_interleave(scale, -1).repeat_interleave(scale, -2)
@@ -80,7 +83,7 @@ def test_windows_that_differ_fade_into_each_other() -> None:
     count = iter(range(9))
     empty = torch.zeros(1, 1, 1, 16, 52)
 
-    def compute(window):
+    def compute(window) -> Iterator[torch.Tensor]:
         yield torch.full_like(window(empty[0]), float(next(count)))
 
     row = joined(compute, empty, tile=16, overlap=8)[0, 0, 0, 8]

@@ -7,7 +7,7 @@ from nflib.metrics import GaussianKernel, akld, local_variance, median_distance,
 from tests.helpers.vectors import ATOL, RTOL, case
 
 
-def sets(name):
+def sets(name) -> tuple:
     inputs, expected = case(name)
     return *(torch.tensor(inputs[k], dtype=torch.float64) for k in "XY"), inputs, expected
 

@@ -12,7 +12,7 @@ def image_of(values, peak) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def pair():
+def pair() -> tuple[torch.Tensor, torch.Tensor]:
     clean = data.photos()["chelsea"][None, :, 50:130, 100:201]
     return degraders.degrade_ntire(clean, generator=units.generator(0)), clean
 

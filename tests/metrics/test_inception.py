@@ -4,6 +4,8 @@ through.
 
 import hashlib
 import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,14 +19,14 @@ vision = pytest.mark.skipif(
 )
 
 
-def draw(*shape, seed=0):
+def draw(*shape, seed=0) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 class Means(torch.nn.Module):
     """A stand-in for the network: mean and deviation of each channel."""
 
-    def forward(self, x):
+    def forward(self, x) -> torch.Tensor:
         return torch.cat((x.mean((2, 3)), x.std((2, 3))), 1)
 
 
@@ -92,7 +94,7 @@ def test_pooling_is_tensorflows() -> None:
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(tmp_path, monkeypatch) -> Iterator[Path]:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
     monkeypatch.setattr(torch.hub, "download_url_to_file", None)  # using it would be an error

@@ -15,14 +15,14 @@ from nflib.metrics.no_reference import _parameters
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
-def reference_image(name):
+def reference_image(name) -> torch.Tensor:
     if not (SHARED / name).is_file():
         pytest.skip(f"the reference image {name} is not here")
     return images.read(SHARED / name)[None]
 
 
 @pytest.fixture(scope="module")
-def photo():
+def photo() -> torch.Tensor:
     return data.photos()["chelsea"][None, :, :200, :300]
 
 
@@ -46,7 +46,7 @@ SHAPES = np.arange(0.2, 10.0005, 0.001)
 RATIOS = gamma(2 / SHAPES) ** 2 / (gamma(1 / SHAPES) * gamma(3 / SHAPES))
 
 
-def asymmetric(values):
+def asymmetric(values) -> tuple[float, float, float]:
     """shape, left, right root mean square, by exhaustive search."""
     values = values.ravel()
     left, right = np.sqrt(np.mean(values[values < 0] ** 2)), np.sqrt(np.mean(values[values > 0] ** 2))
@@ -56,7 +56,7 @@ def asymmetric(values):
 
 
 def test_niqe_equals_plain_loops(photo) -> None:
-    def features(block):
+    def features(block) -> list:
         shape, left, right = asymmetric(block)
         width = np.sqrt(gamma(1 / shape) / gamma(3 / shape))
         out = [shape, (left + right) / 2 * width]
@@ -92,7 +92,7 @@ def test_niqe_equals_plain_loops(photo) -> None:
 
 
 def test_brisque_features_equal_plain_loops(photo) -> None:
-    def features(x):
+    def features(x) -> list:
         mean = correlate(x, WINDOW, mode="constant")
         values = (x - mean) / (np.sqrt(np.abs(correlate(x**2, WINDOW, mode="constant") - mean**2)) + 1)
         ratio = np.mean(values**2) / np.mean(np.abs(values)) ** 2

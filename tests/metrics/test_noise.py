@@ -7,7 +7,7 @@ from nflib import degraders, units
 from nflib.metrics import autocorrelation, channel_correlation, histogram_kl, power_spectrum
 
 
-def field(degradation, n=40, size=48, seed=0):
+def field(degradation, n=40, size=48, seed=0) -> torch.Tensor:
     return degradation.noise(torch.full((n, 3, size, size), 0.5, dtype=torch.float64), units.generator(seed))
 
 

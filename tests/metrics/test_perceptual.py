@@ -4,6 +4,7 @@ distance.
 
 import hashlib
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,12 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("lpips") is None, reaso
 
 
 @pytest.fixture(scope="module")
-def pair():
+def pair() -> tuple[torch.Tensor, ...]:
     return torch.rand(2, 2, 3, 64, 48, generator=torch.Generator().manual_seed(0)).unbind()
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(tmp_path, monkeypatch) -> Iterator[Path]:
     """An empty torch home, so that weights a developer has do not matter."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "_hub_dir", None)

@@ -4,6 +4,7 @@ float32 and close to it.
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ from tests.helpers import tiny_flows
 from tests.helpers.tiny_flows import FLOWS, IMAGES, arguments, gradients, nll
 
 
-def bfloat16(enabled=True):
+def bfloat16(enabled=True) -> Any:
     return torch.autocast("cpu", torch.bfloat16, enabled=enabled)
 
 
@@ -40,7 +41,7 @@ class Products(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-def transformed(model, inverse_of=None):
+def transformed(model, inverse_of=None) -> Any:
     """Latents and log_det of the images; or, of latents, what the inverse gives."""
     images, *rest = arguments(model)
     context = () if isinstance(model, Glow) else (model.prepare(rest[0]),)
@@ -94,7 +95,7 @@ def test_trained_flows(name, bound) -> None:
     assert (found - expected).abs().max() / (values[0].numel() * 0.693) < bound
 
 
-def low_nll(model):
+def low_nll(model) -> Any:
     with bfloat16():
         return nll(model)
 
@@ -112,7 +113,7 @@ def test_training_plain_and_reversible(name) -> None:
         torch.cat([gradient.flatten() for gradient in one.values()]) for one in found
     )
 
-    def difference(one, other):
+    def difference(one, other) -> Any:
         return (one - other).norm() / exact.norm()
 
     # measured: bfloat16 moves the gradient by 0.1 to 1.3 percent of its length, recomputing it moves it 20
@@ -169,8 +170,8 @@ def test_ludvae(shaped) -> None:
     model = LUDVAE(LUDVAEConfig(levels=2, width=8, shaped=shaped))
     clean, degraded = IMAGES[:2], IMAGES[2:]
 
-    def results():
-        def seeded():
+    def results() -> tuple[Any, Any, Any]:
+        def seeded() -> torch.Generator:
             return torch.Generator().manual_seed(0)
 
         return (

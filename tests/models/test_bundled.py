@@ -1,5 +1,7 @@
 """The models that come with the package do what they are for."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -13,15 +15,15 @@ DEGRADATIONS = {
 }
 
 
-def crops():
+def crops() -> list:
     return [photo[:, :256, :256] for photo in data.photos("validation").values()]
 
 
-def windows(residuals):
+def windows(residuals) -> torch.Tensor:
     return torch.stack(residuals).unfold(2, 16, 16).unfold(3, 16, 16).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
 
 
-def statistics(residuals):
+def statistics(residuals) -> tuple[torch.Tensor, torch.Tensor]:
     spatial = torch.cat([metrics.autocorrelation(r[None], 1) for r in residuals]).mean((0, 1))
     colours = torch.cat([metrics.channel_correlation(r[None]) for r in residuals]).mean(0)
     deviation = torch.stack(residuals).flatten(2).var(2).mean(0).sqrt()
@@ -30,7 +32,7 @@ def statistics(residuals):
     )
 
 
-def both(name):
+def both(name) -> tuple[Any, list, list]:
     """The model, and what it and the truth add to photos that were not trained on."""
     net = nflib.load(f"deflow_{name}_small")
     generator = torch.Generator().manual_seed(0)

@@ -1,6 +1,7 @@
 """DnCNN: the published weights give the published output; training, configurations, errors."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from tests.helpers import golden
 
 
 @pytest.fixture(scope="module")
-def photo():
+def photo() -> tuple[Any, Any, Any]:
     """The noisy and the clean crop in [0, 1], float32 as the fixture was computed, and all tensors of the
     fixture.
     """

@@ -7,6 +7,7 @@ mean nothing.
 
 import hashlib
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from nflib.models.esrgan import discriminator_loss, generator_loss, perceptual_l
 
 
 @pytest.fixture(scope="module")
-def features():
+def features() -> Any:
     return vgg19_features(pretrained=False)
 
 

@@ -7,7 +7,7 @@ from nflib.models import Glow, GlowConfig
 from nflib.testing import check_transform
 
 
-def draw(*shape, seed=0):
+def draw(*shape, seed=0) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 

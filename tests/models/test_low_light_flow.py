@@ -1,5 +1,7 @@
 """The low-light enhancer: its transform, its latent's mean, any sizes, what it learns."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -13,11 +15,11 @@ from nflib.transforms import Transform
 TINY = LowLightFlowConfig(levels=2, steps=1, hidden=4, width=4, blocks=1)
 
 
-def draw(*shape, seed=0):
+def draw(*shape, seed=0) -> torch.Tensor:
     return torch.rand(shape, generator=units.generator(seed))
 
 
-def tiny(dtype=torch.float64):
+def tiny(dtype=torch.float64) -> LowLightFlow:
     """A small model whose weights are all off their start."""
     torch.manual_seed(0)
     model = LowLightFlow(TINY).to(dtype)
@@ -36,14 +38,14 @@ class Enhancer(Transform):
         super().__init__()
         self.model = model
 
-    def forward(self, x, context=None):
+    def forward(self, x, context=None) -> tuple[torch.Tensor, torch.Tensor]:
         return self.model.encode(x, context), self.model.flow(x, self.model.prepare(context).conditioning)[1]
 
-    def inverse(self, z, context=None):
+    def inverse(self, z, context=None) -> tuple[torch.Tensor, torch.Tensor]:
         x = self.model.decode(z, context)
         return x, -self.model.flow(x, self.model.prepare(context).conditioning)[1]
 
-    def latent_shape(self, shape):
+    def latent_shape(self, shape) -> Any:
         return self.model.flow.latent_shape(shape)[0]
 
 
@@ -57,7 +59,7 @@ def test_the_likelihood_is_that_of_a_normal_law_around_the_colours() -> None:
     known = model.prepare(dark)
     (z,), log_det = model.flow(bright, known.conditioning)
 
-    def density(colours):
+    def density(colours) -> torch.Tensor:
         # two squeezes: channel c, row y and column x of a 4x4 block, the fine position inside the coarse one
         mean = (colours - 1).unflatten(3, (-1, 2, 2)).unflatten(2, (-1, 2, 2))  # B C h y1 y2 w x1 x2
         mean = mean.permute(0, 1, 4, 7, 3, 6, 2, 5).flatten(1, 5)
@@ -120,7 +122,7 @@ def test_it_learns_to_brighten() -> None:
     model = LowLightFlow(LowLightFlowConfig(levels=2, steps=1, hidden=16, width=16, blocks=1))
     task, optimiser = LowLightTask(model), torch.optim.Adam(model.parameters(), 5e-3)
 
-    def pair(seed, n=8):
+    def pair(seed, n=8) -> tuple[torch.Tensor, torch.Tensor]:
         small = torch.rand(n, 3, 4, 4, generator=units.generator(seed))
         bright = torch.nn.functional.interpolate(small, scale_factor=8, mode="bilinear")
         return bright, degraders.LowLight((0.25, 0.25), (2.0, 2.0))(bright)

@@ -13,7 +13,7 @@ from nflib.models import RefinementConfig, RefinementNet
 
 
 @pytest.fixture
-def lr():
+def lr() -> torch.Tensor:
     return torch.rand(2, 3, 9, 14, generator=torch.Generator().manual_seed(0))
 
 

@@ -4,6 +4,7 @@ steps.
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -22,13 +23,13 @@ from tests.helpers.tiny_flows import FLOWS, bytes_kept, gradients, nll
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-9}
 
 
-def difference(found, expected):
+def difference(found, expected) -> float:
     assert found.keys() == expected.keys()
     differences = {name: float((found[name] - expected[name]).abs().max()) for name in expected}
     return max(value / float(expected[name].abs().max()) for name, value in differences.items() if value)
 
 
-def reversible_twin(model):
+def reversible_twin(model) -> Any:
     twin = type(model)(replace(model.config, reversible=True)).to(next(model.parameters()).dtype)
     twin.load_state_dict(model.state_dict())
     return twin.train()
@@ -53,7 +54,7 @@ def test_gradients_of_trained_models(name) -> None:
 
     values = Dequantize()(crops, torch.Generator().manual_seed(0))
 
-    def of_crops(model):
+    def of_crops(model) -> torch.Tensor:
         return nll(model, values.to(next(model.parameters())))
 
     # in float32 gradients of a trained model have errors of their own, which depend on the processor: the
@@ -87,7 +88,9 @@ def test_the_first_pass_initialises_and_training_goes_the_same_way(name) -> None
 @pytest.mark.parametrize("name", ["glow", "srflow", "deflow published"])
 def test_what_is_kept_does_not_grow_with_the_steps(name) -> None:
     models = [[tiny_flows.flow(name, steps=k, reversible=r) for k in (1, 3)] for r in (False, True)]
-    plain, reversible = ([bytes_kept(model, lambda model=model: nll(model)) for model in pair] for pair in models)
+    plain, reversible = (
+        [bytes_kept(model, lambda model=model: nll(model)) for model in pair] for pair in models
+    )
     # allocations of tensors that are gone may be counted once more or less
     assert reversible[1] <= 1.01 * reversible[0]
     assert reversible[1] < 0.4 * plain[1]

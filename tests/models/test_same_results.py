@@ -4,6 +4,7 @@ one.
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def clean() -> torch.Tensor:
     return F.interpolate(coarse, size=(90, 107), mode="bicubic", align_corners=False).clamp(0, 1)
 
 
-def results(model, clean):
+def results(model, clean) -> Iterator[tuple[str, torch.Tensor]]:
     """What a model is used for, in one window and in several, by name."""
     small, seed = clean[..., :21, :26], 7
     if model.purpose == "degrade":

@@ -8,7 +8,7 @@ from nflib.models import DeFlow, DeFlowConfig, RRDBConfig, SRFlow, SRFlowConfig
 CONFIG = SRFlowConfig(RRDBConfig(4, 4, 2, 1), taps=(0,), levels=3, steps=1, transitions=1, hidden=4)
 
 
-def model(scale=4, levels=3):
+def model(scale=4, levels=3) -> SRFlow:
     torch.manual_seed(0)
     net = SRFlow(
         SRFlowConfig(RRDBConfig(scale, 4, 2, 1), taps=(0,), levels=levels, steps=1, transitions=1, hidden=4)
@@ -20,7 +20,7 @@ def model(scale=4, levels=3):
     return net.eval()
 
 
-def both(net, height, width, tile, overlap, n=1, tau=0.9):
+def both(net, height, width, tile, overlap, n=1, tau=0.9) -> tuple[torch.Tensor, torch.Tensor]:
     lr = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(1)).double()
     whole = net.super_resolve(lr, tau, n, torch.Generator().manual_seed(2))
     return whole, net.super_resolve(lr, tau, n, torch.Generator().manual_seed(2), tile=tile, overlap=overlap)
@@ -89,7 +89,7 @@ def test_tiles_that_cannot_be(tile, overlap) -> None:
 
 
 @pytest.fixture(scope="module", params=[(2, 2), (4, 3)], ids=["scale 2", "scale 4"])
-def deflow(request):
+def deflow(request) -> DeFlow:
     scale, levels = request.param
     torch.manual_seed(0)
     config = DeFlowConfig(
@@ -104,11 +104,13 @@ def deflow(request):
     return net.eval()
 
 
-def photo(height, width, seed=1):
+def photo(height, width, seed=1) -> torch.Tensor:
     return 0.3 + 0.4 * torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed)).double()
 
 
-def degraded_both(net, height, width, tile, overlap, tau=0.4, n=1):
+def degraded_both(
+    net, height, width, tile, overlap, tau=0.4, n=1
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     image = photo(height, width)
     whole = net.degrade(image, tau, generator=torch.Generator().manual_seed(2))
     return (

@@ -6,7 +6,7 @@ import torch
 from nflib.noise.flat_blocks import flat_blocks
 
 
-def generator(seed):
+def generator(seed) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 

@@ -1,6 +1,7 @@
 """The noise's spectrum from images without pairs, and filters that give it and take it away."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -13,16 +14,16 @@ from nflib.models.ludvae.levels import Gaussian, Shape
 from nflib.noise.spectrum import SIDE, log_volume, noise_filter, posterior_filters, window_gain
 
 
-def generator(seed):
+def generator(seed) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def white(*shape, seed=0):
+def white(*shape, seed=0) -> torch.Tensor:
     return torch.randn(shape, generator=generator(seed), dtype=torch.float64)
 
 
 @pytest.fixture(scope="module")
-def photos():
+def photos() -> tuple[Any, Any, Any]:
     """Crops of photos of different scenes, those of the second half with noise."""
     degrade = NTIRE(sigma=10 / 255)
     clean = data.patches(data.photos("clean"), 64, 150, generator(0), augment=False)
@@ -48,7 +49,7 @@ def test_white_noise_has_a_filter_that_is_one_tap() -> None:
     assert (taps - delta()).abs().max() < 0.1
 
 
-def delta(scale=1.0):
+def delta(scale=1.0) -> torch.Tensor:
     taps = torch.zeros(3, 3, SIDE, SIDE, dtype=torch.float64)
     taps[:, :, SIDE // 2, SIDE // 2] = scale * torch.eye(3)
     return taps
@@ -70,7 +71,7 @@ def test_the_posterior_of_white_noise_is_a_number() -> None:
     assert log_volume(spread) == pytest.approx(3 * math.log(0.5 / 4.5))
 
 
-def matrix(taps, side):
+def matrix(taps, side) -> torch.Tensor:
     """The filter on a circle, as a matrix that acts on all values of an image."""
     basis = torch.eye(3 * side**2, dtype=torch.float64).view(-1, 3, side, side)
     half = SIDE // 2
@@ -102,7 +103,7 @@ def test_kl_of_a_correlated_posterior_against_matrices() -> None:
         delta() + 0.1 * F.pad(torch.randn(3, 3, 3, 3, generator=g, dtype=torch.float64), (SIDE // 2 - 1,) * 4)
     )
 
-    def law():
+    def law() -> tuple[Gaussian, Gaussian]:
         values = (
             torch.randn(4, 3, generator=g, dtype=torch.float64)
             .view(4, 1, 3, 1, 1)

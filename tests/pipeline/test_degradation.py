@@ -8,6 +8,9 @@ import subprocess
 import sys
 import time
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +25,7 @@ from tests.helpers.folders import contents, named_folder
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def model(tmp_path_factory) -> Path:
     torch.manual_seed(0)
     net = DeFlow(
         DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=1, transitions=0, hidden=4, noise=0.3)
@@ -35,7 +38,7 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path) -> Path:
     return named_folder(tmp_path / "in", a=(9, 12), b=(40, 37))
 
 
@@ -132,7 +135,7 @@ def test_other_settings_are_not_mixed_in(folder, tmp_path) -> None:
 
 
 def test_a_result_that_cannot_be_is_a_bad_file(folder, tmp_path, monkeypatch) -> None:
-    def strange(image, *_):
+    def strange(image, *_) -> Iterator[Any]:
         yield image
         yield image if image.shape[1] == 40 else image * torch.nan
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ SMALL = {"crop": 16}  # photos of these tests are too small for the leak test, w
 
 
 @pytest.fixture
-def folders(tmp_path):
+def folders(tmp_path) -> tuple[Path, Path]:
     """Two folders that nothing is wrong with, but their size."""
     sides = [(32, 40), (36, 32)] * 6
     return folder_of(tmp_path / "x", random_images(*sides)), folder_of(
@@ -23,7 +24,7 @@ def folders(tmp_path):
     )
 
 
-def warnings(found):
+def warnings(found) -> list[str]:
     return [finding.text for finding in found.findings if finding.level == "warning"]
 
 
@@ -86,7 +87,7 @@ def test_the_same_photos_in_both_folders(folders) -> None:
 def test_a_gap_of_colours_has_welchs_interval(tmp_path) -> None:
     generator = torch.Generator().manual_seed(0)
 
-    def photos(mean, spread, count, seed):
+    def photos(mean, spread, count, seed) -> list[torch.Tensor]:
         noise = random_images(*[(16, 16)] * count, seed=seed)
         return [mean + spread * torch.rand(3, 1, 1, generator=generator) + 0.05 * photo for photo in noise]
 
@@ -102,7 +103,7 @@ def test_a_gap_of_colours_has_welchs_interval(tmp_path) -> None:
     assert "ColourMatch" in text
 
 
-def smooth_photos(seed, count):
+def smooth_photos(seed, count) -> list[torch.Tensor]:
     coarse = random_images(*[(10, 10)] * count, seed=seed)
     return [images.resize(photo, 12.8).clamp(0, 1) for photo in coarse]
 

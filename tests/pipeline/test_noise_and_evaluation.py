@@ -1,6 +1,7 @@
 import json
 import math
-from typing import Never
+from pathlib import Path
+from typing import Any, Never
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from nflib import data, degraders, images, metrics, pipeline, units
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
+def bundle(tmp_path_factory) -> tuple[Path, Any]:
     """The bundled photos, written once."""
     out = tmp_path_factory.mktemp("data") / "deep" / "photos"
     return out, pipeline.write_photos(out, "ntire", seed=5)
@@ -76,7 +77,7 @@ def test_write_photos_refuses_to_mix(bundle, tmp_path) -> None:
     assert sorted(f.name for f in tmp_path.iterdir()) == ["mine.txt", "photos.json"]
 
 
-def scenes(folder, n, sigma, seed):
+def scenes(folder, n, sigma, seed) -> Path:
     """Smooth random images with white noise of deviation sigma (one per channel), 16-bit so that rounding
     adds nothing.
     """
@@ -112,7 +113,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     truth, hits = 0.04**2, 0
 
-    def sums(photos, noise):
+    def sums(photos, noise) -> np.ndarray:
         content = 0.02**2 * rng.gamma(4, 0.25, (photos, 1))  # detail differs from photo to photo
         squares = (content + noise) * rng.chisquare(500, (photos, 3))
         return np.stack([np.full((photos, 3), 500.0), squares], 1)
@@ -204,7 +205,7 @@ def test_nothing_to_learn_from(tmp_path) -> None:
         pipeline.estimate_noise(flat, good)
 
 
-def pairs(tmp_path, n=3, sigma=(0.02, 0.02, 0.02)):
+def pairs(tmp_path, n=3, sigma=(0.02, 0.02, 0.02)) -> tuple[Path, Path]:
     """Degraded and clean folders of n pairs that share their file names."""
     clean, degraded = scenes(tmp_path / "truth", n, (0.0, 0.0, 0.0), 0), tmp_path / "judged"
     degraded.mkdir()

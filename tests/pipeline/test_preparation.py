@@ -1,6 +1,7 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,12 +16,12 @@ from nflib.pipeline import prepare, stored_statistics
 from tests.helpers.folders import folder_of, random_images
 
 
-def snapshot(folder):
+def snapshot(folder) -> dict[str, tuple[bytes, int]]:
     files = [file for file in folder.rglob("*") if file.is_file()]
     return {str(file.relative_to(folder)): (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
 
 
-def strange_folder(folder):
+def strange_folder(folder) -> Path:
     """Every kind of file that people have, and four that cannot be used."""
     folder_of(folder, random_images((33, 41), (40, 24)))
     images.write(folder / "deep.png", random_images((24, 24), seed=2)[0], bits=16)

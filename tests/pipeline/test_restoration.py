@@ -1,6 +1,7 @@
 """Folders restored: tiles without seams, going on after a stop, stepping over bad files."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -26,26 +27,26 @@ from nflib.pipeline.restoration import restored
 from tests.helpers.folders import contents, named_folder
 
 
-def denoiser():
+def denoiser() -> DnCNN:
     torch.manual_seed(0)
     net = DnCNN(DnCNNConfig(3, 4, False))
     torch.nn.init.normal_(net.convs[-1].weight, std=0.1)
     return net.eval()
 
 
-def super_resolver():
+def super_resolver() -> RRDBNet:
     torch.manual_seed(0)
     return RRDBNet(RRDBConfig(2, 4, 2, 1)).eval()
 
 
-def refiner():
+def refiner() -> RefinementNet:
     torch.manual_seed(0)
     net = RefinementNet(RefinementConfig(2, 4, 2))
     torch.nn.init.normal_(net.last.weight, std=0.1)
     return net.eval()
 
 
-def enhancer():
+def enhancer() -> LowLightFlow:
     torch.manual_seed(0)
     net = LowLightFlow(LowLightFlowConfig(levels=1, steps=1, hidden=4, width=4, blocks=1))
     net.nll(torch.rand(4, 3, 16, 16), 0.3 * torch.rand(4, 3, 16, 16))  # ActNorm
@@ -56,7 +57,7 @@ def enhancer():
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
+def files(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("models")
     for name, model in (
         ("dncnn", denoiser()),
@@ -69,7 +70,7 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path) -> Path:
     return named_folder(tmp_path / "in", a=(9, 12), b=(70, 81))
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,18 +34,18 @@ def alone(monkeypatch) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path) -> Path:
     return named_folder(tmp_path / "in", **{name: (32, 32) for name in "abcdefg"})
 
 
 @pytest.fixture
-def whole(folder, tmp_path):
+def whole(folder, tmp_path) -> dict[str, bytes]:
     """What one process makes of the folder."""
     degrade(folder, "ntire", tmp_path / "whole")
     return contents(tmp_path / "whole")
 
 
-def dies(source: Path, out: Path, *, device, share: Share):
+def dies(source: Path, out: Path, *, device, share: Share) -> Any:
     """As ``degrade``, but one of the processes is killed in the middle of its second file, after the others
     are done.
     """

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from tests.helpers.folders import named_folder
 
 
 @pytest.fixture
-def model(tmp_path):
+def model(tmp_path) -> Path:
     torch.manual_seed(0)
     net = SRFlow(SRFlowConfig(RRDBConfig(4, 4, 2, 1), taps=(0,), levels=3, steps=1, transitions=1, hidden=4))
     net.nll(torch.rand(4, 3, 32, 32), torch.rand(4, 3, 8, 8))
@@ -23,11 +24,11 @@ def model(tmp_path):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path) -> Path:
     return named_folder(tmp_path / "in", a=(9, 12), b=(40, 36))
 
 
-def snapshot(folder):
+def snapshot(folder) -> dict[str, tuple[bytes, int]]:
     return {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in folder.iterdir()}
 
 

@@ -27,7 +27,7 @@ def by_logistic_regression(wins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     padded = wins + (1 - np.eye(size)) / size
     votes = [(a, b, padded[a, b]) for a in range(size) for b in range(size) if a != b]
 
-    def loss(free):
+    def loss(free) -> float:
         s = np.concatenate([[0], free])
         return -sum(n * special.log_expit(s[a] - s[b]) for a, b, n in votes)
 
@@ -67,7 +67,7 @@ def test_two_methods_in_closed_form() -> None:
 
 
 @pytest.fixture(scope="module")
-def studies():
+def studies() -> dict:
     """Comparisons of each pair -> errors of the scores in deviations and in themselves, (400, 5) each."""
     chance, out = generator(0), {}
     for count in (5, 20, 80):

@@ -17,7 +17,7 @@ from tests.helpers.folders import smooth_photos
 TINY = DeFlowConfig(RRDBConfig(2, 4, 2, 1), taps=(), levels=2, steps=1, transitions=0, hidden=4)
 
 
-def data(seed=0):
+def data(seed=0) -> UnpairedImages:
     return UnpairedImages(smooth_photos(0), smooth_photos(1, 0.05), crop=16, seed=seed, align=4)
 
 

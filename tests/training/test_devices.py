@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -27,16 +28,16 @@ pytestmark = [
 RECIPE = Recipe(steps=8, batch=8, every=1, lr=1e-3)
 
 
-def photos(n=3):
+def photos(n=3) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     return [torch.rand(3, 40, 48, generator=generator) for _ in range(n)]
 
 
-def unpaired():
+def unpaired() -> UnpairedImages:
     return UnpairedImages(photos(), photos(2), crop=16, align=8)
 
 
-def curve(folder):
+def curve(folder) -> torch.Tensor:
     rows = [row.split(",") for row in (folder / "metrics.csv").read_text().splitlines()]
     return torch.tensor(
         [
@@ -47,7 +48,7 @@ def curve(folder):
     )
 
 
-def train(kind, out, **running):
+def train(kind, out, **running) -> Any:
     torch.manual_seed(3)
     encoder = RRDBConfig(4, channels=4, growth=2, blocks=1)
     if kind == "deflow":
@@ -104,8 +105,8 @@ def test_one_process_dies_and_the_training_is_resumed(tmp_path) -> None:
     os.kill(int(Path(f"{folder}.process1").read_text()), signal.SIGKILL)
     said = program.communicate(timeout=60)[1].decode()
     # who notices first: the exchange of gradients, or who started the processes and looks after them
-    assert (program.returncode != 0), (said[-3000:])
-    assert ("one of its processes died" in said or "Child process with PID" in said), (said[-3000:])
+    assert program.returncode != 0, said[-3000:]
+    assert "one of its processes died" in said or "Child process with PID" in said, said[-3000:]
     assert not (folder / "model.safetensors").exists()
     resumed = tiny.train(folder, devices=2, resume=True)
     one, other = load_file(whole), load_file(resumed)

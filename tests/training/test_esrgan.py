@@ -6,6 +6,9 @@ The perceptual loss is that of a seeded random VGG19, which stands in for traine
 
 import logging
 import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -31,22 +34,22 @@ RECIPE = Recipe(steps=8, batch=2, lr=1e-3, every=4)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def small_task(features=None, kind=ESRGANTask):
+def small_task(features=None, kind=ESRGANTask) -> Any:
     torch.manual_seed(0)
     net = RefinementNet(RefinementConfig(2, 4, 1))
     nn.init.normal_(net.last.weight, std=0.02)
     return kind(net, ESRGANDiscriminator(ESRGANDiscriminatorConfig("vgg", 2, 32)), features)
 
 
-def crops(seed=0):
+def crops(seed=0) -> SuperResolutionImages:
     generator = torch.Generator().manual_seed(7)
     return SuperResolutionImages([torch.rand(3, 40, 48, generator=generator) for _ in range(3)], 2, 32, seed)
 
 
-def train(out, task=None):
+def train(out, task=None) -> tuple[Any, Callable[..., Any]]:
     task = task or small_task()
 
-    def run(**how):
+    def run(**how) -> Any:
         return fit(
             task,
             crops(),
@@ -61,7 +64,7 @@ def train(out, task=None):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(one_thread, tmp_path_factory):
+def uninterrupted(one_thread, tmp_path_factory) -> Any:
     task, run = train(tmp_path_factory.mktemp("whole") / "run")
     run()
     return task
@@ -174,7 +177,7 @@ class Poisoned(ESRGANTask):
 
     kind = "output"
 
-    def loss(self, model, batch, generator):
+    def loss(self, model, batch, generator) -> torch.Tensor:
         if self.step != 5:
             return super().loss(model, batch, generator)
         layer = self.discriminator.net[2]
@@ -212,7 +215,7 @@ def test_a_bad_discriminator_is_named_and_undone(tmp_path, caplog, kind, named) 
 
 
 @pytest.fixture
-def photos(tmp_path, monkeypatch):
+def photos(tmp_path, monkeypatch) -> Path:
     """A folder of photos, and no weights anywhere."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
@@ -252,8 +255,8 @@ def test_the_command_trains_a_start_first_and_says_what_is_missing(photos, tmp_p
     with caplog.at_level(logging.WARNING):
         result = CliRunner().invoke(app, arguments)
     model = tmp_path / "run" / "model.safetensors"
-    assert (result.exit_code == 0), (result.output)
-    assert (result.stdout.startswith(f"model written to {model}\n")), (result.output)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"model written to {model}\n"), result.output
     missing = [
         record.getMessage() for record in caplog.records if "vgg19-dcbb9e9d.pth" in record.getMessage()
     ]

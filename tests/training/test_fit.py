@@ -14,7 +14,7 @@ from nflib.training import GlowTask, Recipe, RRDBTask, Running, SRFlowTask, fit
 from tests.helpers import tiny
 
 
-def smooth(n=3, side=48):
+def smooth(n=3, side=48) -> list[torch.Tensor]:
     """Images with something to learn: gradients of colour."""
     generator = torch.Generator().manual_seed(0)
     y, x = torch.meshgrid(torch.linspace(0, 1, side), torch.linspace(0, 1, side), indexing="ij")
@@ -22,7 +22,7 @@ def smooth(n=3, side=48):
     return [(0.5 * (w[:, :1, None] * x + w[:, 1:, None] * y)).clamp(0, 1) for w in weights]
 
 
-def rows(folder):
+def rows(folder) -> list[dict[str, str]]:
     with (folder / "metrics.csv").open() as file:
         return list(csv.DictReader(file))
 

@@ -4,6 +4,8 @@ goes on.
 
 import logging
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +33,7 @@ class Poisoned(RRDBTask):
 
     bad, kind = (), "output"
 
-    def loss(self, model, batch, generator):
+    def loss(self, model, batch, generator) -> torch.Tensor:
         if self.step not in self.bad or not model.training:
             return super().loss(model, batch, generator)
         change = BadGradient.apply if self.kind == "gradient" else lambda x: x * float("nan")
@@ -46,7 +48,7 @@ class Poisoned(RRDBTask):
             handle.remove()
 
 
-def train(out, bad, kind="output", **recipe):
+def train(out, bad, kind="output", **recipe) -> tuple[Poisoned, Callable[..., Any]]:
     torch.manual_seed(0)
     task = Poisoned(RRDBNet(RRDBConfig(4, 4, 2, 1)))
     task.bad, task.kind = bad, kind

@@ -18,17 +18,17 @@ from tests.helpers.folders import smooth_photos
 TINY = LUDVAEConfig(levels=2, width=6, sigma_clean=0.1, sigma_degraded=0.08, difference=True)
 
 
-def data(seed=0):
+def data(seed=0) -> UnpairedImages:
     return UnpairedImages(smooth_photos(0), smooth_photos(1, 0.06), crop=16, seed=seed)
 
 
-def task():
+def task() -> LUDVAETask:
     model = LUDVAE(TINY)
     start_near_identity(model, torch.Generator().manual_seed(0))
     return LUDVAETask(model)
 
 
-def generator(seed=1):
+def generator(seed=1) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
@@ -110,7 +110,7 @@ def test_content_comes_first() -> None:
 
 
 def test_small_training_finds_the_noise_first(tmp_path) -> None:
-    def larger(photos):
+    def larger(photos) -> list[torch.Tensor]:
         return [torch.nn.functional.interpolate(photo[None], size=128)[0] for photo in photos]
 
     noise = 0.06 * torch.randn(3, 3, 128, 128, generator=generator(3))

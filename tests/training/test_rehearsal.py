@@ -1,6 +1,6 @@
 """Dry runs: what a training will take, and nothing is written."""
 
-from typing import Never
+from typing import Any, Never
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from tests.helpers import tiny
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def dry_run(out, steps=6, **how):
+def dry_run(out, steps=6, **how) -> Any:
     torch.manual_seed(3)
     recipe = Recipe(steps=steps, batch=4, lr=1e-3, every=1)
     return fit(
@@ -44,7 +44,7 @@ def test_a_dry_run_writes_nothing_and_tells_what_it_takes(tmp_path) -> None:
 
 
 def test_workers_are_advised_where_crops_take_long() -> None:
-    def advised(crop, step):
+    def advised(crop, step) -> int:
         return Rehearsal("Glow", 1, "cpu", 1, 4, (3, 8, 8), 10, step, crop, None).workers
 
     assert [advised(0.01, 1), advised(0.5, 1), advised(1.0, 1), advised(2.5, 1)] == [0, 1, 1, 3]

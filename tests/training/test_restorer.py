@@ -1,9 +1,12 @@
 """Restorers on synthetic pairs: that training restores, that a run belongs to its degrader."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from click.testing import Result
 from typer.testing import CliRunner
 
 from nflib import checkpoints, images, metrics
@@ -15,7 +18,7 @@ from tests.helpers.folders import smooth_photo
 
 
 @pytest.fixture
-def photos(tmp_path):
+def photos(tmp_path) -> Path:
     """Clean photos, and pairs of others in "true/clean" and "true/degraded"."""
     g = torch.Generator().manual_seed(1)
     for name, seeds, sigma in (
@@ -72,7 +75,7 @@ def test_a_denoiser_denoises_true_pairs(photos) -> None:
 
 
 def test_a_run_can_be_repeated_and_another_degrader_is_another_run(photos) -> None:
-    def train(out, degrader="ntire", **how):
+    def train(out, degrader="ntire", **how) -> Any:
         return train_denoiser(
             photos / "clean",
             degrader,
@@ -116,7 +119,7 @@ def test_bad_input(photos) -> None:
             assert not (photos / "run").exists()
 
 
-def run(*arguments):
+def run(*arguments) -> Result:
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
@@ -157,8 +160,8 @@ def test_the_commands(photos, task, scale, kind) -> None:
         "cpu",
     )
     best = photos / "run" / "best.safetensors"
-    assert (result.exit_code == 0), (result.output)
-    assert (result.stdout.startswith(f"model written to {best}\n")), (result.output)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"model written to {best}\n"), result.output
     model = checkpoints.load(best)
     assert type(model) is kind
     assert model.notes["validation"] > 0
@@ -169,6 +172,6 @@ def test_the_commands(photos, task, scale, kind) -> None:
     }
     assert model.config == configs[task]
     result = run("restore", small, "--model", best, "--out", photos / "restored", "--device", "cpu")
-    assert (result.exit_code == 0), (result.output)
-    assert (result.stdout == f"2 images written to {photos / 'restored'}\n"), (result.output)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"2 images written to {photos / 'restored'}\n", result.output
     assert images.read(photos / "restored" / "3.png").shape == (3, 48, 56)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,11 +19,11 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(one_thread, tmp_path_factory):
+def uninterrupted(one_thread, tmp_path_factory) -> Any:
     return tiny.train(tmp_path_factory.mktemp("whole") / "run")
 
 
-def rows(folder):
+def rows(folder) -> list[str]:
     path = folder / "metrics.csv"
     return path.read_text().splitlines()[1:] if path.exists() else []
 
@@ -40,7 +41,7 @@ def train_until_killed(folder, is_time) -> None:
     assert not (folder / "model.safetensors").exists()
 
 
-def equal_files(one: Path, other: Path):
+def equal_files(one: Path, other: Path) -> bool:
     a, b = load_file(one), load_file(other)
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CONFIG = SRFlowConfig(RRDBConfig(4, 4, 2, 1), taps=(0,), levels=3, steps=1, transitions=1, hidden=8)
 
 
-def train(out, steps=6, **how):
+def train(out, steps=6, **how) -> Any:
     torch.manual_seed(3)
     recipe = Recipe(steps=steps, batch=4, lr=1e-3, every=1)
     return fit(
@@ -28,13 +29,13 @@ def train(out, steps=6, **how):
     )
 
 
-def losses(file):
+def losses(file) -> torch.Tensor:
     rows = [row.split(",") for row in (file.parent / "metrics.csv").read_text().splitlines()[1:]]
     return torch.tensor([float(row[1]) for row in rows])
 
 
 @pytest.fixture(scope="module")
-def plain(one_thread, tmp_path_factory):
+def plain(one_thread, tmp_path_factory) -> Any:
     return train(tmp_path_factory.mktemp("plain") / "run")
 
 
@@ -63,7 +64,7 @@ def test_channels_last_reaches_images_and_weights() -> None:
     seen = {}
 
     class Watching(RRDBTask):
-        def loss(self, model, batch, generator):
+        def loss(self, model, batch, generator) -> torch.Tensor:
             seen["batch"] = [part.is_contiguous(memory_format=torch.channels_last) for part in batch]
             seen["weight"] = model.conv_first.weight.is_contiguous(memory_format=torch.channels_last)
             return super().loss(model, batch, generator)

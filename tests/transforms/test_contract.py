@@ -31,7 +31,7 @@ from tests.helpers.transforms import exported_transforms
 small_conv, small_mlp = partial(convnet, hidden=5), partial(mlp, hidden=5)
 
 
-def draw(*shape, seed=0):
+def draw(*shape, seed=0) -> torch.Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) * 1.3 + 0.2
 
 

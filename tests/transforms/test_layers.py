@@ -23,7 +23,7 @@ from nflib.transforms import (
 )
 
 
-def draw(*shape, seed=0):
+def draw(*shape, seed=0) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -214,11 +214,11 @@ class TestCheckTransform:
             super().__init__(4, net=partial(mlp, hidden=4))
             self.break_forward, self.break_inverse = break_forward, break_inverse
 
-        def forward(self, x, context=None):
+        def forward(self, x, context=None) -> tuple[torch.Tensor, torch.Tensor]:
             result = super().forward(x)
             return self.break_forward(*result) if self.break_forward else result
 
-        def inverse(self, z, context=None):
+        def inverse(self, z, context=None) -> tuple[torch.Tensor, torch.Tensor]:
             result = super().inverse(z)
             return self.break_inverse(*result) if self.break_inverse else result
 
@@ -239,15 +239,15 @@ class TestCheckTransform:
 
     def test_catches_what_depends_on_the_rest_of_the_batch(self) -> None:
         class BatchCentred(Affine):
-            def forward(self, x, context=None):
+            def forward(self, x, context=None) -> tuple[torch.Tensor, torch.Tensor]:
                 z, log_det = super().forward(x - self.mean(x))
                 return z, log_det
 
-            def inverse(self, z, context=None):
+            def inverse(self, z, context=None) -> tuple[torch.Tensor, torch.Tensor]:
                 x, log_det = super().inverse(z)
                 return x + self.shift, log_det
 
-            def mean(self, x):
+            def mean(self, x) -> torch.Tensor:
                 self.shift = x.detach().mean(0)
                 return self.shift
 

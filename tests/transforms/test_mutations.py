@@ -5,7 +5,9 @@ tests/transforms/test_contract.py in the same process with one method of one tra
 failure each time.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -30,8 +32,8 @@ NO_CHANGE = {("Squeeze", m) for m in ("double", "negate", "drop", "average")} | 
 }
 
 
-def mutated(method, mutate):
-    def call(self, x, context=None):
+def mutated(method, mutate) -> Callable[..., Any]:
+    def call(self, x, context=None) -> tuple[torch.Tensor, torch.Tensor]:
         z, log_det = method(self, x, context)
         return z, mutate(log_det)
 

@@ -3,6 +3,7 @@
 import copy
 import warnings
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -33,17 +34,17 @@ small_conv, small_mlp = partial(convnet, hidden=5), partial(mlp, hidden=5)
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-9}
 
 
-def draw(*shape, seed=0, dtype=torch.float64):
+def draw(*shape, seed=0, dtype=torch.float64) -> torch.Tensor:
     return (
         torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) * 1.3 + 0.2
     ).to(dtype)
 
 
-def conv(channels):
+def conv(channels) -> InvertibleConv1x1:
     return InvertibleConv1x1(channels, torch.Generator().manual_seed(channels))
 
 
-def level(channels, *end, reversible=True):
+def level(channels, *end, reversible=True) -> Sequential:
     """Every kind of transform, on images (B, channels/4, 2h, 2w) with a context of 3 channels at (h, w)."""
     return Sequential(
         Squeeze(),
@@ -89,7 +90,7 @@ CASES = {
 }
 
 
-def both(make, x, context, dtype):
+def both(make, x, context, dtype) -> tuple[Any, Any]:
     """The same transform twice, plain and reversible, initialised by the data and then moved off
     its start."""
     torch.manual_seed(0)
@@ -105,7 +106,7 @@ def both(make, x, context, dtype):
     return plain, reversible
 
 
-def run(transform, x, context):
+def run(transform, x, context) -> tuple[tuple, Any]:
     """Latents, log_det, and all gradients of a loss in which every one of them has its own weight."""
     x, context = x.clone().requires_grad_(), tuple(c.clone().requires_grad_() for c in context)
     z, log_det = transform(x, context)
@@ -120,7 +121,7 @@ def run(transform, x, context):
     return outputs, {"x": x.grad} | {f"context{i}": c.grad for i, c in enumerate(context)} | gradients
 
 
-def difference(found, expected):
+def difference(found, expected) -> float:
     """The largest difference of any two gradients, relative to the largest value of their tensor."""
     assert found.keys() == expected.keys()
     return max(
@@ -148,7 +149,7 @@ def test_gradients_are_those_of_plain_training(case, dtype) -> None:
 
 @pytest.mark.parametrize("split", [False, True])
 def test_what_is_kept_does_not_grow_with_the_number_of_transforms(split) -> None:
-    def kept(reversible, count):
+    def kept(reversible, count) -> int:
         torch.manual_seed(0)
         layers = [
             layer
@@ -213,7 +214,7 @@ def test_frozen_shared_and_unused() -> None:
     none.
     """
 
-    def make(reversible):
+    def make(reversible) -> Sequential:
         torch.manual_seed(0)
         shared = AffineCoupling(4, net=small_conv)
         transform = Sequential(conv(4), shared, conv(4), shared, ActNorm(4), reversible=reversible)
@@ -249,7 +250,7 @@ def test_a_step_between_the_passes_is_an_error() -> None:
 class Rounded(Affine):
     """Its inverse is only nearly one."""
 
-    def inverse(self, z, context=None):
+    def inverse(self, z, context=None) -> tuple[torch.Tensor, torch.Tensor]:
         x, log_det = super().inverse(z)
         return x.to(torch.bfloat16).to(x), log_det
 
@@ -259,7 +260,7 @@ class OneWay(Transform):
         super().__init__()
         self.scale = torch.nn.Parameter(torch.tensor(1.5))
 
-    def forward(self, x, context=None):
+    def forward(self, x, context=None) -> tuple[torch.Tensor, torch.Tensor]:
         return x * self.scale, (x[0].numel() * self.scale.log()).expand(len(x))
 
 
@@ -271,7 +272,7 @@ class OneWay(Transform):
     ],
 )
 def test_what_is_not_invertible_runs_plainly(odd, message) -> None:
-    def make(reversible):
+    def make(reversible) -> Sequential:
         return Sequential(ActNorm(5), conv(5), odd(), AffineCoupling(5, net=small_mlp), reversible=reversible)
 
     x = draw(6, 5)

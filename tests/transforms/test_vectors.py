@@ -1,5 +1,8 @@
 """Every layer against the closed-form vectors."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +20,7 @@ from nflib.transforms import (
 from tests.helpers.vectors import assert_matches, case
 
 
-def tensor(values):
+def tensor(values) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
@@ -28,7 +31,7 @@ class Fixed(torch.nn.Module):
         super().__init__()
         self.answer = torch.cat((tensor(raw), tensor(shift)))[None]
 
-    def forward(self, x):
+    def forward(self, x) -> torch.Tensor:
         return self.answer.expand(len(x), -1)
 
 
@@ -159,12 +162,12 @@ def test_affine_flow_whitening() -> None:
     assert_matches(found, expected)
 
 
-def one_layer_loss(m, v):
+def one_layer_loss(m, v) -> Callable[..., Any]:
     """The averaged objective of (a, b, mu, var_u) for whitened clean data and noisy mean m, variance v:
     chapter 2.
     """
 
-    def loss(p):
+    def loss(p) -> torch.Tensor:
         a, b, mu, var_u = p
         clean = 0.5 * (a**2 + b**2) - a.abs().log()
         degraded = (
@@ -182,7 +185,7 @@ def test_affine_flow_hessian() -> None:
     hessian = torch.autograd.functional.hessian(loss, at)
     eigenvalues = torch.linalg.eigvalsh(hessian)
 
-    def reparametrised(to_var, t):
+    def reparametrised(to_var, t) -> torch.Tensor:
         return torch.linalg.eigvalsh(
             torch.autograd.functional.hessian(
                 lambda p: loss(torch.cat((p[:3], to_var(p[3:])))), torch.cat((at[:3], tensor([t])))
@@ -224,7 +227,7 @@ def test_zero_factor_saddle() -> None:
     )
 
 
-def linear_conditional_flow(inputs):
+def linear_conditional_flow(inputs) -> Any:
     """z = W (x - m - B h): a shift decided by the condition, then an affine layer."""
     from nflib.bases import DomainGaussian
     from nflib.flow import Flow
@@ -292,7 +295,7 @@ def test_deflow_tau_moments() -> None:
     unit = flow.decode(torch.cat((torch.zeros(1, 2), torch.eye(2))).double(), h.expand(3, -1))
     origin, unwhiten = unit[0], (unit[1:] - unit[0]).T
 
-    def law(tau):
+    def law(tau) -> Any:
         latent = torch.eye(2, dtype=torch.float64) + tau**2 * factor @ factor.T
         return MultivariateNormal(origin + tau * unwhiten @ mu, unwhiten @ latent @ unwhiten.T)
 

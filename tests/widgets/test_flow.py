@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ FORMS = {
 }
 
 
-def random_flow(form: dict, centred: bool, lu: bool = True, batch: int = 1):
+def random_flow(form: dict, centred: bool, lu: bool = True, batch: int = 1) -> tuple[ConditionalFlow, Any]:
     """A flow in which every parameter does something, and a conditioning, for images of 32 x 16 pixels."""
     torch.manual_seed(len(str(form)) + centred)
     flow = ConditionalFlow(hidden=6, condition=5, lu=lu, **form)
@@ -44,7 +45,7 @@ def random_flow(form: dict, centred: bool, lu: bool = True, batch: int = 1):
     return flow, flow.prepare(features, centre)
 
 
-def in_browser(exported: dict, image: torch.Tensor, seed: int, tau: float):
+def in_browser(exported: dict, image: torch.Tensor, seed: int, tau: float) -> tuple:
     """The latents of the image; the image of these; the image of the noise of a seed times tau."""
     encoded, back, sample = run(
         """const { load: ready, encode, decode, noise } = await load("flow");

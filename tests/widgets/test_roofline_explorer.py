@@ -22,8 +22,8 @@ def test_costs_are_those_of_the_counter(training, error) -> None:
     """
     cost = training_cost(replace(DeFlowConfig.aim(), **CHANGES, reversible=training == "reversible"), 3, 64)
     widget = widgets.RooflineExplorer(**CHANGES, crop=64, batch=3, training=training)
-    assert (widget.count("multiply_adds") == cost.multiply_adds), (STALE)
-    assert (widget.count("parameters") == cost.parameters), (STALE)
+    assert widget.count("multiply_adds") == cost.multiply_adds, STALE
+    assert widget.count("parameters") == cost.parameters, STALE
     assert (widget.count("moved"), widget.count("kept")) == pytest.approx(
         (cost.moved, cost.kept), rel=error, abs=0
     ), STALE

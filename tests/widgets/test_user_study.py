@@ -237,7 +237,7 @@ def test_picture_in_every_state(count) -> None:
     )
 
 
-def of(**changes):
+def of(**changes) -> widgets.UserStudy:
     results, whole = study_results()
     return widgets.UserStudy.of(**{"results": results, "whole": whole, "crops": 2, "side": 16, **changes})
 

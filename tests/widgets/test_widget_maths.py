@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def covariance() -> list[list[float]]:
     return [[a[0, 0], a[0, 1]], [a[0, 1], a[1, 1]]]
 
 
-def gaussian_states():
+def gaussian_states() -> Iterator[dict]:
     for k in range(60):
         yield {
             "n": int(RNG.integers(2, 300)),
@@ -226,7 +227,7 @@ def test_random_numbers_are_the_same_in_both(seed) -> None:
     assert prng.normals(501, seed) == pytest.approx(np.array(normals), rel=1e-13, abs=1e-15)
 
 
-def mulberry32(seed: int):
+def mulberry32(seed: int) -> Iterator[float]:
     """The published generator in plain integers (T. Ettinger, 2017)."""
     while True:
         seed = (seed + 0x6D2B79F5) % 2**32

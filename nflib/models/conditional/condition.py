@@ -87,7 +87,7 @@ class Upsampled(NamedTuple):
             _products, self.maps, kernels
         )
 
-        def row(before, here, after):
+        def row(before: Tensor, here: Tensor, after: Tensor) -> Tensor:
             return torch.stack(
                 (here + before[:, :, :-1], *[here] * (self.factor - 2), here + after[:, :, 1:]), 3
             )

@@ -8,6 +8,9 @@ encoding, decoding and further sample only adds its own part.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, cast
+
 import torch
 from torch import Tensor, nn
 
@@ -21,7 +24,8 @@ from ...transforms import (
     Squeeze,
     Transform,
 )
-from ...transforms.base import Latent, zeros
+from ...transforms.base import Latent, Shape, zeros
+from ...transforms.context import Context
 from ...transforms.reversible import Recomputation
 from ...transforms.scales import GaussianScale
 from .condition import Conditioning, LevelFeatures, LevelMaps, StepContext, Told
@@ -71,7 +75,7 @@ class ConditionalFlow(Transform):
             split = splits and level <= levels - 2
             built.append(_Level(channels, steps, transitions, hidden, condition, affine, eps, lu, split))
             channels = channels - channels // 2 if split else channels
-        self.levels = nn.ModuleList(built)
+        self.levels = cast(Sequence[_Level], nn.ModuleList(built))
 
     def prepare(self, features: list[LevelFeatures], centre: Tensor | None = None) -> Conditioning:
         """The condition's part of all steps: computed once per image, used by every encoding and decoding of
@@ -96,7 +100,7 @@ class ConditionalFlow(Transform):
         )
         return Conditioning(tuple(told), centre, recomputed=True)
 
-    def forward(self, x, context=None):
+    def forward(self, x: Tensor, context: Context = None) -> tuple[tuple[Tensor, ...], Tensor]:
         latents, log_det = [], zeros(x)
         x = x if context.centre is None else x - context.centre
         for level, told in zip(self.levels, context.levels, strict=True):
@@ -107,7 +111,7 @@ class ConditionalFlow(Transform):
                 latents.append(latent)
         return (*latents, x), log_det
 
-    def inverse(self, z, context=None):
+    def inverse(self, z: tuple[Tensor, ...], context: Context = None) -> tuple[Tensor, Tensor]:
         latents, log_det = list(z), zeros(z)
         x = latents.pop()
         for level, told in zip(reversed(self.levels), reversed(context.levels)):
@@ -129,7 +133,7 @@ class ConditionalFlow(Transform):
             x = x if one.split is None else x[0]
         return self.levels[level].mixed(x, context.levels[level])[0]
 
-    def latent_shape(self, shape):
+    def latent_shape(self, shape: Shape) -> tuple[Shape, ...]:
         shapes = []
         for level in self.levels:
             shape = Squeeze().latent_shape(shape)
@@ -140,15 +144,28 @@ class ConditionalFlow(Transform):
 
 
 class _Level(Transform):
-    def __init__(self, channels, steps, transitions, hidden, condition, affine, eps, lu, split):
+    def __init__(
+        self,
+        channels: int,
+        steps: int,
+        transitions: int,
+        hidden: int,
+        condition: int,
+        affine: str,
+        eps: float,
+        lu: bool,
+        split: bool,
+    ):
         super().__init__()
         mixing = InvertibleConv1x1 if lu else FullConv1x1
         self.squeeze = Squeeze()
-        self.transitions = nn.ModuleList(
-            Sequential(ActNorm(channels), mixing(channels)) for _ in range(transitions)
+        self.transitions = cast(
+            Sequence[Sequential],
+            nn.ModuleList(Sequential(ActNorm(channels), mixing(channels)) for _ in range(transitions)),
         )
-        self.steps = nn.ModuleList(
-            Step(channels, hidden, condition, affine, eps, mixing) for _ in range(steps)
+        self.steps = cast(
+            Sequence[Step],
+            nn.ModuleList(Step(channels, hidden, condition, affine, eps, mixing) for _ in range(steps)),
         )
         prior = BoundedScale() if affine == "bounded" else GaussianScale()
         self.recomputation = Recomputation()
@@ -158,8 +175,13 @@ class _Level(Transform):
         maps = LevelMaps.of(features)
         return tuple(step.prepare(maps) for step in self.steps)
 
-    def stages(self):
-        layers = [self.squeeze, *self.transitions, *self.steps, *([] if self.split is None else [self.split])]
+    def stages(self) -> tuple[Transform, ...]:
+        layers: list[Transform] = [
+            self.squeeze,
+            *self.transitions,
+            *self.steps,
+            *([] if self.split is None else [self.split]),
+        ]
         return tuple(stage for layer in layers for stage in layer.stages())
 
     def layers(self, context: tuple[Told, ...]) -> list[tuple[Transform, Told | None]]:
@@ -183,14 +205,14 @@ class _Level(Transform):
             log_det = log_det + term
         return x, log_det
 
-    def forward(self, x, context=None):
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Latent, Tensor]:
         x, log_det = self.mixed(x, context)
         if self.split is not None:
             x, term = self.split(x)
             log_det = log_det + term
         return x, log_det
 
-    def inverse(self, z, context=None):
+    def inverse(self, z: Any, context: Context = None) -> tuple[Tensor, Tensor]:
         log_det = zeros(z)
         if self.split is not None:
             z, term = self.split.inverse(z)
@@ -201,7 +223,7 @@ class _Level(Transform):
         return self.squeeze.inverse(z)[0], log_det
 
 
-def check_sizes(config, **pair) -> None:
+def check_sizes(config: Any, **pair: Any) -> None:
     """Raise ValueError, with the names of the two arguments, unless an image and its condition fit the model
     and each other.
     """

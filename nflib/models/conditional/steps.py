@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,12 +16,13 @@ from ...transforms import (
     Transform,
 )
 from ...transforms.base import zeros
+from ...transforms.context import Context
 from ...transforms.coupling import Coupling
 from ...transforms.injector import Injector
 from ...transforms.precision import as_precise_as
 from ...transforms.scales import InverseScale
 from ..rrdb import fast_layout
-from .condition import LevelMaps, StepContext, pointwise
+from .condition import LevelMaps, StepContext, Told, pointwise
 
 
 class Step(Transform):
@@ -30,7 +33,15 @@ class Step(Transform):
     compute their parts at each call.
     """
 
-    def __init__(self, channels, hidden, condition, affine, eps, mixing):
+    def __init__(
+        self,
+        channels: int,
+        hidden: int,
+        condition: int,
+        affine: str,
+        eps: float,
+        mixing: Callable[[int], Transform],
+    ):
         super().__init__()
         self.actnorm, self.mixing = ActNorm(channels), mixing(channels)
         self.scale = _scale(affine, eps)
@@ -41,18 +52,20 @@ class Step(Transform):
     def prepare(self, maps: LevelMaps) -> StepContext:
         return StepContext(*maps.injected(self.injector), maps.part(self.coupling))
 
-    def stages(self):
-        told = (self.coupling, self.injector) if self.coupling_first else (self.injector, self.coupling)
-        return self.actnorm, self.mixing, *told
+    def stages(self) -> tuple[Transform, ...]:
+        first, second = (
+            (self.coupling, self.injector) if self.coupling_first else (self.injector, self.coupling)
+        )
+        return self.actnorm, self.mixing, first, second
 
-    def forward(self, x, context=None):
+    def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         log_det = zeros(x)
         for stage in self.stages():
             x, term = stage(x, context)
             log_det = log_det + term
         return x, log_det
 
-    def inverse(self, z, context=None):
+    def inverse(self, z: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         log_det = zeros(z)
         for stage in reversed(self.stages()):
             z, term = stage.inverse(z, context)
@@ -124,7 +137,7 @@ class StepInjector(StepNet, Injector):
         super().__init__(0, condition, hidden, 2 * channels)
         self.scale = scale
 
-    def _raw_and_shift(self, x, context):
+    def _raw_and_shift(self, x: Tensor, context: Told) -> tuple[Tensor, Tensor]:
         return as_precise_as(x, *context.injected(self))
 
 
@@ -135,7 +148,7 @@ class StepCoupling(StepNet, Coupling):
         super().__init__(channels // 2, condition, hidden, 2 * (channels - channels // 2))
         self.channels, self.scale = channels, scale
 
-    def _raw_and_shift(self, decides, context):
+    def _raw_and_shift(self, decides: Tensor, context: Told) -> tuple[Tensor, Tensor]:
         return as_precise_as(decides, *self.answer(context.part(self), decides))
 
 
@@ -157,6 +170,8 @@ class ScaledConv2d(nn.Conv2d):
     """A 3x3 convolution that starts at zero, its output times ``exp(3 * log_scale)`` per channel (Glow's
     code).
     """
+
+    bias: nn.Parameter
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__(inputs, outputs, 3, padding=1)

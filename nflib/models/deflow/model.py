@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...bases import Domain, DomainGaussian, LocalDomainGaussian, StandardNormal
-from ...domain import AddNoise, Compose, Downsample, spell
+from ...domain import AddNoise, Compose, Downsample, Map, spell
 from ...flow import Flow
 from ...images import pad_to_multiple
 from ...images.tiling import Window, joined, overlap_of
@@ -19,7 +19,7 @@ from ...transforms import BoundedScale
 from ...transforms.base import Latent
 from ...transforms.precision import full_precision
 from ..conditional.condition import Conditioning, level_features
-from ..conditional.flow import check_sizes
+from ..conditional.flow import ConditionalFlow, check_sizes
 from ..conditional.size import FlowSize
 from ..model import ImageModel, check_samples
 from ..rrdb import RRDBConfig, RRDBNet
@@ -64,7 +64,7 @@ class DeFlowConfig(FlowSize):
     FORMS: ClassVar[tuple[str, ...]] = ("bounded", "divide")
 
     eps: float = 1e-3
-    h: Compose = Compose()
+    h: Compose = field(default_factory=Compose)
     splits: bool = False
     centred: bool = True
     local: bool = False
@@ -160,6 +160,7 @@ class DeFlow(ImageModel):
     """
 
     purpose = "degrade"
+    colours: Tensor
 
     def __init__(self, config: DeFlowConfig = DeFlowConfig()):
         super().__init__()
@@ -173,7 +174,9 @@ class DeFlow(ImageModel):
         )
         self.gain = _no_change(nn.Conv2d(3, channels[-1], 1)) if config.local else None
         # the networks of h, if it has any
-        self.h = nn.ModuleList(step.build() for step in config.h.maps if step.has_weights)
+        self.h = nn.ModuleList(
+            step.build() for step in config.h.maps if isinstance(step, Map) and step.has_weights
+        )
         if config.matched:
             # mean and deviation of the clean and of the degraded domain; equal ones change nothing
             self.register_buffer("colours", torch.tensor([0.0, 1.0]).view(1, 2, 1).repeat(2, 1, 3))
@@ -215,7 +218,7 @@ class DeFlow(ImageModel):
 
     def prepare(self, condition: Tensor) -> Known:
         """All that the model needs to know of the condition, computed once."""
-        return self._told(condition, self.flow.transform.prepare)
+        return self._told(condition, self._transform.prepare)
 
     def _told(self, condition: Tensor, tell: Callable[..., Conditioning]) -> Known:
         features = self.encoder.features(
@@ -252,9 +255,7 @@ class DeFlow(ImageModel):
         "degraded", or one per image.
         """
         check_sizes(self.config, image=image, condition=condition)
-        known = (
-            self._told(condition, self.flow.transform.tell) if isinstance(condition, Tensor) else condition
-        )
+        known = self._told(condition, self._transform.tell) if isinstance(condition, Tensor) else condition
         latents, log_det = self.flow.transform(image, known.conditioning)
         with full_precision(image):
             return -self.base(known).log_prob(latents, domain) - log_det
@@ -325,7 +326,7 @@ class DeFlow(ImageModel):
             return clean.expand(n, *clean.shape)
         padded, crop = pad_to_multiple(clean, self.multiple)
         condition = self._padded_condition(padded, condition, generator)
-        like = tuple(clean.new_empty(s) for s in self.flow.transform.latent_shape(tuple(padded.shape)))
+        like = tuple(clean.new_empty(s) for s in self._transform.latent_shape(tuple(padded.shape)))
         draws = [StandardNormal().sample(like, generator=generator) for _ in range(n)]
 
         def degraded(window: Window) -> Iterator[Tensor]:
@@ -367,7 +368,7 @@ class DeFlow(ImageModel):
         known = self._known(condition)
         shape = (known.conditioning.batch, 3, *known.conditioning.size)
         parameter = self.flow.base.mean[0]
-        like = tuple(parameter.new_empty(s) for s in self.flow.transform.latent_shape(shape))
+        like = tuple(parameter.new_empty(s) for s in self._transform.latent_shape(shape))
         with full_precision(parameter):
             latents = self.base(known).sample(like, generator=generator, domain=domain)
         return self.decode(latents, known)
@@ -399,11 +400,16 @@ class DeFlow(ImageModel):
     def example_result(self, image: Tensor) -> Tensor:
         return self.degrade(image)
 
+    @property
+    def _transform(self) -> ConditionalFlow:
+        return cast(ConditionalFlow, self.flow.transform)
+
     def _known(self, condition: Tensor | Known) -> Known:
         return self.prepare(condition) if isinstance(condition, Tensor) else condition
 
 
 def _no_change(layer: nn.Conv2d) -> nn.Conv2d:
     nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return layer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from ...images import pad_to_multiple
 from ...images.tiling import Window, joined, overlap_of
 from ...transforms.base import Latent
 from ..conditional.condition import Conditioning, LevelFeatures, level_features
-from ..conditional.flow import check_sizes
+from ..conditional.flow import ConditionalFlow, check_sizes
 from ..conditional.size import FlowSize
 from ..model import ImageModel, check_samples
 from ..rrdb import RRDBConfig, RRDBNet
@@ -96,7 +96,7 @@ class SRFlow(ImageModel):
 
     def prepare(self, lr: Tensor) -> Conditioning:
         """All that the flow needs to know of the low-resolution images (B, 3, h, w), computed once."""
-        return self.flow.transform.prepare(self._features(lr))
+        return self._transform.prepare(self._features(lr))
 
     def _features(self, lr: Tensor) -> list[LevelFeatures]:
         # the topmost map has the full resolution, at which no step works
@@ -109,7 +109,7 @@ class SRFlow(ImageModel):
         """
         check_sizes(self.config, hr=hr, lr=lr)
         return -self.flow.log_prob(
-            hr, self.flow.transform.tell(self._features(lr)) if isinstance(lr, Tensor) else lr
+            hr, self._transform.tell(self._features(lr)) if isinstance(lr, Tensor) else lr
         )
 
     def encode(self, hr: Tensor, lr: Tensor | Conditioning) -> Latent:
@@ -170,7 +170,7 @@ class SRFlow(ImageModel):
         check_samples(n, tau)
         padded, crop = pad_to_multiple(lr, multiple)
         shape = (len(lr), 3, self.scale * padded.shape[2], self.scale * padded.shape[3])
-        like = tuple(lr.new_empty(s) for s in self.flow.transform.latent_shape(shape))
+        like = tuple(lr.new_empty(s) for s in self._transform.latent_shape(shape))
         draws = [self.flow.base.sample(like, tau, generator) for _ in range(n)]
 
         def decoded(window: Window) -> Iterator[Tensor]:
@@ -190,6 +190,10 @@ class SRFlow(ImageModel):
 
     def example_result(self, image: Tensor) -> Tensor:
         return self.super_resolve(self.smaller(image))[0]
+
+    @property
+    def _transform(self) -> ConditionalFlow:
+        return cast(ConditionalFlow, self.flow.transform)
 
     def _conditioning(self, lr: Tensor | Conditioning) -> Conditioning:
         return self.prepare(lr) if isinstance(lr, Tensor) else lr

@@ -10,11 +10,11 @@ from nflib.models.conditional.flow import ConditionalFlow
 from nflib.transforms.context import tensors
 
 
-def draw(*shape, seed=0):
+def draw(*shape, seed=0) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def flow(affine="bounded", **changes):
+def flow(affine="bounded", **changes) -> ConditionalFlow:
     """Two levels, all networks at work."""
     torch.manual_seed(0)
     flow = ConditionalFlow(
@@ -35,7 +35,7 @@ def flow(affine="bounded", **changes):
     return flow
 
 
-def features(batch):
+def features(batch) -> list[LevelFeatures]:
     """For images of 8 x 12 pixels: the first level has taps at half its resolution."""
     return [
         LevelFeatures(draw(batch, 3, 4, 6), draw(batch, 2, 2, 3, seed=1)),
@@ -43,7 +43,7 @@ def features(batch):
     ]
 
 
-def both(batch, centre=None, **changes):
+def both(batch, centre=None, **changes) -> tuple[ConditionalFlow, list]:
     """A prepared condition, and one whose parts are computed when they are needed."""
     model = flow(reversible=True, **changes)
     return model, [make(features(batch), centre) for make in (model.prepare, model.tell)]

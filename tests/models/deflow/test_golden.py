@@ -6,6 +6,7 @@ the slip is worth.
 """
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ def official_split(monkeypatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def small():
+def small() -> tuple[Any, Any]:
     state, tensors = golden.tensors("deflow_small")
     return load_official(state, "deflow"), tensors
 
@@ -37,11 +38,11 @@ def test_configuration_is_inferred(small) -> None:
     assert (c.scale, c.levels, c.steps, c.transitions, c.hidden, c.affine) == (8, 3, 2, 2, 16, "divide")
 
 
-def noisy(t):
+def noisy(t) -> torch.Tensor:
     return t["x"] + (t["dequant_u"] - 0.5) / 32
 
 
-def bits(nll, t):
+def bits(nll, t) -> Any:
     """The official unit: bits per pixel position, the dequantisation counted once per position."""
     pixels = t["x"].shape[2] * t["x"].shape[3]
     return (nll + math.log(32) * pixels) / (math.log(2) * pixels)

@@ -1,6 +1,7 @@
 """The linear start is chapter 1's closed form, in as many dimensions as a block has."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -21,11 +22,11 @@ TINY = DeFlowConfig(
 )
 
 
-def generator(seed):
+def generator(seed) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def crops(seed, noise=0.0, n=100):
+def crops(seed, noise=0.0, n=100) -> torch.Tensor:
     """Smooth colour fields, with noise of neighbours on a diagonal."""
     g = generator(seed)
     smooth = torch.nn.functional.interpolate(
@@ -36,14 +37,14 @@ def crops(seed, noise=0.0, n=100):
     return smooth + 0.02 * torch.randn(n, 3, 16, 16, generator=g, dtype=torch.float64) + noise * grain
 
 
-def started(config=TINY, **how):
+def started(config=TINY, **how) -> DeFlow:
     torch.manual_seed(0)
     model = DeFlow(config).double().eval()
     linear_start(model, crops(0), crops(1, 0.05), flattest=1.0, generator=generator(2), **how)
     return model.requires_grad_(False)
 
 
-def blocks(images, model):
+def blocks(images, model) -> torch.Tensor:
     """Residuals to the enlarged condition as vectors of 4 x 4 x 3."""
     return (
         torch.nn.functional.unfold(
@@ -105,7 +106,7 @@ def test_the_noise_can_be_left_to_learning() -> None:
     assert not model.flow.base.mean[0].any()
 
 
-def flat_and_textured(seed, noise=None):
+def flat_and_textured(seed, noise=None) -> torch.Tensor:
     """Half of each crop is flat, half has strong texture; with noise, everywhere the same or a function of
     brightness.
     """
@@ -121,7 +122,7 @@ def flat_and_textured(seed, noise=None):
     )
 
 
-def added_deviation(model, value):
+def added_deviation(model, value) -> float:
     image = torch.full((200, 3, 16, 16), value, dtype=torch.float64)
     return (model.degrade(image, generator=generator(3)) - image).std().item()
 
@@ -147,7 +148,7 @@ def test_the_gain_follows_the_brightness() -> None:
     torch.manual_seed(0)
     model = DeFlow(replace(TINY, local=True)).double().eval()
 
-    def noise(x):
+    def noise(x) -> Any:
         return 0.01 + 0.05 * x
 
     linear_start(
@@ -176,7 +177,7 @@ def test_few_crops_give_a_larger_share() -> None:
     assert added_deviation(model, 0.5) == pytest.approx(0.05 * 2**0.5, rel=0.15)
 
 
-def started_at(flattest):
+def started_at(flattest) -> DeFlow:
     torch.manual_seed(0)
     model = DeFlow(TINY).double().eval()
     linear_start(model, crops(0), crops(1, 0.05), flattest=flattest, generator=generator(2))

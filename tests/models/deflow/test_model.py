@@ -15,7 +15,7 @@ from tests.helpers import golden
 TINY = DeFlowConfig(RRDBConfig(2, 4, 2, 2), taps=(0,), levels=3, steps=1, transitions=1, hidden=4, noise=0.3)
 
 
-def draw(*shape, seed=0):
+def draw(*shape, seed=0) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
@@ -24,7 +24,7 @@ def draw(*shape, seed=0):
     params=[TINY, replace(TINY, local=True), replace(TINY, splits=True, centred=False)],
     ids=["ours", "local", "published form"],
 )
-def model(request):
+def model(request) -> DeFlow:
     torch.manual_seed(0)
     model = DeFlow(request.param).double()
     image = draw(4, 3, 16, 16)
@@ -35,7 +35,7 @@ def model(request):
     return model.eval().requires_grad_(False)
 
 
-def generator(seed):
+def generator(seed) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 

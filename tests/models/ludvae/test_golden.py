@@ -7,6 +7,8 @@ network, which uses its official names.
 """
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ MAPS = dict(rtol=0, atol=5e-5)
 EXACT = dict(rtol=1e-9, atol=1e-9)
 
 
-def fixture(name):
+def fixture(name) -> tuple[dict, dict]:
     from safetensors.torch import load_file
 
     everything = {
@@ -48,12 +50,12 @@ class Small:
 
 
 @pytest.fixture(scope="module")
-def small():
+def small() -> Small:
     return Small()
 
 
 @pytest.fixture(scope="module")
-def full():
+def full() -> tuple[dict, dict]:
     """The full-width network: its weights are made by the formula in the fixture's description."""
     shapes = json.loads((golden.FOLDER / "ludvae_state_shapes.json").read_text())["shapes"]
     description = golden.description("ludvae_full128")
@@ -79,13 +81,13 @@ def full():
 
 
 @pytest.fixture
-def noises(monkeypatch):
+def noises(monkeypatch) -> Callable[..., Any]:
     """``noises(eps_top, ..., eps_finest)`` makes these the next draws."""
 
     def give(*draws) -> None:
         queue = list(draws)
 
-        def next_draw(shape, like, generator):
+        def next_draw(shape, like, generator) -> torch.Tensor:
             draw = queue.pop(0)
             assert tuple(shape) == tuple(draw.shape)
             return draw
@@ -96,25 +98,25 @@ def noises(monkeypatch):
     return give
 
 
-def latents(t, which):
+def latents(t, which) -> list[torch.Tensor]:
     return [t[f"eps_{number}"][which] for number in (3, 2, 1)]
 
 
-def plain(w, x, hx, eps, degraded):
+def plain(w, x, hx, eps, degraded) -> tuple[torch.Tensor, torch.Tensor]:
     """The official network in a few lines, on official names: (output, KL per sample). degraded: a bool, for
     all images.
     """
 
-    def conv(name, x):
+    def conv(name, x) -> torch.Tensor:
         weight = w[f"{name}.weight"]
         return F.conv2d(x, weight, w[f"{name}.bias"], padding=weight.shape[2] // 2)
 
-    def block(name, x):
+    def block(name, x) -> torch.Tensor:
         for i in (0, 2, 4):
             x = conv(f"{name}.net.{i}", x).relu()
         return conv(f"{name}.net.6", x)
 
-    def join(name, a, b):
+    def join(name, a, b) -> torch.Tensor:
         return conv(f"{name}.proj", torch.cat((a, b), 1))
 
     a, d = [conv("inconv", hx)], [conv("inconv_n", x)]
@@ -173,7 +175,7 @@ def test_laws_and_kl_of_the_degraded(small, noises, monkeypatch) -> None:
             assert p is None
 
 
-def terms(model, small, noises):
+def terms(model, small, noises) -> Any:
     t, c, d = small.t, small.clean, small.degraded
     noises(*latents(t, d))
     return model.terms(t["x"][c], t["x"][d], prenoised=(t["hx"][c], t["hx"][d]))

@@ -3,7 +3,9 @@ image, errors.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -21,21 +23,21 @@ from nflib.noise.spectrum import SIDE
 TINY = LUDVAEConfig(levels=2, width=6, sigma_clean=0.1, sigma_degraded=0.06)
 
 
-def draw(*shape, seed=0):
+def draw(*shape, seed=0) -> torch.Tensor:
     return torch.rand(shape, generator=generator(seed), dtype=torch.float64)
 
 
-def generator(seed):
+def generator(seed) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def build(seed=0, **changes):
+def build(seed=0, **changes) -> LUDVAE:
     torch.manual_seed(seed)
     return LUDVAE(replace(TINY, **changes)).double().eval()
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> LUDVAE:
     return build()
 
 
@@ -187,7 +189,7 @@ def test_what_the_priors_see(priors, sees_content) -> None:
     assert not torch.equal(changed[0].mean, found[1][0].mean)
 
 
-def spoil(model):
+def spoil(model) -> Any:
     """Whatever has to do with z_n gives numbers that are not finite."""
     with torch.no_grad():
         for level in model.levels:
@@ -226,7 +228,7 @@ def test_work_whose_result_is_discarded_is_not_done(priors) -> None:
     model, clean, degraded = build(priors=priors, levels=3), draw(2, 3, 6, 6), draw(3, 3, 6, 6, seed=1)
     seen = {}
 
-    def watch(name, images):
+    def watch(name, images) -> Callable[..., Any]:
         def hook(module, inputs, output) -> None:
             images.append((name, len(inputs[0])))
 
@@ -245,7 +247,7 @@ def test_work_whose_result_is_discarded_is_not_done(priors) -> None:
         call()
         seen[what] = dict(calls)
 
-    def of(what, *words):
+    def of(what, *words) -> list:
         return [name for name in seen[what] if any(word in name for word in words)]
 
     assert not of("c2n", "degradation", "posterior", "witness")
@@ -281,7 +283,7 @@ def test_start_near_identity(levels) -> None:
     )  # the posterior knows what the content lacks
 
 
-def filters():
+def filters() -> torch.Tensor:
     """A filter with a spectrum: neighbours along the diagonal, and channels that go together."""
     taps = torch.zeros(3, 3, SIDE, SIDE, dtype=torch.float64)
     for shift in (-1, 0, 1):

@@ -2,6 +2,8 @@
 pre-noise, KL, metrics.
 """
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -16,12 +18,12 @@ EXACT = dict(rtol=0, atol=2e-6)  # the fixtures are in float32
 
 
 @pytest.fixture(scope="module")
-def t():
+def t() -> Any:
     return golden.tensors("ludvae_preproc")[1]
 
 
 @pytest.fixture(scope="module")
-def match():
+def match() -> ColourMatch:
     stats = golden.description("ludvae_preproc")["aim19_stats_255"]
     degraded, clean = (
         ChannelStatistics(
@@ -32,7 +34,7 @@ def match():
     return ColourMatch(degraded, clean)
 
 
-def image(t):
+def image(t) -> Any:
     return as_images(t["img_u8_hwc"].byte().numpy())[0].double()
 
 

@@ -1,6 +1,7 @@
 """SRFlow against the official code in float64: features, latents, likelihoods, images, gradients."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ TOLERANCE = dict(rtol=1e-9, atol=1e-9)
 
 
 @pytest.fixture(scope="module")
-def small():
+def small() -> tuple[Any, Any]:
     state, tensors = golden.tensors("srflow_small")
     return load_official(state, "srflow"), tensors
 

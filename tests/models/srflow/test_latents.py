@@ -7,16 +7,16 @@ from nflib.models import RRDBConfig, SRFlow, SRFlowConfig
 from nflib.models.srflow.latents import normalise, transfer_box, transfer_content, transfer_style
 
 
-def draw(*shape, seed=0):
+def draw(*shape, seed=0) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def down(hr):
+def down(hr) -> torch.Tensor:
     return torch.nn.functional.avg_pool2d(hr, 2)
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> SRFlow:
     torch.manual_seed(0)
     model = SRFlow(
         SRFlowConfig(RRDBConfig(2, 4, 2, 2), (0,), levels=2, steps=1, transitions=1, hidden=4)

@@ -1,6 +1,7 @@
 """SRFlow beyond the fixtures: the shared conditioning, sizes, scales, sampling, errors."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -19,11 +20,11 @@ from tests.helpers import golden
 TINY = SRFlowConfig(RRDBConfig(4, 4, 2, 3), taps=(0, 2), levels=3, steps=1, transitions=1, hidden=4)
 
 
-def draw(*shape, seed=0):
+def draw(*shape, seed=0) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def tiny(seed=0, **changes):
+def tiny(seed=0, **changes) -> SRFlow:
     """A small model whose weights are all off their start, in float64."""
     torch.manual_seed(seed)
     model = SRFlow(replace(TINY, **changes)).double()
@@ -70,13 +71,13 @@ class Told(Transform):
         super().__init__()
         self.flow = flow
 
-    def forward(self, x, context=None):
+    def forward(self, x, context=None) -> Any:
         return self.flow(x, self.flow.prepare(context))
 
-    def inverse(self, z, context=None):
+    def inverse(self, z, context=None) -> Any:
         return self.flow.inverse(z, self.flow.prepare(context))
 
-    def latent_shape(self, shape):
+    def latent_shape(self, shape) -> Any:
         return self.flow.latent_shape(shape)
 
 
@@ -226,7 +227,7 @@ def test_df2k_x8_has_the_published_number_of_parameters() -> None:
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> SRFlow:
     return tiny(affine="multiply", lu=False, taps=(0, 1, 2))
 
 

@@ -37,7 +37,7 @@ def _start() -> None:
                 str(p) for p in root.glob("nflib/**/*.py")
             )  # the command line: it may use any module
 
-    def inside(path):
+    def inside(path) -> str | None:
         """Path relative to the repository, or None if it is elsewhere, generated or hidden."""
         try:
             parts = Path(path).relative_to(root).parts
