@@ -70,8 +70,8 @@ def show_images(
 
     if isinstance(images, Mapping):
         titles = list(images) if titles is None else titles
-        images = images.values()
-    arrays = [_to_array(image, value_range, scale) for image in images]
+    shown = images.values() if isinstance(images, Mapping) else images
+    arrays = [_to_array(image, value_range, scale) for image in shown]
     if len({array.shape[:2] for array in arrays}) != 1:
         raise ValueError(
             f"images must be at least one, and of one size, got sizes {[a.shape[:2] for a in arrays]}"

@@ -25,8 +25,8 @@ class Share(NamedTuple):
     ['b', 'e']
     """
 
-    index: int = 0
-    count: int = 1
+    index: int = 0  # type: ignore[assignment]
+    count: int = 1  # type: ignore[assignment]
 
     def of(self, items: Sequence) -> Sequence:
         """Every ``count``-th item, beginning with number ``index``; nothing if there are fewer items than

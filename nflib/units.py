@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 __all__ = [
     "bits_per_dim",
@@ -22,7 +26,7 @@ __all__ = [
 ]
 
 
-def bits_per_dim(nll, dims: int, bins: float):
+def bits_per_dim(nll: Any, dims: int, bins: float) -> Any:
     """Nats per sample -> bits per dimension relative to the original integer grid.
 
     ``bits = nats / (dims * ln 2) + log2(bins)``. The second term pays for the width of a grey level in the
@@ -44,7 +48,7 @@ def bits_per_dim(nll, dims: int, bins: float):
     return nll / (dims * math.log(2)) + math.log2(bins)
 
 
-def grey_levels(value):
+def grey_levels(value: Any) -> Any:
     """A difference in units of the image range [0, 1] -> 8-bit grey levels, as text and plots show it."""
     return value * 255
 
@@ -100,7 +104,7 @@ def _draw(law, shape, like, generator) -> Tensor:
     return law(tuple(shape), dtype=like.dtype, device=source, generator=generator).to(like.device)
 
 
-def progress(iterable, description: str = "", total: int | None = None):
+def progress(iterable: Any, description: str = "", total: int | None = None) -> tqdm:
     """A progress bar around an iterable. Silent where nobody watches: in executed notebooks, in CI and in
     pipes.
     """

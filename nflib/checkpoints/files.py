@@ -84,7 +84,7 @@ def plain(config: Any) -> Any:
     return list(config) if isinstance(config, tuple) else config
 
 
-def _config(cls, values: dict):
+def _config(cls, values: dict) -> Any:
     """A (nested) configuration dataclass from what JSON made of it; fields that an older nflib wrote become
     what they are now.
     """
@@ -98,7 +98,7 @@ def _config(cls, values: dict):
     if unknown:
         raise ValueError(f"{cls.__name__} has no field {sorted(unknown)[0]!r}")
 
-    def restored(name, value):
+    def restored(name: str, value: Any) -> Any:
         if hints[name] is Compose:
             return parse(value)
         if dataclasses.is_dataclass(hints[name]):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -25,11 +26,13 @@ study_app = typer.Typer(help="Evaluate a user study.", no_args_is_help=True, ric
 app.add_typer(study_app, name="study")
 
 
-def command(function, group: typer.Typer = app, cls: type[TyperCommand] | None = None):
+def command(
+    function: Callable[..., Any], group: typer.Typer = app, cls: type[TyperCommand] | None = None
+) -> Callable[..., Any]:
     """Register a command whose ValueErrors and OSErrors end in one line on stderr and exit code 2."""
 
     @functools.wraps(function)
-    def run(*arguments, **options):
+    def run(*arguments: Any, **options: Any) -> Any:
         try:
             return function(*arguments, **options)
         except (ValueError, OSError) as error:

@@ -2,12 +2,16 @@
 
 import functools
 import inspect
+from collections.abc import Callable
 from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
+
+if TYPE_CHECKING:
+    from ..domain import Compose
 
 
 class Size(StrEnum):
@@ -48,7 +52,7 @@ class Strategy(StrEnum):
 class ManyScales(TyperCommand):
     """A command that takes ``--scales 1 2 8`` for ``--scales 1 --scales 2 --scales 8``."""
 
-    def parse_args(self, ctx, args):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         spread, option = [], None
         for argument in args:
             option = argument if argument.startswith("-") else option
@@ -178,13 +182,13 @@ RUNNING = (
 )
 
 
-def with_training_options(function):
+def with_training_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """A command whose ``**training`` are the options above: each by its name and its plain value, those of
     RUNNING as ``running``.
     """
 
     @functools.wraps(function)
-    def run(**options):
+    def run(**options: Any) -> Any:
         from ..training import Running
 
         chosen = {name: options.pop(name) for name in TRAINING}
@@ -201,11 +205,11 @@ def with_training_options(function):
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=d, annotation=a)
         for name, (a, d) in TRAINING.items()
     ]
-    run.__signature__ = inspect.Signature(own + more)
+    run.__signature__ = inspect.Signature(own + more)  # type: ignore[attr-defined]
     return run
 
 
-def map_of(h: str | None, scale: int):
+def map_of(h: str | None, scale: int) -> "Compose":
     """The map that --h names, or the default one for --scale."""
     from ..domain import parse
     from ..models.deflow.model import usual_h

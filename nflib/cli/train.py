@@ -99,7 +99,8 @@ def _option(name: str, hint: Any, help_text: str) -> Any:
     if "bool" in names:
         return Annotated[bool, typer.Option(f"--{name.replace('_', '-')}", help=help_text)]
     kind: Any = int if "int" in names else float if "float" in names else str
-    return Annotated[kind | None if "NoneType" in names else kind, typer.Option(help=help_text)]
+    kind = kind | None if "NoneType" in names else kind
+    return Annotated[kind, typer.Option(help=help_text)]
 
 
 def _helps(docstring: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -74,12 +75,12 @@ class Measurement:
 
     @property
     def images_per_second(self) -> float:
-        return self.job.batch / self.timing.seconds
+        return self.job.batch / cast("float", self.timing.seconds)
 
     @property
     def share(self) -> float:
         """Share of the roofline that was reached: the least time by the time it took."""
-        return self.floor.seconds / self.timing.seconds
+        return self.floor.seconds / cast("float", self.timing.seconds)
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,8 @@ def bench(
     """
     begin = time.perf_counter()
     _check(models, size, precision, repeat)
-    device = usable(device)
-    slow = device.type == "cpu"
+    chosen = usable(device)
+    slow = chosen.type == "cpu"
     jobs = []
     for model in dict.fromkeys(models):
         usual = training(model).usual[size]
@@ -174,7 +175,7 @@ def bench(
                 model,
                 size,
                 *shape,
-                str(device),
+                str(chosen),
                 precision,
                 channels_last,
                 compile,
@@ -185,10 +186,10 @@ def bench(
             image_shape(one.config, *shape)
             jobs.append(one)
     machine = Machine(
-        measure(device),
-        device.type,
+        measure(chosen),
+        chosen.type,
         torch.get_num_threads(),
-        _memory(device),
+        _memory(chosen),
         torch.__version__,
         __version__,
         commit(),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -165,7 +166,7 @@ def _products(device: torch.device, dtype: torch.dtype, precision: str = "highes
         while side < SIDE and taken < SECONDS / 16:  # eight times the work with each step
             side *= 2
             a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-            taken = _best(lambda: a @ b, device, 2)
+            taken = _best(functools.partial(torch.matmul, a, b), device, 2)
         return 2 * side**3 / _best(lambda: a @ b, device) / 1e12
     finally:
         torch.set_float32_matmul_precision(before)
@@ -182,7 +183,8 @@ def _copies(device: torch.device) -> float:
 def _best(function: Callable[[], object], device: torch.device, least: int = 4) -> float:
     """The shortest of at least ``least`` calls after a first one, as many as fit into the time."""
     function()
-    found, spent = [], 0.0
+    found: list[float] = []
+    spent = 0.0
     while len(found) < least or (least > 2 and spent < SECONDS):
         found.append(seconds(function, device))
         spent += found[-1]

@@ -116,7 +116,7 @@ def run(job: Job) -> Timing:
         act()
     found = statistics.median(seconds(act, device) for _ in range(job.repeat))
     after = peak_memory(device)
-    return Timing(found, None if None in (before, after) else after - before)
+    return Timing(found, None if before is None or after is None else after - before)
 
 
 def training_step(job: Job, device: torch.device) -> Callable[[], None]:
@@ -132,10 +132,10 @@ def training_step(job: Job, device: torch.device) -> Callable[[], None]:
     return lambda: task.advance(batch)
 
 
-def _result(job: Job, device: torch.device):
+def _result(job: Job, device: torch.device) -> Callable[[], None]:
     model = model_class(job.config)(job.config).eval().to(device)
     layout = torch.channels_last if job.channels_last else torch.contiguous_format
-    model.to(memory_format=layout)
+    model.to(memory_format=layout)  # type: ignore[call-overload]
     image = torch.rand(image_shape(job.config, job.batch, job.side)).to(device, memory_format=layout)
     if job.compile:
         compile_blocks(model)

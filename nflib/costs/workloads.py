@@ -14,9 +14,13 @@ def model_class(config: Any) -> type[ImageModel]:
     """The class of :mod:`nflib.models` that a configuration is of."""
     for name in models.__all__:
         found = getattr(models, name)
-        if isinstance(found, type) and issubclass(found, ImageModel) and found is not ImageModel:
-            if get_type_hints(found.__init__)["config"] is type(config):
-                return found
+        if (
+            isinstance(found, type)
+            and issubclass(found, ImageModel)
+            and found is not ImageModel
+            and get_type_hints(found.__init__)["config"] is type(config)
+        ):
+            return found
     raise ValueError(f"config must be that of an image model, got {type(config).__name__}")
 
 

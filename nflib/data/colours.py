@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 
 from ..images import list_images, read
 from ..images.colours import ChannelStatistics
-from .folders import Source, is_folder
+from .folders import Source
 
 
 def channel_statistics(source: Source) -> ChannelStatistics:
@@ -16,7 +17,7 @@ def channel_statistics(source: Source) -> ChannelStatistics:
     Raises:
         ValueError: nothing can be read.
     """
-    if not is_folder(source):
+    if not isinstance(source, (str, os.PathLike)):
         return ChannelStatistics.pooled(map(ChannelStatistics.of_image, source))
     parts, files = [], list_images(source)
     for file in files:

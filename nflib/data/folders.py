@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -49,7 +50,8 @@ class ImageCrops(Dataset):
     def __init__(self, source: Source, crop: int, seed: int = 0, align: int = 1, flip: bool = True):
         if crop < 1 or align < 1:
             raise ValueError(f"crop and align must be at least 1, got {crop} and {align}")
-        self.crop, self.seed, self.align, self.flip, self.skipped = crop, seed, align, flip, []
+        self.crop, self.seed, self.align, self.flip = crop, seed, align, flip
+        self.skipped: list[str] = []
         self._kept: dict[int, Tensor] = {}
         self._broken: set[int] = set()
         found = self._found(source)
@@ -63,7 +65,7 @@ class ImageCrops(Dataset):
     def __len__(self) -> int:
         return len(self.photos)
 
-    def __getitem__(self, index: int) -> Tensor:
+    def __getitem__(self, index: int) -> Any:
         generator = numbered_generator(self.seed, 1, index)
         pixels = self._pixels(self._chosen(index))
         top, left = self._corner(pixels.shape, generator)
@@ -72,9 +74,10 @@ class ImageCrops(Dataset):
 
     def _corner(self, shape, generator: torch.Generator) -> tuple[int, int]:
         places = [(side - self.crop) // self.align + 1 for side in shape[1:]]
-        return tuple(self.align * int(torch.randint(n, (), generator=generator)) for n in places)
+        top, left = (self.align * int(torch.randint(n, (), generator=generator)) for n in places)
+        return top, left
 
-    def _finished(self, pixels: Tensor, top: int, left: int, flip: bool) -> Tensor:
+    def _finished(self, pixels: Tensor, top: int, left: int, flip: bool) -> Any:
         piece = pixels[:, top : top + self.crop, left : left + self.crop].float() / 255
         return piece.flip(-1) if flip else piece
 
@@ -106,7 +109,7 @@ class ImageCrops(Dataset):
         )
 
     def _found(self, source: Source) -> list:
-        return list_images(source) if is_folder(source) else list(source)
+        return list_images(source) if isinstance(source, (str, os.PathLike)) else list(source)
 
     def _read(self, photo: Path | Tensor) -> Tensor:
         image = as_images(photo)[0] if isinstance(photo, Tensor) else read(photo)
@@ -157,7 +160,7 @@ class SuperResolutionImages(ImageCrops):
         self.scale = scale
         super().__init__(source, crop, seed, align=scale)
 
-    def _finished(self, pixels, top, left, flip):
+    def _finished(self, pixels: Tensor, top: int, left: int, flip: bool) -> tuple[Tensor, Tensor]:
         side, reach = self.crop // self.scale, self.REACH * self.scale
         # the photo ends at the last whole low-resolution pixel
         height, width = (n // self.scale * self.scale for n in pixels.shape[1:])
@@ -179,10 +182,12 @@ def size_of(photo: Path | Tensor) -> tuple[int, int]:
     exchange them.
     """
     if isinstance(photo, Tensor):
-        return tuple(photo.shape[-2:])
+        height, width = photo.shape[-2:]
+        return height, width
     try:
         with Image.open(photo) as image:
             width, height = image.size
         return height, width
     except Exception:  # whatever is wrong, or strange: the real reader knows, and says so
-        return tuple(read(photo).shape[1:])
+        height, width = read(photo).shape[1:]
+        return height, width

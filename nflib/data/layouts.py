@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..images import list_images
 from ..images.colours import ChannelStatistics, ColourMatch
@@ -143,14 +143,17 @@ def has_images(folder: Path) -> bool:
 AIM_FILES = "https://data.vision.ee.ethz.ch/alugmayr/real-world-sr/AIM19"
 NTIRE_FILES = "https://data.vision.ee.ethz.ch/alugmayr/NTIRE2019/public"
 SIDD_CLEAN = Folder("SIDD_Small_sRGB/clean")
-SIDD_VALIDATION = {
+SIDD_VALIDATION: dict[str, Any] = {
     "validation_clean": Folder("SIDD_Small_sRGB/val_clean", images=1280),
     "validation_degraded": Folder("SIDD_Small_sRGB/val_noisy", images=1280),
 }
 
 
-def _grey_levels(mean: tuple[float, ...], deviation: tuple[float, ...]) -> ChannelStatistics:
-    return ChannelStatistics(tuple(v / 255 for v in mean), tuple(v / 255 for v in deviation), pixels=0)
+def _grey_levels(
+    mean: tuple[float, float, float], deviation: tuple[float, float, float]
+) -> ChannelStatistics:
+    (m_r, m_g, m_b), (d_r, d_g, d_b) = mean, deviation
+    return ChannelStatistics((m_r / 255, m_g / 255, m_b / 255), (d_r / 255, d_g / 255, d_b / 255), pixels=0)
 
 
 # Of the full-size degraded images and of the clean ones at a quarter of their size, as DeFlow's configuration

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -81,7 +81,7 @@ class PairedImages(ImageCrops):
             )
         return list(zip(crops, degraded.to(crops)))
 
-    def _found(self, source):
+    def _found(self, source: Source) -> list:
         clean = super()._found(source)
         if self.degraded is None:
             return clean
@@ -97,10 +97,11 @@ class PairedImages(ImageCrops):
     def _by_name(self, clean: list[Path], degraded: list[Path]) -> list[tuple[Path, Path]]:
         partners = {file.stem: file for file in degraded}
         alone = [file for file in clean if file.stem not in partners]
-        self.skipped += [f"{file}: no {file.stem} in {os.fspath(self.degraded)}" for file in alone]
+        folder = os.fspath(cast("str | os.PathLike", self.degraded))
+        self.skipped += [f"{file}: no {file.stem} in {folder}" for file in alone]
         return [(file, partners[file.stem]) for file in clean if file.stem in partners]
 
-    def _usable(self, photo, number):
+    def _usable(self, photo: Any, number: int) -> bool:
         if not isinstance(photo, tuple):
             return super()._usable(photo, number)
         return all(super(PairedImages, self)._usable(one, number) for one in photo) and self._same_size(photo)
@@ -111,7 +112,7 @@ class PairedImages(ImageCrops):
             self.skipped.append(mismatch(pair, *sizes))
         return sizes[0] == sizes[1]
 
-    def _read(self, photo):
+    def _read(self, photo: Any) -> Tensor:
         """The two photos of a pair on top of each other, (6, H, W)."""
         if not isinstance(photo, tuple):
             return super()._read(photo)

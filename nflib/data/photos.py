@@ -51,6 +51,7 @@ class Photo:
         spec = importlib.util.find_spec(module)
         if spec is None:
             raise ValueError(f'the photo "{self.name}" lies in {self.package}, which is not installed')
+        assert spec.origin is not None
         return Path(spec.origin).parent / folder / self.file
 
     def load(self) -> Tensor:

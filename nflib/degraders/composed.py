@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import torch
+from torch import Tensor
 
 from .degrader import Degrader
 
@@ -25,9 +29,11 @@ class Composed(Degrader):
     first: Degrader
     then: Degrader
 
-    def each(self, clean, strength, generators):
+    def each(self, clean: Tensor, strength: float, generators: Sequence[torch.Generator]) -> Tensor:
         return self.then.each(self.first.each(clean, strength, generators), strength, generators)
 
-    def _degrade(self, clean, strength, n, generator):
+    def _degrade(
+        self, clean: Tensor, strength: float, n: int, generator: torch.Generator | None
+    ) -> Iterator[Tensor]:
         for degraded in self.first.samples(clean, strength, n, generator):
             yield self.then(degraded, strength, generator)

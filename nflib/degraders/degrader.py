@@ -75,7 +75,9 @@ class AdditiveNoise(Degrader):
     tensor([20., 20., 20.])
     """
 
-    def _degrade(self, clean, strength, n, generator):
+    def _degrade(
+        self, clean: Tensor, strength: float, n: int, generator: torch.Generator | None
+    ) -> Iterator[Tensor]:
         recoloured = self._recolour(clean, strength)
         for _ in range(n):
             yield self._finish(recoloured + strength * self.noise(clean, generator), strength)

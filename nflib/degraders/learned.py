@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, nn
 
 from ..models import ImageModel
 from .degrader import Degrader, as_8_bits
@@ -35,12 +38,13 @@ class Learned(Degrader):
             raise ValueError(f"model is a {type(model).__name__}, expected one that degrades")
         if tile < 1 or tile % model.multiple:
             raise ValueError(f"tile must be a multiple of {model.multiple}, got {tile}")
-        self.model, self.tile = model, tile
+        self.model: Any = model  # which has the samples that its purpose promises
+        self.tile = tile
 
-    def each(self, clean, strength, generators):
+    def each(self, clean: Tensor, strength: float, generators: Any) -> Tensor:
         return self(clean, strength, generators)  # all together is faster
 
-    def _degrade(self, clean, strength, n, generator):
+    def _degrade(self, clean: Tensor, strength: float, n: int, generator: Any) -> Iterator[Tensor]:
         images = clean.to(next(self.model.parameters()))
         results = self.model.samples(images, strength, n, generator=generator, tile=self.tile)
         return (as_8_bits(result).to(clean) for result in results)

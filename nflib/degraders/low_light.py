@@ -4,6 +4,7 @@ with known noise.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -44,7 +45,9 @@ class LowLight(Degrader):
     gain: tuple[float, float] = (0.15, 0.4)
     gamma: tuple[float, float] = (1.5, 2.5)
 
-    def _degrade(self, clean, strength, n, generator):
+    def _degrade(
+        self, clean: Tensor, strength: float, n: int, generator: torch.Generator | None
+    ) -> Iterator[Tensor]:
         source = clean.device if generator is None else generator.device
         for _ in range(n):
             uniform = torch.rand(

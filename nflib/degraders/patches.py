@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -87,7 +88,9 @@ class NoisePatches(AdditiveNoise):
                 f"size must be even, share in (0, 1] and most at least 1, got {size}, {share} and {most}"
             )
         is_folder = isinstance(degraded, (str, os.PathLike))
-        found = list_images(degraded) if is_folder else list(degraded)
+        found: list[Any] = (
+            list_images(degraded) if isinstance(degraded, (str, os.PathLike)) else list(degraded)
+        )
         low_pass, skipped, crops = GaussianBlur(blur), [], 0
         best: list[tuple[float, Tensor]] = []
         for i, source in enumerate(found):
@@ -141,11 +144,12 @@ class NoisePatches(AdditiveNoise):
         usable = ((mean(image) >= cls.DARKEST) & (mean(image) <= cls.BRIGHTEST)).all(1)
         return torch.where(usable, variance, torch.inf)[0]
 
-    def noise(self, clean, generator=None):
+    def noise(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         batch = as_batch(clean)
         size = self.patches.shape[-1]
         make = self._pieces if max(batch.shape[2:]) <= size else self._quilt
-        return make(len(batch), *batch.shape[2:], generator).to(batch).view_as(clean)
+        height, width = batch.shape[2:]
+        return make(len(batch), height, width, generator).to(batch).view_as(clean)
 
     def _pieces(self, n: int, height: int, width: int, generator: torch.Generator | None) -> Tensor:
         """(n, 3, height, width), each cut out of one patch."""

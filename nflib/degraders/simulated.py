@@ -59,10 +59,10 @@ class White(_KnownNoise):
 
     sigma: float = 12 / 255
 
-    def noise(self, clean, generator=None):
+    def noise(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return self.sigma * randn(as_batch(clean).shape, clean, generator).view_as(clean)
 
-    def spectrum(self, height, width):
+    def spectrum(self, height: int, width: int) -> Tensor:
         _check_grid(height, width)
         return self.sigma**2 * torch.eye(3, dtype=torch.float64)[:, :, None, None].expand(3, 3, height, width)
 
@@ -91,7 +91,7 @@ class NTIRE(_KnownNoise):
     rho: float = 0.8
     s: float = 1.0
 
-    def noise(self, clean, generator=None):
+    def noise(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         field = _field(as_batch(clean), 4, self._filter, generator)
         noise = self.sigma * (math.sqrt(self.rho) * field[:, :1] + math.sqrt(1 - self.rho) * field[:, 1:])
         return noise.view_as(clean)
@@ -101,7 +101,7 @@ class NTIRE(_KnownNoise):
         """(3, 3), float64: ``sigma^2 ((1 - rho) I + rho 1 1^T)``."""
         return self.sigma**2 * ((1 - self.rho) * torch.eye(3, dtype=torch.float64) + self.rho)
 
-    def spectrum(self, height, width):
+    def spectrum(self, height: int, width: int) -> Tensor:
         _check_grid(height, width)
         return self.channel_covariance[:, :, None, None] * self._filter(height, width) ** 2
 
@@ -143,7 +143,7 @@ class AIM(_KnownNoise):
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
-    def noise(self, clean, generator=None):
+    def noise(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         batch = as_batch(clean)
         blotches = torch.einsum(
             "cd,bdhw->bchw", self._mix.to(batch), _field(batch, 3, self._filter, generator)
@@ -156,7 +156,7 @@ class AIM(_KnownNoise):
         """(3, 3), float64, blotches and bands together."""
         return self._mix @ self._mix.T + self.sigma_band**2
 
-    def spectrum(self, height, width):
+    def spectrum(self, height: int, width: int) -> Tensor:
         _check_grid(height, width)
         blotches = (self._mix @ self._mix.T)[:, :, None, None] * self._filter(height, width) ** 2
         bands = torch.zeros(height, width, dtype=torch.float64)
@@ -175,14 +175,14 @@ class AIM(_KnownNoise):
     def _band_filter(self, height: int, width: int) -> Tensor:
         return _unit(_gaussian(self.s_band, *_frequencies(height, width)))
 
-    def _recolour(self, clean, strength):
+    def _recolour(self, clean: Tensor, strength: float) -> Tensor:
         gain, offset = (
             torch.tensor(v, dtype=clean.dtype, device=clean.device).view(3, 1, 1)
             for v in (self.gain, self.offset)
         )
         return clean + strength * ((gain - 1) * clean + offset)
 
-    def _finish(self, noisy, strength):
+    def _finish(self, noisy: Tensor, strength: float) -> Tensor:
         quality = min(max(round(100 - strength * (100 - self.quality)), 1), 100)
         return torch.stack([_jpeg(image, quality) for image in noisy])
 
@@ -213,10 +213,10 @@ class Camera(_KnownNoise):
         gain = torch.tensor(self.gain, dtype=clean.dtype, device=clean.device).view(3, 1, 1)
         return (gain * (self.a * batch + self.b).sqrt()).view_as(clean)
 
-    def noise(self, clean, generator=None):
+    def noise(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return self.deviation(clean) * _field(as_batch(clean), 3, self._filter, generator).view_as(clean)
 
-    def spectrum(self, height, width):
+    def spectrum(self, height: int, width: int) -> Tensor:
         """Power spectrum of ``noise / deviation``, which alone is stationary; as for every degradation
         otherwise.
         """

@@ -9,13 +9,17 @@ import struct
 import warnings
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 from torch import Tensor
 
 from ..files import write_bytes
 from .arrays import as_images
+
+if TYPE_CHECKING:
+    import tifffile
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP"}
 SUFFIXES = (*FORMATS, ".webp")
@@ -117,17 +121,18 @@ def _decode(path: Path) -> np.ndarray:
                 raise
         return _decode_tiff(path)  # float RGB and the like, which Pillow does not know
     with image:
-        if image.format == "TIFF" and max(image.tag_v2.get(258, (1,))) > 8 and image.tag_v2.get(284) == 2:
+        tags: Any = getattr(image, "tag_v2", {})
+        if image.format == "TIFF" and max(tags.get(258, (1,))) > 8 and tags.get(284) == 2:
             return _decode_tiff(path)  # Pillow takes separate planes of 16 bits for 8 bits
         low_bytes = _low_bytes(path, image)
         image.load()
         orientation = image.getexif().get(274, 1)
         has_alpha = "transparency" in image.info or image.mode in ("LA", "PA", "La", "RGBa")
         if image.mode in ("L", "F", "I", "RGB", "RGBA") or image.mode.startswith("I;16"):
-            image = image.convert("RGBA") if has_alpha and image.mode in ("L", "RGB") else image
+            shown = image.convert("RGBA") if has_alpha and image.mode in ("L", "RGB") else image
         else:
-            image = image.convert("RGBA" if has_alpha else "L" if image.mode == "1" else "RGB")
-        pixels = np.asarray(image)
+            shown = image.convert("RGBA" if has_alpha else "L" if image.mode == "1" else "RGB")
+        pixels = np.asarray(shown)
     if low_bytes is not None:
         pixels = pixels[..., : low_bytes.shape[-1]].astype(np.uint16) * 256 + low_bytes
     elif pixels.dtype == np.int32:
@@ -137,7 +142,7 @@ def _decode(path: Path) -> np.ndarray:
     return _upright(pixels, orientation)
 
 
-def _low_bytes(path: Path, image: Image.Image) -> np.ndarray | None:
+def _low_bytes(path: Path, image: ImageFile.ImageFile) -> np.ndarray | None:
     """The lower bytes of 16-bit RGB or RGBA, of which Pillow keeps the upper ones; None for any other image.
 
     Pillow unpacks either byte order, keeping the byte that is significant in it. Told the wrong order, it
@@ -146,7 +151,7 @@ def _low_bytes(path: Path, image: Image.Image) -> np.ndarray | None:
     if image.mode not in ("RGB", "RGBA") or not image.tile:
         return None
     with Image.open(path) as other:
-        swapped = []
+        swapped: list[Any] = []
         for codec, box, offset, arguments in other.tile:
             packing, *rest = (arguments,) if isinstance(arguments, str) else arguments or ("",)
             if not isinstance(packing, str) or packing[-4:-1] != ";16":
@@ -167,7 +172,7 @@ def _decode_tiff(path: Path) -> np.ndarray:
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        page = file.pages[0]
+        page = cast("tifffile.TiffPage", file.pages[0])
         most = 2 * (Image.MAX_IMAGE_PIXELS or math.inf)  # Pillow's own limit against decompression bombs
         if page.imagewidth * page.imagelength > most:
             raise ValueError(f"{page.imagewidth}x{page.imagelength} pixels, more than {most}")

@@ -4,12 +4,14 @@ imresize)."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
 
 
-def resize(x: Tensor, factor: float | None = None, size: tuple[int, int] | None = None) -> Tensor:
+def resize(x: Tensor, factor: float | None = None, size: Sequence[int] | None = None) -> Tensor:
     """Bicubic resize as MATLAB's ``imresize`` does it: a = -1/2, widened by 1/factor when shrinking, edges
     mirrored.
 
@@ -32,15 +34,16 @@ def resize(x: Tensor, factor: float | None = None, size: tuple[int, int] | None 
             f"{tuple(x.shape)}"
         )
     if size is None:
+        assert factor is not None
         if not (factor > 0 and math.isfinite(factor)):
             raise ValueError(f"factor must be positive, got {factor}")
         # 1e-9: 30 * 0.1 must be 3 and not 4 by the last digit
-        size = tuple(math.ceil(n * factor - 1e-9) for n in x.shape[-2:])
-        factors = (factor, factor)
+        size = [math.ceil(n * factor - 1e-9) for n in x.shape[-2:]]
+        factors = [factor, factor]
     else:
         if len(size) != 2 or min(size) < 1:
             raise ValueError(f"size must be two positive numbers (H, W), got {size}")
-        factors = tuple(new / old for new, old in zip(size, x.shape[-2:]))
+        factors = [new / old for new, old in zip(size, x.shape[-2:])]
     for dim in sorted(
         (-2, -1), key=lambda d: factors[d]
     ):  # MATLAB: the dimension that shrinks most goes first
@@ -62,7 +65,8 @@ def _resize_one(x: Tensor, dim: int, length: int, factor: float) -> Tensor:
     index = _mirror(index.long(), x.shape[dim]).to(x.device)
     shape = [length if d == dim % x.dim() else 1 for d in range(x.dim())]
     # tap by tap: a matrix of H x H' weights would be nearly all zeros
-    return sum(x.index_select(dim, index[:, k]) * weights[:, k].view(shape) for k in used)
+    total = sum(x.index_select(dim, index[:, k]) * weights[:, k].view(shape) for k in used)
+    return cast("Tensor", total)
 
 
 def _cubic(t: Tensor) -> Tensor:

@@ -93,7 +93,9 @@ def joined(
     for top, bottom, down in rows:
         for left, right, across in columns:
 
-            def window(x: Tensor) -> Tensor:
+            def window(
+                x: Tensor, top: int = top, bottom: int = bottom, left: int = left, right: int = right
+            ) -> Tensor:
                 ratio = x.shape[-2] / height
                 return x[..., int(ratio * top) : int(ratio * bottom), int(ratio * left) : int(ratio * right)]
 

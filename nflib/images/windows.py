@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 from torch import Tensor
 
@@ -20,5 +21,5 @@ def window_mean(x: Tensor, taps: Sequence[float]) -> Tensor:
     """
     for dim in (-2, -1):
         length = x.shape[dim] - len(taps) + 1
-        x = sum(tap * x.narrow(dim, k, length) for k, tap in enumerate(taps))
+        x = cast("Tensor", sum(tap * x.narrow(dim, k, length) for k, tap in enumerate(taps)))
     return x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -30,7 +31,7 @@ class GaussianKernel:
             raise ValueError(f"bandwidths must be positive numbers, at least one, got {self.bandwidths}")
 
     def __call__(self, squared_distance: Tensor) -> Tensor:
-        return sum(torch.exp(-squared_distance / (2 * b**2)) for b in self.bandwidths)
+        return cast("Tensor", sum(torch.exp(-squared_distance / (2 * b**2)) for b in self.bandwidths))
 
 
 def mmd(x: Tensor, y: Tensor, kernel=None, estimator: str = "unbiased") -> Tensor:

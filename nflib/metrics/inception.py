@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -112,7 +113,8 @@ class _Pooled(nn.Module):
 
     def __init__(self, block: nn.Module, pool: nn.Module):
         super().__init__()
-        self.block, self.pool = block, pool
+        self.block: Any = block  # with the methods of torchvision's blocks
+        self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
         branches = self.block._forward(x)

@@ -122,7 +122,7 @@ def brisque_features(images: Tensor) -> Tensor:
     if min(images.shape[-2:]) < 16:
         raise ValueError(f"BRISQUE needs at least 16x16 pixels, got {images.shape[-1]}x{images.shape[-2]}")
     x = (grey(images) * 255).round()
-    features = []
+    features: list[Tensor] = []
     for _ in range(2):
         values = statistics.normalised(x, "constant")
         features += statistics.fit_generalised_gaussian(values.flatten(1))

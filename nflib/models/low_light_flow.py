@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -166,7 +166,7 @@ class LowLightFlow(ImageModel):
         padded, crop = pad_to_multiple(dark, 2**self.config.levels)
         known = self.prepare(padded)
         like = self._mean(known.colours)
-        draws = (StandardNormal().sample(like, tau, generator) for _ in range(n))
+        draws = (cast(Tensor, StandardNormal().sample(like, tau, generator)) for _ in range(n))
         return crop(torch.stack([self.decode(draw, known) for draw in draws])).clamp(0, 1)
 
     def _known(self, dark: Tensor | Known) -> Known:

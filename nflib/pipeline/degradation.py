@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import math
 import os
+from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from .. import degraders
 from ..processes import Share
@@ -73,7 +75,7 @@ def _degrade(
     settings = {"model": str(model), "tau": tau, "samples": samples, "seed": seed, "tile": tile}
     suffixes = [""] if samples == 1 else [f"_{i + 1}" for i in range(samples)]
 
-    def make(image, generator):
+    def make(image: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
         return degrader.samples(image, tau, samples, generator)
 
     return write_samples(source, out, suffixes, settings, make, "degrade", share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +111,10 @@ def evaluate(
     if border < 0:
         raise ValueError(f"border must be at least 0, got {border}")
     found = _by_stem(images)
-    truth = _by_stem(reference) if comparing else {stem: None for stem in found}
+    truth: Mapping[str, Path | None] = dict.fromkeys(found)
+    if comparing:
+        assert reference is not None
+        truth = _by_stem(reference)
     paired = [stem for stem in found if stem in truth]
     if not paired:
         raise ValueError(f"{images}: no file here has the name of one in {reference}")
@@ -125,8 +128,9 @@ def evaluate(
             skipped.append(str(error))
     if not scores:
         raise ValueError(f"{images}: none of {len(paired)} images could be scored; the first: {skipped[0]}")
-    unpaired = tuple(
-        tuple(a[stem].name for stem in a if stem not in b) for a, b in ((found, truth), (truth, found))
+    unpaired = (
+        tuple(file.name for stem, file in found.items() if stem not in truth),
+        tuple(file.name for stem, file in truth.items() if file is not None and stem not in found),
     )
     folders = str(images), str(reference) if comparing else None
     return Evaluation(
@@ -153,7 +157,8 @@ def _scores(file: Path, truth: Path | None, chosen, border: int) -> tuple[float,
         size, other = (f"{x.shape[-1]}x{x.shape[-2]}" for x in (image, reference))
         raise ValueError(f"{file}: {size} pixels, but its reference {truth} has {other}")
     try:
-        image, reference = (x if x is None else metrics.crop_border(x, border) for x in (image, reference))
+        image = metrics.crop_border(image, border)
+        reference = None if reference is None else metrics.crop_border(reference, border)
         return tuple(
             (metric.function(image, reference) if metric.needs_reference else metric.function(image)).item()
             for metric in chosen

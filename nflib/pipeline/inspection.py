@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -170,7 +170,7 @@ def _memory(h: Compose, crop: int) -> dict[str, TrainingMemory]:
     return found
 
 
-def _of_folder(facts: FolderFacts, name: str, crop: int):
+def _of_folder(facts: FolderFacts, name: str, crop: int) -> Iterator[Finding]:
     """Findings about one folder."""
 
     def told(what: str, photos=()) -> Finding:
@@ -204,7 +204,7 @@ def _of_folder(facts: FolderFacts, name: str, crop: int):
         yield told("the same pixels more than once", group)
 
 
-def _of_both(x: FolderFacts, y: FolderFacts, alike: list):
+def _of_both(x: FolderFacts, y: FolderFacts, alike: list) -> Iterator[Finding]:
     """Findings about what the folders share."""
     groups = same_pixels((*x.photos, *y.photos))
     identical = [group for group in groups if len({photo.file.parent for photo in group}) > 1]
@@ -225,7 +225,7 @@ def _of_both(x: FolderFacts, y: FolderFacts, alike: list):
             )
 
 
-def _gaps(x: FolderFacts, y: FolderFacts):
+def _gaps(x: FolderFacts, y: FolderFacts) -> list[Gap]:
     from scipy.stats import t as students_t
 
     means = [np.array([photo.statistics.mean for photo in facts.photos]) for facts in (x, y)]
@@ -240,8 +240,14 @@ def _gaps(x: FolderFacts, y: FolderFacts):
 
 
 def _of_gaps(gaps: dict[str, Gap]) -> Finding:
-    sure = {name: gap for name, gap in gaps.items() if gap.low is not None and (gap.low > 0 or gap.high < 0)}
-    if not sure and any(gap.low is None or gap.high - gap.low > WIDE_GAP for gap in gaps.values()):
+    sure = {
+        name: gap
+        for name, gap in gaps.items()
+        if gap.low is not None and gap.high is not None and (gap.low > 0 or gap.high < 0)
+    }
+    if not sure and any(
+        gap.low is None or gap.high is None or gap.high - gap.low > WIDE_GAP for gap in gaps.values()
+    ):
         return Finding("warning", "whether the colours differ cannot be told from so few photos")
     if not sure:
         return Finding("good", "the colours differ no more than those of so many photos do by chance")
@@ -252,7 +258,9 @@ def _of_gaps(gaps: dict[str, Gap]) -> Finding:
     )
 
 
-def _leaks(x: FolderFacts, y: FolderFacts, alike: list, h: Callable, scale: int, generator: torch.Generator):
+def _leaks(
+    x: FolderFacts, y: FolderFacts, alike: list, h: Callable, scale: int, generator: torch.Generator
+) -> tuple[dict[str, Leak], Finding]:
     """Leaks of the photos, of h, and of h between two halves of the clean photos; and what that means."""
     side = LEAK_CROP * scale
     chosen = [
@@ -261,17 +269,21 @@ def _leaks(x: FolderFacts, y: FolderFacts, alike: list, h: Callable, scale: int,
     most = LEAK_CROPS // max(1, *map(len, chosen))
     crops = [sum(min(most, _crops(photo, side)) for photo in part) for part in chosen]
     if min(map(len, chosen)) < 2 or min(crops) < FEW_CROPS:
-        found = (
+        few = (
             f"{len(chosen[0])} and {len(chosen[1])} photos of {side}x{side} pixels or more, "
             f"{crops[0]} and {crops[1]} crops"
         )
-        return {}, Finding("warning", f"too little to test what h gives away: {found}")
+        return {}, Finding("warning", f"too little to test what h gives away: {few}")
     scene = {other.file: photo.file for photo, other in alike}
-    names = tuple([scene.get(photo.file, photo.file) for photo in part] for part in chosen)
+    clean, degraded = ([scene.get(photo.file, photo.file) for photo in part] for part in chosen)
+    names = (clean, degraded)
     images = [[_centre(read(photo.file)) for photo in part] for part in chosen]
     mapped = [[h(image[None], generator)[0] for image in part] for part in images]
-    how = {"most": most, "permutations": RELABELLINGS, "generator": generator}
-    found = {"photos": leak(*images, names, side, **how), "h": leak(*mapped, names, LEAK_CROP, **how)}
+    how: dict[str, Any] = {"most": most, "permutations": RELABELLINGS, "generator": generator}
+    found = {
+        "photos": leak(images[0], images[1], names, side, **how),
+        "h": leak(mapped[0], mapped[1], names, LEAK_CROP, **how),
+    }
     if len(mapped[0]) >= 4:
         found["control"] = leak(mapped[0][::2], mapped[0][1::2], crop=LEAK_CROP, **how)
     return found, _of_leaks(found)

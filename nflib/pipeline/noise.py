@@ -106,7 +106,9 @@ def estimate_noise(clean: str | Path, degraded: str | Path) -> NoiseEstimate:
         low = high = None
         if spread is not None:
             low, high = (float(np.sqrt(max(0.0, centre[c] + sign * spread[c]))) for sign in (-1, 1))
-        channels[name] = ChannelNoise(float(np.sqrt(fit.cov_u[0, 0])), low, high, float(np.sqrt(a)), fit.case)
+        channels[name] = ChannelNoise(
+            float(np.sqrt(np.asarray(fit.cov_u)[0, 0])), low, high, float(np.sqrt(a)), fit.case
+        )
     return NoiseEstimate(channels, len(x), len(y), tuple(skipped))
 
 

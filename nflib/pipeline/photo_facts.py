@@ -109,10 +109,12 @@ def photo_facts(file: Path) -> PhotoFacts:
     levels = (image * 65535).round()
     pixels = levels.numpy().astype(np.uint16)
     digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+    height, width = image.shape[1:]
     return PhotoFacts(
         file,
         _kind(file),
-        *image.shape[1:],
+        height,
+        width,
         grey=bool((levels[0] == levels[1]).all() and (levels[0] == levels[2]).all()),
         deep=bool((levels % 257 != 0).any()),
         low=image.min().item(),
@@ -140,7 +142,7 @@ def same_scene(
     photos, others = ([photo for photo in side if photo.thumbnail is not None] for side in (photos, others))
     if not photos or not others:
         return []
-    thumbnails = np.stack([other.thumbnail for other in others])
+    thumbnails = np.stack([other.thumbnail for other in others if other.thumbnail is not None])
     pairs = []
     for photo in photos:  # row by row: the matrix of all pairs may be large
         pairs += [(photo, others[i]) for i in np.flatnonzero(thumbnails @ photo.thumbnail > SAME_SCENE)]

@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
+from torch import Tensor
+
 from .. import __version__, units
 from ..data import ChannelStatistics, scale_pyramid
 from ..data.scales import check_scales
@@ -116,7 +118,7 @@ def _triples(found: dict) -> ChannelStatistics:
     return ChannelStatistics(tuple(found["mean"]), tuple(found["deviation"]), found["pixels"])
 
 
-def _pyramid(file: Path, scales: Sequence[int]):
+def _pyramid(file: Path, scales: Sequence[int]) -> dict[int, Tensor]:
     image = read(file)
     try:
         return scale_pyramid(image, scales)

@@ -64,7 +64,7 @@ def write_samples(
     source, out = Path(source), Path(out)
     if out.resolve() == (source if source.is_dir() else source.parent).resolve():
         raise ValueError(f"{out}: holds the images themselves; choose another folder for the results")
-    files = list_images(source) if source.is_dir() else [source]
+    files: Sequence[Path] = list_images(source) if source.is_dir() else [source]
     targets: dict[str, list[Path]] = {}
     for file in files:
         if file.stem in targets:

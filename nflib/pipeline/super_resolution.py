@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from .. import checkpoints
 from ..models import ImageModel
@@ -69,10 +71,10 @@ def _super_resolve(
     net = checkpoints.load(model)
     if not isinstance(net, ImageModel) or net.purpose != "super-resolve":
         raise ValueError(f"{model}: is a {type(net).__name__}, expected an SRFlow")
-    net.to(device)
+    super_resolver: Any = net.to(device)  # with the method that its purpose promises
 
-    def make(image, generator):
-        results = net.super_resolve(image[None].to(device), tau, samples, generator, tile=tile)
+    def make(image: Tensor, generator: torch.Generator) -> Tensor:
+        results = super_resolver.super_resolve(image[None].to(device), tau, samples, generator, tile=tile)
         return results[:, 0].cpu()
 
     settings = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import io
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,20 +63,23 @@ def check_transform(transform: Transform, x: Tensor, context: Context = None) ->
     assert _shapes(z) == shape, f"latent_shape promised {shape}, the latent has {_shapes(z)}"
 
     for i in range(len(x)):
-        alone, one = _map(context, lambda c: c[i : i + 1]), slice(i, i + 1)
+        one = slice(i, i + 1)
+        alone = _rows(context, one)
         z_alone, log_det_alone = transform(x[one], alone)
         _close(_flat(z_alone), _flat(z)[one], f"sample {i} alone gives another latent than in the batch")
         _close(log_det_alone, log_det[one], f"sample {i} alone gives another log_det than in the batch")
         _close(
             log_det[i],
-            _jacobian_log_det(lambda v: _flat(transform(v, alone)[0]), x[one]),
+            _jacobian_log_det(lambda v, alone=alone: _flat(transform(v, alone)[0]), x[one]),
             "the log_det of forward is not log|det| of its Jacobian",
         )
-        latent = _map(z, lambda part: part[one].detach())
+        latent = _map(_rows(z, one), Tensor.detach)
         flat, rebuild = _flat(latent), _unflattener(latent)
         _close(
             log_det_inverse[i],
-            _jacobian_log_det(lambda v: transform.inverse(rebuild(v), alone)[0], flat),
+            _jacobian_log_det(
+                lambda v, rebuild=rebuild, alone=alone: transform.inverse(rebuild(v), alone)[0], flat
+            ),
             "the log_det of inverse is not log|det| of its Jacobian",
         )
 
@@ -107,9 +112,8 @@ def _check_gradients(transform, x, context) -> None:
     z, log_det = transform(x, context)
     (0.5 * _flat(z).square().sum(1) - log_det).mean().backward()
     for name, parameter in transform.named_parameters():
-        assert parameter.grad is not None and parameter.grad.isfinite().all(), (
-            f"parameter {name} gets no finite gradient"
-        )
+        assert parameter.grad is not None, f"parameter {name} gets no finite gradient"
+        assert parameter.grad.isfinite().all(), f"parameter {name} gets no finite gradient"
         assert parameter.grad.abs().max() > 0, f"the gradient of parameter {name} is zero"
 
 
@@ -132,12 +136,16 @@ def _jacobian_log_det(function, x: Tensor) -> Tensor:
     return torch.linalg.slogdet(jacobian).logabsdet
 
 
-def _map(value, function):
+def _map(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
     """Apply to a tensor, or to every tensor of a (nested, perhaps named) tuple or list; None stays None."""
     if value is None or isinstance(value, Tensor):
         return None if value is None else function(value)
     parts = [_map(part, function) for part in value]
     return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+
+
+def _rows(value: Any, rows: slice) -> Any:
+    return _map(value, lambda part: part[rows])
 
 
 def _leaves(z: Latent) -> list[Tensor]:
@@ -149,11 +157,11 @@ def _flat(z: Latent) -> Tensor:
     return torch.cat([leaf.flatten(1) for leaf in _leaves(z)], 1)
 
 
-def _shapes(z: Latent):
+def _shapes(z: Latent) -> tuple:
     return tuple(z.shape) if isinstance(z, Tensor) else tuple(_shapes(part) for part in z)
 
 
-def _unflattener(like: Latent):
+def _unflattener(like: Latent) -> Callable[[Tensor], Latent]:
     """The inverse of _flat for latents shaped like the given ones."""
 
     def rebuild(flat: Tensor) -> Latent:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from ..bases import DOMAINS
 from ..data import ColourMatch, UnpairedImages, channel_statistics
@@ -44,28 +46,29 @@ def deflow_config(size: str, h: Compose = usual_h(4)) -> DeFlowConfig:
 class DeFlowTask(UnpairedTask):
     """Bits per dimension at 32 levels, half of it of clean and half of degraded crops (DeFlow, eq. 29)."""
 
+    model: DeFlow
     recipe = RECIPE
     unit = "bits/dim at 32 levels"
 
-    def parameter_groups(self):
+    def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         noise = list(self.model.flow.base.parameters())
         own = {id(parameter) for parameter in noise}
         return [([p for p in self.model.parameters() if id(p) not in own], 1.0), (noise, NOISE_RATE)]
 
-    def figures(self):
+    def figures(self) -> dict[str, float]:
         return {"noise_power": sum(self.model.flow.base.noise_power())}
 
-    def loss(self, model, batch, generator):
+    def loss(self, model, batch, generator) -> Tensor:
         image, domain = batch
         image = dequantised(image, generator)
         nll = model.nll(image, model.condition(image, generator), [DOMAINS[d] for d in domain.tolist()])
         return bits_per_dim(nll, image[0].numel(), LEVELS).mean()
 
-    def degraded(self, clean, generator):
+    def degraded(self, clean: Tensor, generator: torch.Generator) -> Tensor:
         return self.averaged.match(super().degraded(clean, generator))
 
 
-def dequantised(image, generator):
+def dequantised(image: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None) -> Tensor:
     """Uniform noise of width 1/LEVELS and mean zero added: values stay on the image's own scale."""
     return image + (rand(image.shape, image, generator) - 0.5) / LEVELS
 
@@ -161,5 +164,5 @@ def start_linear(model: DeFlow, data: UnpairedImages, *, seed: int, closed_form:
     first steps.
     """
     generator = numbered_generator(seed, 2)
-    crops = (dequantised(images, generator) for images in first_crops(data, START_CROPS))
-    linear_start(model, *crops, closed_form, generator=generator)
+    clean, degraded = (dequantised(images, generator) for images in first_crops(data, START_CROPS))
+    linear_start(model, clean, degraded, closed_form, generator=generator)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from .. import degraders
 from ..data import PairedImages
@@ -42,7 +43,7 @@ class LowLightTask(Task):
     recipe = SMALL
     unit = f"bits/dim at {LEVELS} levels"
 
-    def loss(self, model, batch, generator):
+    def loss(self, model, batch, generator) -> Tensor:
         bright, dark = batch
         told = rand((len(bright),), bright, generator) < TOLD if model.training else None
         nll = model.nll(dequantised(bright, generator), dark, told)

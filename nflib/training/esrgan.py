@@ -7,13 +7,14 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
 
 from .. import checkpoints
 from ..metrics import MissingWeights
-from ..models import ESRGANDiscriminator, ESRGANDiscriminatorConfig
+from ..models import ESRGANDiscriminator, ESRGANDiscriminatorConfig, ImageModel
 from ..models.esrgan import (
     discriminator_loss,
     generator_loss,
@@ -64,7 +65,7 @@ class ESRGANTask(Task):
     recipe = RECIPE
     unit = "generator's and discriminator's loss"
 
-    def __init__(self, model: nn.Module, discriminator: ESRGANDiscriminator, features: nn.Module | None):
+    def __init__(self, model: ImageModel, discriminator: ESRGANDiscriminator, features: nn.Module | None):
         super().__init__(model)
         self.discriminator, self.features = discriminator, features
         self.notes = {
@@ -79,16 +80,16 @@ class ESRGANTask(Task):
         )
 
     @property
-    def trained(self):
+    def trained(self) -> nn.ModuleDict:
         return nn.ModuleDict({"generator": self.model, "discriminator": self.discriminator})
 
-    def parameter_groups(self):
+    def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         return [(list(network.parameters()), 1.0) for network in self.trained.values()]
 
-    def figures(self):
+    def figures(self) -> dict[str, float]:
         return self.parts
 
-    def loss(self, model, batch, generator):
+    def loss(self, model, batch, generator) -> torch.Tensor:
         hr, lr = batch
         sr = model(lr)
         real, fake = self.discriminator(hr), self.discriminator(sr.detach())
@@ -109,11 +110,11 @@ class ESRGANTask(Task):
         return pixel if self.features is None else pixel + PERCEPTUAL * perceptual_loss(sr, hr, self.features)
 
     @torch.no_grad()
-    def score(self, batches):
+    def score(self, batches) -> float:
         pairs = (self.transfer_batch_to_device(batch, self.device, 0) for batch in batches)
         return torch.stack([self.fidelity(self.averaged(lr), hr) for hr, lr in pairs]).mean().item()
 
-    def keep(self):
+    def keep(self) -> dict:
         self._good = {**super().keep(), "discriminator": frozen(self.discriminator.state_dict())}
         return self._good
 
@@ -191,7 +192,7 @@ def train_esrgan(
             seed=seed,
             running=running,
         )
-        model.load_state_dict(checkpoints.load(first).state_dict())
+        model.load_state_dict(checkpoints.load(cast("Path", first)).state_dict())
     notes = noted(degrader, start)
     return fit_restorer(
         task, data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running

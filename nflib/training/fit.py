@@ -10,8 +10,10 @@ import os
 import random
 import time
 import warnings
+from collections.abc import Iterator, Sized
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -28,7 +30,10 @@ from .running import Running, check_running, enough_memory
 from .state import random_states, read_state, restore_random_states, write_state
 from .tasks import Task
 
-lightning = import_lightning()
+if TYPE_CHECKING:
+    import pytorch_lightning as lightning
+else:
+    lightning = import_lightning()
 LOG_EVERY = 10
 # What a resumed training may not change without becoming another one.
 FIXED = ("task", "model", "recipe", "seed", "crops", "precision")
@@ -85,18 +90,19 @@ def fit(
         return rehearse(task, data, recipe=recipe, seed=seed, running=replace(running, device=device))
     out = Path(out)
     state_file, model_file = out / "last.state", out / "model.safetensors"
+    photos = len(cast("Sized", data))
     settings = {
         "task": type(task).__name__,
         "model": json.dumps(checkpoints.files.plain(task.model.config)),
         "seed": seed,
         "recipe": json.dumps(dataclasses.asdict(recipe)),
-        "crops": f"{type(data).__name__}, {len(data)} photos, {getattr(data, 'crop', '')}",
+        "crops": f"{type(data).__name__}, {photos} photos, {getattr(data, 'crop', '')}",
         "precision": running.precision,
         **task.notes,
     }
     if state_file.exists() and not running.resume:
         raise ValueError(f"{out}: holds a run already; resume it or choose another folder")
-    saved = read_state(state_file) if state_file.exists() else None
+    saved: Any = read_state(state_file) if state_file.exists() else None
     for name in (*FIXED, *task.notes) if saved else ():
         if saved["settings"].get(name) != settings[name]:
             raise ValueError(
@@ -140,7 +146,7 @@ def fit(
 def _trainer(device: torch.device, running: Running, unused: bool, recorder: _Recorder) -> lightning.Trainer:
     together = running.together > 1
     if together:
-        start = {"ddp": "popen", "ddp_fork": "fork"}[running.strategy]
+        start: Any = {"ddp": "popen", "ddp_fork": "fork"}[running.strategy]
         how = lightning.strategies.DDPStrategy(
             find_unused_parameters=unused, broadcast_buffers=False, start_method=start
         )
@@ -202,12 +208,17 @@ class _Steps(torch.utils.data.Sampler):
 class _Recorder(lightning.Callback):
     """Logs, shows progress, validates and keeps the state; of several processes only the first does."""
 
+    random_states: dict
+
     def __init__(
         self, out: Path, state_file: Path, settings: dict, validation: Dataset | None, saved: dict | None
     ):
         self.out, self.state_file, self.settings, self.validation = out, state_file, settings, validation
-        self.seconds, self.score = (saved["seconds"], saved["score"]) if saved else (0.0, None)
-        self.losses, self.images, self.logs = [], 0, None
+        self.seconds: float = saved["seconds"] if saved else 0.0
+        self.score: float | None = saved["score"] if saved else None
+        self.losses: list[float] = []
+        self.images = 0
+        self.logs: Log | None = None
 
     def on_train_start(self, trainer, task) -> None:
         restore_random_states(self.random_states)  # the same in every process, whatever it took to start them
@@ -215,13 +226,13 @@ class _Recorder(lightning.Callback):
             for rest in self.out.glob(".*.part"):  # of a run that was killed while it wrote
                 rest.unlink()
             self.batches = _batches(self.validation, task.recipe.batch)
-            self.logs = Log(self.out, task.step, task.figures())
+            logs = self.logs = Log(self.out, task.step, task.figures())
             self.bar = units.progress(None, type(task).__name__.removesuffix("Task"), total=task.recipe.steps)
             self.bar.update(task.step)
             if self.batches and task.step == 0:
                 # a good start may be the best there is
-                self._validate(task)
-                self.logs.write(0, validation=self.score, **task.figures())
+                score = self._validate(task)
+                logs.write(0, validation=score, **task.figures())
                 self._best(task)
         self.clock = time.perf_counter()
 
@@ -287,6 +298,7 @@ class _Recorder(lightning.Callback):
         }
         if self.batches and (task.step % task.recipe.every == 0 or task.step == task.recipe.steps):
             values["validation"] = self._validate(task)
+        assert self.logs is not None
         self.logs.write(task.step, **values)
         self.bar.set_postfix_str(
             f"{values['loss']:.4g} {task.unit}, {values['images_per_second']:.1f} images/s"
@@ -296,9 +308,9 @@ class _Recorder(lightning.Callback):
 
     def _validate(self, task) -> float:
         states = random_states()
-        self.score = task.score(self.batches)
+        score = self.score = task.score(self.batches)
         restore_random_states(states)  # the other processes did not validate
-        return self.score
+        return score
 
     def _keep(self, task) -> None:
         self._best(task)
@@ -323,7 +335,7 @@ class _Recorder(lightning.Callback):
 def _batches(validation: Dataset | None, size: int) -> list:
     if validation is None:
         return []
-    count = len(validation)
+    count = len(cast("Sized", validation))
     return [
         default_collate([validation[i] for i in range(k, min(k + size, count))])
         for k in range(0, count, size)
@@ -331,7 +343,7 @@ def _batches(validation: Dataset | None, size: int) -> list:
 
 
 @contextlib.contextmanager
-def _quiet():
+def _quiet() -> Iterator[None]:
     """Lightning without its hints on how else things could be done, and without its traces in torch's global
     settings.
     """

@@ -7,8 +7,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-
-from torch.utils.data import Dataset
+from typing import Any
 
 from ..data import ImageCrops
 from .rehearsal import Rehearsal
@@ -32,15 +31,15 @@ def best(done: Path | Rehearsal) -> Path | Rehearsal:
 
 
 def crops_of(
-    kind: type[ImageCrops], images: Folder, validation: Folder | None, *, seed: int, **how: int
-) -> tuple[Dataset, Dataset | None]:
+    kind: type[ImageCrops], images: Folder, validation: Folder | None, *, seed: int, **how: Any
+) -> tuple[ImageCrops, ImageCrops | None]:
     data = kind(images, seed=seed, **how)
     held_out = None if validation is None else kind(validation, seed=seed + 1, **how)
     report_skipped(data, held_out)
     return data, held_out
 
 
-def report_skipped(*datasets: Dataset | None) -> None:
+def report_skipped(*datasets: Any) -> None:
     for line in (line for data in datasets if data is not None for line in data.skipped):
         logging.getLogger(__name__).warning("skipped %s", line)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from ..data import ImageCrops
 from ..flow import Dequantize
@@ -39,15 +39,15 @@ class GlowTask(Task):
     unit = "bits/dim"
     unused = False
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: Glow):
         super().__init__(model)
         self.dequantize = Dequantize()
 
-    def loss(self, model, batch, generator):
+    def loss(self, model, batch, generator) -> Tensor:
         nll = model.nll(self.dequantize(batch, generator))
         return bits_per_dim(nll, batch[0].numel(), self.dequantize.bins).mean()
 
-    def example(self, image):
+    def example(self, image: Tensor) -> Tensor:
         return image
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 
-def tensors(value):
+def tensors(value: Any) -> Iterator[Tensor]:
     """All tensors in nested tuples, lists and dictionaries."""
     if isinstance(value, Tensor):
         yield value
@@ -41,7 +43,7 @@ def blame(model: nn.Module, batch, forward: Callable[[], Tensor]) -> str:
             return f"parameter {name} is not finite"
     found: list[str] = []
 
-    def watch(name: str, layer: nn.Module):
+    def watch(name: str, layer: nn.Module) -> RemovableHandle:
         def hook(_, inputs, output) -> None:
             if not found and not is_finite(output):
                 found.append(f"the output of {name or 'the model'} ({type(layer).__name__}) is not finite")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ..data import UnpairedImages
 from ..models import LUDVAE, LUDVAEConfig, follow_colours, start_near_identity
@@ -69,7 +70,7 @@ class LUDVAETask(UnpairedTask):
             raise ValueError(f"content_first must be in [0, 1), got {content_first}")
         self.content_first = content_first
 
-    def loss(self, model, batch, generator):
+    def loss(self, model, batch, generator) -> Tensor:
         image, domain = batch
         variance = model.config.kl_weight
         degraded = image[domain == 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,6 @@ class Usual(NamedTuple):
         lr: float | None = None,
     ) -> Usual:
         """This with what was asked for in its place."""
-        asked = {"steps": steps, "batch": batch, "lr": lr}
+        asked: dict[str, Any] = {"steps": steps, "batch": batch, "lr": lr}
         recipe = replace(self.recipe, **{name: value for name, value in asked.items() if value is not None})
         return Usual(recipe, self.crop if crop is None else crop)

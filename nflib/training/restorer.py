@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from .. import checkpoints
@@ -32,7 +33,7 @@ class RestorerTask(Task):
     unit = "mean squared error"
     unused = False
 
-    def loss(self, model, batch, generator):
+    def loss(self, model, batch, generator) -> Tensor:
         clean, degraded = batch
         return (model(degraded) - clean).square().mean()
 

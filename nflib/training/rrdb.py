@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ..data import SuperResolutionImages
 from ..models import RRDBConfig, RRDBNet
@@ -38,7 +39,7 @@ class RRDBTask(Task):
     unit = "mean absolute error"
     unused = False
 
-    def loss(self, model, batch, generator):
+    def loss(self, model, batch, generator) -> Tensor:
         hr, lr = batch
         return (model(lr) - hr).abs().mean()
 

@@ -5,7 +5,9 @@ learned, beyond rounding.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -84,7 +86,7 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
-def channels_last(batch):
+def channels_last(batch: Any) -> Any:
     """The images of a batch, (B, C, H, W) each, with their channels last in memory; all else as it is."""
     if isinstance(batch, Tensor):
         return batch.contiguous(memory_format=torch.channels_last) if batch.dim() == 4 else batch
@@ -101,7 +103,7 @@ def compile_blocks(model: nn.Module) -> None:
 
 
 @contextlib.contextmanager
-def enough_memory(crops: int):
+def enough_memory(crops: int) -> Iterator[None]:
     """Raise ValueError, with what helps, where a GPU has too little memory for a step of so many crops."""
     try:
         yield

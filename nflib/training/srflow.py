@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from .. import checkpoints
 from ..data import SuperResolutionImages
@@ -44,11 +44,11 @@ class SRFlowTask(Task):
 
     unit = "bits/dim"
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: SRFlow):
         super().__init__(model)
         self.dequantize = Dequantize()
 
-    def loss(self, model, batch, generator):
+    def loss(self, model, batch, generator) -> Tensor:
         hr, lr = batch
         nll = model.nll(self.dequantize(hr, generator), lr)
         return bits_per_dim(nll, hr[0].numel(), self.dequantize.bins).mean()

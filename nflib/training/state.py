@@ -7,6 +7,7 @@ import os
 import pickle
 import random
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,8 +16,9 @@ from torch import Tensor
 
 def random_states() -> dict:
     """States of the global generators of torch (all devices), numpy and Python."""
-    name, keys, *rest = np.random.get_state()
-    states = {
+    legacy = cast("tuple[str, np.ndarray, int, int, float]", np.random.get_state())
+    name, keys, *rest = legacy
+    states: dict[str, Any] = {
         "torch": torch.get_rng_state(),
         "numpy": [name, keys.tolist(), *rest],
         "python": random.getstate(),
@@ -39,7 +41,7 @@ def restore_random_states(states: dict) -> None:
         torch.mps.set_rng_state(states["mps"])
 
 
-def frozen(value):
+def frozen(value: Any) -> Any:
     """A copy in main memory that nothing changes any more."""
     if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from .._compat import import_lightning
+from ..models import ImageModel
 from ..processes import mean_over_processes
 from ..units import numbered_generator
 from .averaging import Average
@@ -18,7 +19,10 @@ from .recipe import Recipe
 from .running import Running, autocast, channels_last, compile_blocks
 from .state import frozen, random_states, restore_random_states
 
-LightningModule = import_lightning().LightningModule
+if TYPE_CHECKING:
+    from pytorch_lightning import LightningModule
+else:
+    LightningModule = import_lightning().LightningModule
 # A state that leads to trouble this often is not good after all.
 MOST_ROLLBACKS = 5
 
@@ -28,10 +32,13 @@ class Steps(LightningModule):
     and by which loss.
     """
 
-    model: nn.Module
-    trained: nn.Module
+    model: ImageModel
     loss: Callable[..., Tensor]
     parameter_groups: Callable[[], list[tuple[list[nn.Parameter], float]]]
+
+    @property
+    def trained(self) -> nn.Module:
+        raise NotImplementedError
 
     def begin(self, recipe: Recipe, seed: int, batch: Any, running: Running = Running()) -> None:
         """Get ready to train: lets layers set themselves from the first batch (ActNorm), and starts the
@@ -45,7 +52,9 @@ class Steps(LightningModule):
             running: its precision, layout and compilation count here.
         """
         self.recipe, self.seed, self.running = recipe, seed, running
-        self.step, self.best, self.rollbacks, self.failed, self.last = 0, None, 0, False, {}
+        self.step, self.rollbacks, self.failed = 0, 0, False
+        self.best: float | None = None
+        self.last: dict[str, float] = {}
         if running.channels_last:
             self.to(memory_format=torch.channels_last)
         self.model.train()
@@ -57,7 +66,7 @@ class Steps(LightningModule):
         if running.compile:
             compile_blocks(self.trained)
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> torch.optim.Optimizer:
         return self._optimiser
 
     def training_step(self, batch, _) -> None:
@@ -104,7 +113,7 @@ class Steps(LightningModule):
         first = self.step * self.recipe.batch + rank * crops
         return [numbered_generator(self.seed, 1, first + i) for i in range(crops)]
 
-    def _laid_out(self, batch):
+    def _laid_out(self, batch: Any) -> Any:
         return channels_last(batch) if self.running.channels_last else batch
 
     def score(self, batches) -> float:
@@ -121,7 +130,7 @@ class Steps(LightningModule):
         return torch.stack(losses).mean().item()
 
     @property
-    def averaged(self) -> nn.Module:
+    def averaged(self) -> Any:
         """The model with averaged weights, in evaluation mode."""
         return self._average.model
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..models import ImageModel
 from .recipe import Recipe
 from .steps import Steps
 
@@ -30,9 +31,8 @@ class Task(Steps):
     unused = True
     recipe = Recipe()
     unit = ""
-    validation_unit: str | None = None  # if the validation is not the loss
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: ImageModel):
         super().__init__()
         self.automatic_optimization = False  # the guard stands between the gradient and the step
         self.model = model
@@ -43,6 +43,11 @@ class Task(Steps):
         an image has for itself.
         """
         raise NotImplementedError
+
+    @property
+    def validation_unit(self) -> str | None:
+        """Of the validation, if that is not the loss."""
+        return None
 
     @property
     def trained(self) -> nn.Module:

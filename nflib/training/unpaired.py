@@ -37,10 +37,10 @@ class UnpairedTask(Task):
         """
         return self.averaged.degrade(clean, generator=generator)
 
-    def example(self, image):
+    def example(self, image: Tensor) -> tuple[Tensor, Tensor]:
         return image, (torch.arange(len(image)) % 2 == 0).long()  # a single image is a degraded one
 
-    def score(self, batches):
+    def score(self, batches) -> float:
         batches = [self.transfer_batch_to_device(batch, self.device, 0) for batch in batches]
         images, domains = (torch.cat(parts) for parts in zip(*batches))
         generator = numbered_generator(self.seed, 0)

@@ -8,6 +8,7 @@ needs nothing.
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 from .bundle import static_bundle
 
@@ -26,7 +27,7 @@ _CLASSES = {
 __all__ = [*sorted(_CLASSES), "static_bundle"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _CLASSES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
@@ -36,5 +37,5 @@ def __getattr__(name: str):
     return getattr(importlib.import_module(f"{__name__}.{_CLASSES[name]}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

@@ -8,6 +8,7 @@ import base64
 import html
 import json
 import math
+from typing import Any
 
 import anywidget
 import traitlets as T
@@ -19,7 +20,7 @@ from .picture import png
 class Number(T.Float):
     """A finite number within bounds."""
 
-    def validate(self, obj, value):
+    def validate(self, obj: Any, value: Any) -> float:
         value = super().validate(obj, value)
         if not math.isfinite(value):
             raise T.TraitError(f"{self.name} must be a finite number, got {value}")
@@ -33,7 +34,7 @@ class Vector(T.TraitType):
         self.length = length
         super().__init__(default_value=list(default), **kwargs)
 
-    def validate(self, obj, value):
+    def validate(self, obj: Any, value: Any) -> list[float]:
         values = _plain(value)
         if not isinstance(values, list) or not all(_is_number(v) for v in values):
             raise T.TraitError(f"{self.name} must be a list of finite numbers, got {_short(value)}")
@@ -48,7 +49,7 @@ class Covariance(T.TraitType):
     def __init__(self, default, **kwargs):
         super().__init__(default_value=[list(row) for row in default], **kwargs)
 
-    def validate(self, obj, value):
+    def validate(self, obj: Any, value: Any) -> list[list[float]]:
         rows = _plain(value)
         shaped = (
             isinstance(rows, list)
@@ -70,7 +71,7 @@ class Scene(T.Dict):
         self.parts = set(parts)
         super().__init__(**kwargs)
 
-    def validate(self, obj, value):
+    def validate(self, obj: Any, value: Any) -> dict:
         value = super().validate(obj, value)
         if set(value) != self.parts:
             raise T.TraitError(
@@ -137,8 +138,10 @@ class Explorer(anywidget.AnyWidget):
         """Draw the present state into a matplotlib figure."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, **kwargs):
-        data, metadata = super()._repr_mimebundle_(**kwargs)
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        assert bundle is not None
+        data, metadata = bundle
         picture = base64.b64encode(png(self.draw)).decode()
         state = html.escape(json.dumps(self.state, allow_nan=False))
         style = "max-width:100%;background:#fff"
@@ -155,7 +158,7 @@ class Explorer(anywidget.AnyWidget):
         return next(cls.__name__ for cls in type(self).__mro__ if Explorer in cls.__bases__)
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Arrays, tensors and tuples as lists."""
     value = value.tolist() if hasattr(value, "tolist") else value
     return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value

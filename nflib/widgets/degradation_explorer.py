@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import traitlets as T
 from torch import Tensor
 
 from ..bases import DomainGaussian, LocalDomainGaussian
 from ..metrics import autocorrelation
+from ..models.conditional.flow import ConditionalFlow
 from ..models.deflow.model import DeFlow
 from ..transforms.base import Latent
 from . import flow_export
@@ -62,7 +65,7 @@ class DegradationExplorer(Explorer):
             known = model.prepare(model.condition(image, generator) if condition is None else condition)
             latents, base = model.encode(image, known), model.base(known)
         scene = {
-            "flow": flow_export.export(model.flow.transform, known.conditioning),
+            "flow": flow_export.export(cast("ConditionalFlow", model.flow.transform), known.conditioning),
             "image": flow_export.pack(image[0]),
             "shift": [
                 {name: flow_export.pack(part) for name, part in law.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import copy
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,15 +42,14 @@ def export(flow: ConditionalFlow, known: Conditioning) -> dict:
         flow: with bounded scales.
         known: of one image, by the ``prepare`` of the model.
     """
+    levels: Any = flow.levels
     if not all(
-        type(step.scale) is BoundedScale and step.scale.limit == 2
-        for level in flow.levels
-        for step in level.steps
+        type(step.scale) is BoundedScale and step.scale.limit == 2 for level in levels for step in level.steps
     ):
         raise ValueError('flow must have affine="bounded", the only form the browser knows')
     if known.batch != 1:
         raise ValueError(f"known must be of one image, got {known.batch}")
-    if (hidden := len(flow.levels[0].steps[0].coupling.second)) % 2:
+    if (hidden := len(levels[0].steps[0].coupling.second)) % 2:
         raise ValueError(
             f"flow must have an even hidden width, which the browser takes in pairs, got {hidden}"
         )
@@ -65,14 +65,14 @@ def export(flow: ConditionalFlow, known: Conditioning) -> dict:
             weights[f"{name}.weight"] = copy.deepcopy(module).double().weight()
         elif name.endswith(".coupling"):
             weights[f"{name}.first"] = module.first[:, : module.inputs]
-    first = flow.levels[0]
+    first = levels[0]
     return {
         "sizes": {
-            "levels": len(flow.levels),
+            "levels": len(levels),
             "steps": len(first.steps),
             "transitions": len(first.transitions),
             "hidden": hidden,
-            "splits": any(level.split is not None for level in flow.levels),
+            "splits": any(level.split is not None for level in levels),
         },
         "weights": {name: pack(value) for name, value in weights.items()},
         "known": [[[pack(part) for part in step] for step in level] for level in known.parts()],

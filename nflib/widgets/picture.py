@@ -5,6 +5,7 @@ nflib.closed_form.gaussian.
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def png(draw) -> bytes:
     return buffer.getvalue()
 
 
-def normal_density(x, mean: float, variance: float):
+def normal_density(x: Any, mean: float | np.ndarray, variance: float | np.ndarray) -> Any:
     """Density of N(mean, variance) at x."""
     return np.exp(-0.5 * (x - mean) ** 2 / variance) / np.sqrt(2 * np.pi * variance)
 

@@ -47,7 +47,7 @@ class PrenoiseExplorer(Explorer):
             "content_y": self._kept(degraded),
         }
 
-    def _kept(self, variance):
+    def _kept(self, variance: float) -> float:
         """Mutual information of a value and itself with noise on top, in nats."""
         return np.log1p(self.content**2 / variance) / 2
 

@@ -71,15 +71,15 @@ class RooflineExplorer(Explorer):
     costs = shared(Scene(*WAYS, "each"))
 
     @T.default("presets")
-    def _presets(self):
+    def _presets(self) -> list:
         return _presets()
 
     @T.default("costs")
-    def _costs(self):
+    def _costs(self) -> dict:
         return _counted()
 
     @T.validate("crop")
-    def _whole_blocks(self, proposal):
+    def _whole_blocks(self, proposal) -> int:
         if proposal["value"] % 8:
             raise T.TraitError(f"crop must be a multiple of 8, got {proposal['value']}")
         return proposal["value"]

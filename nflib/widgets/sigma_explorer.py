@@ -150,20 +150,21 @@ class SigmaPlane(SigmaExplorer):
         fit, naive = fit_moments(np.zeros(2), a, np.zeros(2), b), self._naive()
         small, big = np.linalg.eigvalsh(self._whitened())
 
-        def loss(cov_x, cov_u):
+        def loss(cov_x, cov_u) -> float:
             pairs = ((a, cov_x), (b, cov_x + cov_u))
             return sum(
                 0.5 * (np.linalg.slogdet(model)[1] + np.trace(np.linalg.solve(model, data)))
                 for data, model in pairs
             )
 
+        cov_u = np.asarray(fit.cov_u)
         return {
             "rank": int(small > 1 + 1e-9) + int(big > 1 + 1e-9),
             "lambda_1": big,
             "lambda_2": small,
-            "u_11": fit.cov_u[0, 0],
-            "u_22": fit.cov_u[1, 1],
-            "u_12": fit.cov_u[0, 1],
+            "u_11": cov_u[0, 0],
+            "u_22": cov_u[1, 1],
+            "u_12": cov_u[0, 1],
             "naive_11": naive[0, 0],
             "naive_22": naive[1, 1],
             "naive_12": naive[0, 1],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import traitlets as T
 from torch import Tensor
 
 from ..images import resize
 from ..metrics import diversity, psnr
-from ..models.conditional.flow import check_sizes
+from ..models.conditional.flow import ConditionalFlow, check_sizes
 from ..models.srflow.model import SRFlow
 from . import flow_export
 from .base import Explorer, Number, Scene, shared
@@ -53,7 +55,7 @@ class SuperResolutionExplorer(Explorer):
         with torch.no_grad():
             known = model.prepare(low)
         scene = {
-            "flow": flow_export.export(model.flow.transform, known),
+            "flow": flow_export.export(cast("ConditionalFlow", model.flow.transform), known),
             "photo": flow_export.pack(photo[0]),
             "low": flow_export.pack(low[0]),
             "shrink": flow_export.pack(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 import traitlets as T
@@ -60,7 +61,8 @@ class TauLine(TauExplorer):
     def _law(self, tau: float) -> tuple[float, float]:
         """Mean and variance of x + tau u."""
         model = self._model()
-        return model.mean_x + tau * model.mean_u, model.cov_x + tau**2 * model.cov_u
+        mean, variance = model.mean_x + tau * model.mean_u, model.cov_x + tau**2 * model.cov_u
+        return cast("float", mean), cast("float", variance)
 
     def readouts(self) -> dict[str, float]:
         (mean, variance), (mean_y, variance_y) = self._law(self.tau), self._law(1.0)

@@ -9,7 +9,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from .base import Explorer, Scene, shared
 from .picture import INK
 from .prng import uniforms
 
+if TYPE_CHECKING:
+    from matplotlib.patches import Rectangle
+
 LARGEST = 1_500_000  # bytes of a study in a page
 WHOLE = 320  # pixels of the longer side of a whole image, as it is shown
 LONGEST = 30  # letters of a name that fits on a phone
@@ -33,12 +36,10 @@ RED = "#D00000"  # as in the paper
 class Choices(T.List):
     """Records of :class:`~nflib.study.Choice`, as JSON has them."""
 
-    def validate(self, obj, value):
+    def validate(self, obj: Any, value: Any) -> list[dict]:
         try:
-            return [
-                {**(made := asdict(Choice.of(record))), "crop": list(made["crop"])}
-                for record in super().validate(obj, value)
-            ]
+            records: Any = super().validate(obj, value)
+            return [{**(made := asdict(Choice.of(record))), "crop": list(made["crop"])} for record in records]
         except ValueError as error:
             raise T.TraitError(f"choices: {error}") from None
 
@@ -259,6 +260,7 @@ class UserStudy(Explorer):
         else:
             above.text(0.5, 0.5, "All questions are answered. Thank you.", ha="center", color=INK)
         if shown is not None:
+            assert below is not None
             ranking, ax = shown.ranking()[::-1], below.subplots()
             for row, (value, low, high) in enumerate(map(shown.score, ranking)):
                 ax.plot([low, high], [row, row], color=INK)
@@ -349,7 +351,7 @@ def _decode(address: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))))
 
 
-def _rectangle(corner: np.ndarray, size: np.ndarray):
+def _rectangle(corner: Any, size: np.ndarray) -> Rectangle:
     from matplotlib.patches import Rectangle
 
     return Rectangle(corner, *size, fill=False, edgecolor=RED, linewidth=1.5)

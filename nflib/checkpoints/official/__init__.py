@@ -8,7 +8,8 @@ name.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -25,7 +26,11 @@ BUILDERS = {
     "ludvae": ludvae.build,
     "dncnn": dncnn.build,
 }
-NAMES = {RRDBNet: rrdb.names, LUDVAE: ludvae.names, DnCNN: dncnn.names}
+NAMES: dict[type, Callable[[Any], Iterator[tuple[str, str]]]] = {
+    RRDBNet: rrdb.names,
+    LUDVAE: ludvae.names,
+    DnCNN: dncnn.names,
+}
 
 
 def load_official(
@@ -76,6 +81,7 @@ def load_official(
     model.load_state_dict(own)
     for module in model.modules():
         if isinstance(module, ActNorm):
+            assert isinstance(module.initialised, Tensor)
             module.initialised.fill_(True)
     return model.eval()
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -74,7 +75,7 @@ def names(model: SRFlow | DeFlow) -> Iterator[tuple[str, str]]:
     for official, ours in rrdb.names(model.encoder):
         yield f"RRDB.{official}", f"encoder.{ours}"
     splits = []
-    for official, ours in _flow_names(model.flow.transform):
+    for official, ours in _flow_names(cast("ConditionalFlow", model.flow.transform)):
         yield f"flowUpsamplerNet.layers.{official}", f"flow.transform.{ours}"
         if official.endswith(".conv.weight"):
             splits.append(official.removesuffix("conv.weight"))
@@ -87,7 +88,8 @@ def names(model: SRFlow | DeFlow) -> Iterator[tuple[str, str]]:
 
 def _flow_names(flow: ConditionalFlow) -> Iterator[tuple[str, str]]:
     index = 0  # the official list counts squeezes, transitions, steps and splits
-    for i, level in enumerate(flow.levels):
+    levels: Any = flow.levels
+    for i, level in enumerate(levels):
         index += 1
         for j, transition in enumerate(level.transitions):
             prefix = f"levels.{i}.transitions.{j}.transforms"

@@ -7,6 +7,7 @@ import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ CONTAINERS = ("params_ema", "params", "state_dict")
 def read_state(source: Mapping[str, Tensor] | str | os.PathLike) -> Mapping[str, Tensor]:
     """A state dict as it is, or of a .pth, .pt or .safetensors file; nothing but tensors is unpickled."""
     if isinstance(source, Mapping):
-        state = source
+        state: Any = source
     else:
         path = Path(source)
         if not path.is_file():

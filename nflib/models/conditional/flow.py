@@ -191,7 +191,7 @@ class _Level(Transform):
             *zip(self.steps, context, strict=True),
         ]
 
-    def recomputed(self, x: Tensor, context: tuple[Told, ...]) -> tuple[Latent, Tensor]:
+    def recomputed(self, x: Tensor, context: tuple[Told, ...]) -> tuple[Any, Tensor]:
         """The result of :meth:`forward`, where all steps are told the same; only what leaves the level is
         kept for the backward pass.
         """

@@ -9,12 +9,15 @@ belongs to which clean one.
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor
 
 from ...noise.flat_blocks import flat_blocks
 from ...noise.gain import fit_noise_gain
-from ...transforms import ActNorm
+from ...transforms import ActNorm, InvertibleConv1x1
+from ..conditional.flow import ConditionalFlow
 from .model import DeFlow
 
 BATCH = 32
@@ -62,7 +65,7 @@ def linear_start(
     """
     if model.config.affine != "bounded":
         raise ValueError(f'the linear start needs affine="bounded", the model has {model.config.affine!r}')
-    flow, base = model.flow.transform, model.flow.base
+    flow, base = cast(ConditionalFlow, model.flow.transform), model.flow.base
     _make_identity(flow)
     # the same conditions at every level
     conditions = [
@@ -109,6 +112,8 @@ def linear_start(
         )
         gain = fit_noise_gain(colours, squares, clean_variance, deviations)
         factor.copy_(gain.deviation)
+        assert model.gain is not None
+        assert model.gain.bias is not None
         model.gain.weight.copy_(gain.slope[:, :, None, None])
         model.gain.bias.copy_(-gain.slope @ gain.centre)
 
@@ -117,7 +122,7 @@ def _whiten(model: DeFlow, clean: Tensor, condition: Tensor) -> None:
     """Set ActNorm and the last 1x1 convolution before each latent so that clean latents have mean 0 and
     covariance I.
     """
-    flow = model.flow.transform
+    flow = cast(ConditionalFlow, model.flow.transform)
     last = len(flow.levels) - 1
     for level, one in enumerate(flow.levels):
         first, end = one.steps[0], one.steps[-1]
@@ -135,14 +140,17 @@ def _whiten(model: DeFlow, clean: Tensor, condition: Tensor) -> None:
         values, vectors = torch.linalg.eigh(covariance)
         if not values[0] > 1e-12 * values[-1]:
             raise ValueError("clean has a direction without any variance: dequantise the crops before")
+        assert isinstance(end.mixing, InvertibleConv1x1)
         end.mixing.set_weight(((vectors * values.rsqrt()) @ vectors.T).to(end.mixing.lower))
 
 
 def _level_moments(model: DeFlow, crops: Tensor, condition: Tensor, level: int) -> tuple[Tensor, Tensor]:
     """Mean and covariance, float64, of the channels after this level, before a split takes some of them."""
-    total, square, count = 0, 0, 0
+    total: Any = 0
+    square: Any = 0
+    count = 0
     for part, known in zip(crops.split(BATCH), condition.split(BATCH)):
-        x = model.flow.transform.until(level, part, model.prepare(known).conditioning)
+        x = cast(ConditionalFlow, model.flow.transform).until(level, part, model.prepare(known).conditioning)
         values = x.transpose(0, 1).flatten(1).double()
         total, square, count = total + values.sum(1), square + values @ values.T, count + values.shape[1]
     mean = total / count
@@ -160,16 +168,17 @@ def _moments(values: Tensor) -> tuple[Tensor, Tensor]:
     return values.mean(0), values.T.cov(correction=0)
 
 
-def _make_identity(flow) -> None:
+def _make_identity(flow: ConditionalFlow) -> None:
     for level in flow.levels:
         for layer in (
-            *(layer for pair in level.transitions for layer in pair),
+            *(layer for pair in level.transitions for layer in pair.transforms),
             *(s.actnorm for s in level.steps),
             *(s.mixing for s in level.steps),
         ):
             if isinstance(layer, ActNorm):
                 _set(layer, torch.zeros_like(layer.bias), torch.zeros(()))
             else:
+                assert isinstance(layer, InvertibleConv1x1)
                 layer.set_weight(torch.eye(len(layer.sign)))
         for step in level.steps:
             for net in (step.injector, step.coupling):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,9 @@ from ...noise.spectrum import SIDE, log_volume, posterior_filters
 from ...transforms.precision import full_precision, raised
 from ...units import randn
 
+# Of random numbers: one generator, or one for each image of a batch.
+Source = torch.Generator | Sequence[torch.Generator] | None
+
 
 class Gaussian(NamedTuple):
     """Independent normal laws: mean and log standard deviation, both (B, C, H, W)."""
@@ -20,7 +24,7 @@ class Gaussian(NamedTuple):
     mean: Tensor
     log_sd: Tensor
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, generator: Source = None) -> Tensor:
         return self.mean + self.log_sd.exp() * randn(self.mean.shape, self.mean, generator)
 
     def kl(self, other: Gaussian | None = None) -> Tensor:
@@ -33,7 +37,9 @@ class ConvBlock(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        self.convs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(4))
+        self.convs = cast(
+            Sequence[nn.Conv2d], nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(4))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         for conv in self.convs[:-1]:
@@ -81,6 +87,10 @@ class Shape(nn.Module):
     nothing is known, and the noise comes out too weak.
     """
 
+    colour: Tensor
+    spread: Tensor
+    volume: Tensor
+
     def __init__(self):
         super().__init__()
         for name in ("colour", "spread"):
@@ -104,7 +114,7 @@ class Shape(nn.Module):
     def whitened(self, mean: Tensor) -> Tensor:
         return _filtered(mean, self.whiten)
 
-    def sample(self, law: Gaussian, generator: torch.Generator | None) -> Tensor:
+    def sample(self, law: Gaussian, generator: Source) -> Tensor:
         return law.mean + law.log_sd.exp() * _filtered(
             randn(law.mean.shape, law.mean, generator), self.spread
         )
@@ -145,9 +155,9 @@ class Level(nn.Module):
         super().__init__()
         top, hands_on = number == 0, priors == "latents" and number < count - 1
         self.posterior, self.merge, self.decoder = Law(width), Merge(width), ConvBlock(width)
-        self.join, self.witness, self.prior = (
-            (None, None, None) if top else (Merge(width), Merge(width), Law(width))
-        )
+        self.join = None if top else Merge(width)
+        self.witness = None if top else Merge(width)
+        self.prior = None if top else Law(width)
         self.chain = ConvBlock(width) if hands_on else None
         self.carry = Merge(width) if hands_on and not top else None
         self.shape = Shape() if shaped else None
@@ -159,9 +169,7 @@ class Level(nn.Module):
             posterior = posterior._replace(mean=self.shape.whitened(posterior.mean))
         return posterior, None if self.prior is None else self.prior(state)
 
-    def infer(
-        self, state: Tensor, evidence: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor]:
+    def infer(self, state: Tensor, evidence: Tensor, generator: Source) -> tuple[Tensor, Tensor]:
         """A sample of the posterior, and its KL to the prior, element by element."""
         q, p = self.laws(state, evidence)
         if self.shape is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ from ...noise.spectrum import SIDE
 from ...transforms.precision import full_precision, raised
 from ...units import randn
 from ..model import ImageModel, check_samples
-from .levels import ConvBlock, Level
+from .levels import ConvBlock, Level, Shape, Source
 
 PRIORS = ("content", "latents")
 
@@ -172,10 +172,12 @@ class LUDVAE(ImageModel):
         self.config = config
         width, count = config.width, config.levels
         self.content_in, self.degradation_in = nn.Conv2d(3, width, 1), nn.Conv2d(3, width, 1)
-        self.content = nn.ModuleList(ConvBlock(width) for _ in range(count))
-        self.degradation = nn.ModuleList(ConvBlock(width) for _ in range(count))
-        self.levels = nn.ModuleList(
-            Level(width, i, count, config.priors, config.shaped and i == count - 1) for i in range(count)
+        self.content = cast(Sequence[ConvBlock], nn.ModuleList(ConvBlock(width) for _ in range(count)))
+        self.degradation = cast(Sequence[ConvBlock], nn.ModuleList(ConvBlock(width) for _ in range(count)))
+        shaped = [config.shaped and i == count - 1 for i in range(count)]
+        self.levels = cast(
+            Sequence[Level],
+            nn.ModuleList(Level(width, i, count, config.priors, shaped[i]) for i in range(count)),
         )
         self.out = nn.Conv2d(width, 3, 1)
 
@@ -192,7 +194,13 @@ class LUDVAE(ImageModel):
                 f"needs shaped=True and taps (3, 3, {SIDE}, {SIDE}), got shaped={self.config.shaped} "
                 f"and {tuple(taps.shape)}"
             )
-        self.levels[-1].shape.set(taps)
+        self._shape.set(taps)
+
+    @property
+    def _shape(self) -> Shape:
+        shape = self.levels[-1].shape
+        assert shape is not None
+        return shape
 
     def loss(
         self,
@@ -218,7 +226,7 @@ class LUDVAE(ImageModel):
         self,
         clean: Tensor,
         degraded: Tensor,
-        generator: torch.Generator | None = None,
+        generator: Source = None,
         prenoised: tuple[Tensor, Tensor] | None = None,
     ) -> Terms:
         """The terms of the published loss for unpaired images of one size; one of the two batches may be
@@ -228,10 +236,9 @@ class LUDVAE(ImageModel):
             generator: one for all, or one for each image, the clean ones first.
             prenoised: what the content encoder sees of the two batches, by default :meth:`prenoise` of them.
         """
-        each = isinstance(generator, Sequence)
-        of_clean, of_degraded = (
-            (generator[: len(clean)], generator[len(clean) :]) if each else (generator, generator)
-        )
+        of_clean = of_degraded = generator
+        if isinstance(generator, Sequence):
+            of_clean, of_degraded = generator[: len(clean)], generator[len(clean) :]
         for name, images in (("clean", clean), ("degraded", degraded)):
             _check(name, images)
         if prenoised is None:
@@ -273,7 +280,7 @@ class LUDVAE(ImageModel):
         images: Tensor,
         domain: str,
         sigma: float | None = None,
-        generator: torch.Generator | None = None,
+        generator: Source = None,
     ) -> Tensor:
         """h of images (eq. 20): the images with noise on top, not clipped.
 
@@ -294,7 +301,7 @@ class LUDVAE(ImageModel):
             (len(images), 3, images.shape[2] + SIDE - 1, images.shape[3] + SIDE - 1), images, generator
         )
         with full_precision(images):
-            return images + sigma * F.conv2d(white, self.levels[-1].shape.colour.to(images))
+            return images + sigma * F.conv2d(white, self._shape.colour.to(images))
 
     def degrade(
         self,
@@ -311,14 +318,9 @@ class LUDVAE(ImageModel):
 
         Arguments as for :meth:`samples`, of which this is the first.
         """
-        options = {
-            "prenoised": prenoised,
-            "sigma": sigma,
-            "generator": generator,
-            "tile": tile,
-            "overlap": overlap,
-        }
-        return self.samples(clean, tau, **options)[0]
+        return self.samples(
+            clean, tau, prenoised=prenoised, sigma=sigma, generator=generator, tile=tile, overlap=overlap
+        )[0]
 
     @torch.no_grad()
     def samples(
@@ -390,7 +392,7 @@ class LUDVAE(ImageModel):
     def denoise(
         self,
         degraded: Tensor,
-        generator: torch.Generator | None = None,
+        generator: Source = None,
         prenoised: Tensor | None = None,
         sigma: float | None = None,
     ) -> Tensor:
@@ -414,9 +416,7 @@ class LUDVAE(ImageModel):
     def example_result(self, image: Tensor) -> Tensor:
         return self.degrade(image)
 
-    def _reconstruct(
-        self, content: Tensor, degraded: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor]:
+    def _reconstruct(self, content: Tensor, degraded: Tensor, generator: Source) -> tuple[Tensor, Tensor]:
         """Reconstructions of all images and the KL of each degraded one, which come last. Clean ones have no
         part in z_n.
         """
@@ -455,7 +455,7 @@ class LUDVAE(ImageModel):
             return self.out(raised(state))
 
 
-def _chain(first: nn.Module, blocks: nn.ModuleList, images: Tensor) -> list[Tensor]:
+def _chain(first: nn.Module, blocks: Sequence[nn.Module], images: Tensor) -> list[Tensor]:
     """Outputs of the blocks of an encoder, the first block's first."""
     outputs = [first(images)]
     for block in blocks:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...noise.gain import NoiseGain
 from ...units import randn
@@ -38,16 +38,15 @@ def start_near_identity(model: LUDVAE, generator: torch.Generator | None = None)
         if isinstance(layer, nn.Conv2d):
             fan_in = layer.weight[0].numel()
             layer.weight.copy_(randn(layer.weight.shape, layer.weight, generator) * math.sqrt(2 / fan_in))
-            layer.bias.zero_()
+            _bias(layer).zero_()
     for first in (model.content_in, model.degradation_in):
         _carry(first)
-        first.bias[:3] = LIFT
+        _bias(first)[:3] = LIFT
     for block in (*model.content, *model.degradation, *(level.decoder for level in model.levels)):
         for conv in block.convs:
             _carry(conv)
     for i, level in enumerate(model.levels):
         finest = i == len(model.levels) - 1
-        told = finest and level.witness is not None
         width = config.width
         _carry(level.merge.conv)
         level.merge.conv.weight[:, width:].mul_(SMALL)
@@ -55,29 +54,29 @@ def start_near_identity(model: LUDVAE, generator: torch.Generator | None = None)
             if law is not None:
                 law.mean.weight.mul_(SMALL)
                 law.log_sd.weight.mul_(SMALL)
-        if level.join is not None:
+        if level.join is not None and level.witness is not None:
             _carry(level.join.conv, 0.5)
             _carry(level.join.conv, 0.5, source=width, keep=True)
             _carry(level.witness.conv, -1.0)
             _carry(level.witness.conv, 1.0, source=width, keep=True)
-        if told:
+        if finest and level.prior is not None:
             _carry(level.posterior.mean, 1 / noise)
             for part in (level.prior.mean, level.prior.log_sd):
                 part.weight[:3] = 0
             # what is left uncertain at the optimum of a linear decoder (probabilistic PCA)
             if level.shape is None:
-                level.posterior.log_sd.bias[:3] = -0.5 * math.log(1 + noise**2 / config.kl_weight)
+                _bias(level.posterior.log_sd)[:3] = -0.5 * math.log(1 + noise**2 / config.kl_weight)
             # on channels of its own, or the decoder would remove this noise with that of the content
             _carry(level.merge.conv, noise, source=width, target=3)
-            level.merge.conv.bias[3:6] = LIFT
+            _bias(level.merge.conv)[3:6] = LIFT
             for conv in level.decoder.convs:
                 _carry(conv, source=3, target=3)
     model.out.weight.mul_(SMALL)
     _carry(model.out, keep=True)
-    model.out.bias.fill_(-LIFT)
+    _bias(model.out).fill_(-LIFT)
     if len(model.levels) > 1:
         _carry(model.out, source=3, keep=True)
-        model.out.bias.sub_(LIFT)
+        _bias(model.out).sub_(LIFT)
 
 
 @torch.no_grad()
@@ -95,13 +94,18 @@ def follow_colours(model: LUDVAE, gain: NoiseGain) -> None:
     passed = torch.ones(3) if finest.shape is None else finest.shape.colour.square().sum((1, 2, 3)).sqrt()
     log_sd = finest.prior.log_sd
     log_sd.weight[:3, :3, 0, 0] = gain.slope
-    log_sd.bias[:3] = (gain.deviation / (noise * passed)).log() - gain.slope @ (gain.centre + LIFT)
+    _bias(log_sd)[:3] = (gain.deviation / (noise * passed)).log() - gain.slope @ (gain.centre + LIFT)
 
 
 def _expected_noise(model: LUDVAE) -> float:
     """The deviation that the configuration expects the noise to have."""
     config = model.config
     return max(math.sqrt(max(config.sigma_clean**2 - config.sigma_degraded**2, 0.0)), config.decoder_sd)
+
+
+def _bias(layer: nn.Conv2d) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias
 
 
 def _carry(conv: nn.Conv2d, share: float = 1.0, source: int = 0, target: int = 0, keep: bool = False) -> None:
