@@ -49,7 +49,7 @@ def synthetic(clean: list, degrader: Degrader, seed: int, scale: int = 1) -> Dat
     """
     if scale == 1:
         return PairedImages(clean, crop=CROP, seed=seed, degrader=degrader)
-    return DegradedLowResolution(clean, scale, scale * SMALL_CROP[scale], seed, degrader)
+    return DegradedLowResolution(clean, scale, scale * SMALL_CROP[scale], seed=seed, degrader=degrader)
 
 
 def train(pairs: Dataset, seed: int, scale: int = 1) -> nn.Module:

@@ -159,7 +159,7 @@ class DomainGaussian(nn.Module):
         return _normal_log_prob(white) - positions(latent) * cholesky.diagonal().log().sum()
 
     def _levels(self, z: Latent) -> Iterable[tuple[Any, ...]]:
-        """Of each latent itself and the parameters of its law."""
+        """Each latent with the parameters of its law."""
         latents = _as_tuple(z)
         if [latent.shape[1] for latent in latents] != [len(mean) for mean in self.mean]:
             raise ValueError(

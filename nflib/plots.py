@@ -50,6 +50,7 @@ def style() -> None:
 def show_images(
     images: Mapping[str, Tensor] | Sequence[Tensor] | Tensor,
     titles: Sequence[str] | None = None,
+    *,
     scale: int = 3,
     columns: int | None = None,
     value_range: tuple[float, float] = (0.0, 1.0),
@@ -118,6 +119,7 @@ def show_residual(
     clean: Tensor,
     degraded: Tensor | Mapping[str, Tensor],
     crop: tuple[int, int, int] | None = None,
+    *,
     scale: int = 3,
     span: float | None = None,
 ) -> Figure:
@@ -154,7 +156,7 @@ def show_residual(
         f"images: black 0, white 1; difference: black {-span * 255:.3g}, white {span * 255:+.3g} "
         f"grey levels; {scale}x"
     )
-    return show_images(images, titles, scale, columns=3, note=note)
+    return show_images(images, titles, scale=scale, columns=3, note=note)
 
 
 def _settings() -> dict:

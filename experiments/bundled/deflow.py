@@ -52,7 +52,7 @@ class Judged(DeFlowTask):
 def train(name: str, kodak: Path | None) -> None:
     plan = PLANS[name]
     clean, degraded, pairs = photos(plan, kodak)
-    crops = UnpairedImages(clean, degraded, CROP, SEED, align=plan.config.multiple)
+    crops = UnpairedImages(clean, degraded, CROP, seed=SEED, align=plan.config.multiple)
     torch.manual_seed(SEED)
     model, began = DeFlow(plan.config), time.perf_counter()
     start_linear(model, crops, seed=SEED)

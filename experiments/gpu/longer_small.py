@@ -59,7 +59,8 @@ class Noise:
             return train_ludvae(self.clean, self.degraded, run, steps=steps, seed=SEED, running=running)
         align = self.plan.config.multiple
         crops, held_out = (
-            UnpairedImages(self.clean, self.degraded, CROP, seed, align=align) for seed in (SEED, SEED + 1)
+            UnpairedImages(self.clean, self.degraded, CROP, seed=seed, align=align)
+            for seed in (SEED, SEED + 1)
         )
         held_out = Subset(held_out, range(2 if self.tiny else VALIDATION_CROPS))
         recipe = replace(DeFlowTask.recipe, steps=steps, batch=2 if self.tiny else DeFlowTask.recipe.batch)

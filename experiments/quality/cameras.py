@@ -105,7 +105,7 @@ def centre(image: torch.Tensor) -> torch.Tensor:
 
 def white_unpaired(folder: Path) -> torch.Tensor:
     """Deviation of the noise in each channel, found in the flattest windows."""
-    crops = data.UnpairedImages(folder / "train_clean", folder / "train_noisy", NOISE_SIDE, SEED)
+    crops = data.UnpairedImages(folder / "train_clean", folder / "train_noisy", NOISE_SIDE, seed=SEED)
     taps, deviation = noise_filter(*first_crops(crops, NOISE_CROPS))
     return (deviation * taps.square().sum((1, 2, 3)).sqrt()).float()
 

@@ -99,7 +99,7 @@ RECIPE = replace(LUDVAETask.recipe, steps=TRAINING_STEPS, every=TRAINING_STEPS)
 def train(variant: Variant, clean: list, degraded: list, seed: int) -> LUDVAE:
     torch.manual_seed(seed)
     taps, deviation = noise_filter(
-        *first_crops(data.UnpairedImages(clean, degraded, NOISE_SIDE, seed), NOISE_CROPS)
+        *first_crops(data.UnpairedImages(clean, degraded, NOISE_SIDE, seed=seed), NOISE_CROPS)
     )
     model = LUDVAE(replace(LUDVAEConfig.small(deviation), **variant.config))
     start_near_identity(model, numbered_generator(seed, 2))
@@ -109,7 +109,7 @@ def train(variant: Variant, clean: list, degraded: list, seed: int) -> LUDVAE:
         model.config = replace(
             model.config, sigma_clean=variant.sigmas[0] / 255, sigma_degraded=variant.sigmas[1] / 255
         )
-    crops = data.UnpairedImages(clean, degraded, TRAINING_CROP, seed)
+    crops = data.UnpairedImages(clean, degraded, TRAINING_CROP, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         task, running = LUDVAETask(model, CONTENT_FIRST), Running(device="cpu")
         return checkpoints.load(fit(task, crops, folder, recipe=RECIPE, seed=seed, running=running))

@@ -73,7 +73,7 @@ def learned_from(clean: list, degraded: list, name: str) -> dict[str, Path]:
     DeFlow has the configuration of the bundled one.
     """
     config = PLANS[name].config
-    crops = data.UnpairedImages(clean, degraded, photos.CROP, SEED, align=config.multiple)
+    crops = data.UnpairedImages(clean, degraded, photos.CROP, seed=SEED, align=config.multiple)
     torch.manual_seed(SEED)
     model = DeFlow(config)
     start_linear(model, crops, seed=SEED)

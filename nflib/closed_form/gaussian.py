@@ -187,7 +187,7 @@ def fit_unpaired(x, y, weighting: str | tuple[float, float] = "average") -> Unpa
             "likelihood is unbounded. "
             f"It needs at least {x.shape[1] + 1} samples that differ"
         )
-    fit = fit_moments(x.mean(0), cov_x, y.mean(0), _covariance(y), weights)
+    fit = fit_moments(x.mean(0), cov_x, y.mean(0), _covariance(y), weights=weights)
     if not scalar:
         return fit
     return replace(
@@ -200,7 +200,9 @@ def fit_unpaired(x, y, weighting: str | tuple[float, float] = "average") -> Unpa
     )
 
 
-def fit_moments(mean_x, cov_x, mean_y, cov_y, weights: tuple[float, float] = (1.0, 1.0)) -> UnpairedGaussian:
+def fit_moments(
+    mean_x, cov_x, mean_y, cov_y, *, weights: tuple[float, float] = (1.0, 1.0)
+) -> UnpairedGaussian:
     """Maximum likelihood from the moments of the two sets, (d,) and (d, d), population covariances (divide by
     N and M).
 

@@ -54,9 +54,9 @@ class PairedImages(ImageCrops):
         clean: Source,
         degraded: Source | None = None,
         crop: int = 64,
+        *,
         seed: int = 0,
         align: int = 1,
-        *,
         degrader: Degrades | None = None,
         strength: float = 1.0,
     ):
@@ -143,7 +143,7 @@ class DegradedLowResolution(SuperResolutionImages):
         degrader: makes (B, 3, crop/scale, crop/scale) of the like, every crop with a generator of its own.
     """
 
-    def __init__(self, source: Source, scale: int, crop: int, seed: int, degrader: Degrades):
+    def __init__(self, source: Source, scale: int, crop: int, *, seed: int, degrader: Degrades):
         self.degrader = degrader
         super().__init__(source, scale, crop, seed)
 
@@ -187,7 +187,7 @@ class LowResolutionPairs(torch.utils.data.Dataset):
         ValueError: names or sizes do not fit together.
     """
 
-    def __init__(self, clean: Source, degraded: Source, scale: int, crop: int, seed: int = 0):
+    def __init__(self, clean: Source, degraded: Source, scale: int, *, crop: int, seed: int = 0):
         self.crop = crop
         # places and order come from equal seeds, and are equal on grids of equal size
         self.sides = (

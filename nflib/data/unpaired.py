@@ -42,6 +42,7 @@ class UnpairedImages(Dataset):
         clean: Source,
         degraded: Source,
         crop: int,
+        *,
         seed: int = 0,
         align: int = 1,
         flip_degraded: bool = False,

@@ -48,6 +48,7 @@ def leak(
     h_clean: Iterable[Tensor],
     h_degraded: Iterable[Tensor],
     photos: tuple[Sequence[Hashable], Sequence[Hashable]] | None = None,
+    *,
     crop: int = 16,
     most: int = 64,
     permutations: int = 200,

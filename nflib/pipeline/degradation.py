@@ -78,4 +78,6 @@ def _degrade(
     def make(image: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
         return degrader.samples(image, tau, samples, generator)
 
-    return write_samples(source, out, suffixes, settings, make, "degrade", share)
+    return write_samples(
+        source, out, suffixes=suffixes, settings=settings, make=make, description="degrade", share=share
+    )

@@ -281,8 +281,8 @@ def _leaks(
     mapped = [[h(image[None], generator)[0] for image in part] for part in images]
     how: dict[str, Any] = {"most": most, "permutations": RELABELLINGS, "generator": generator}
     found = {
-        "photos": leak(images[0], images[1], names, side, **how),
-        "h": leak(mapped[0], mapped[1], names, LEAK_CROP, **how),
+        "photos": leak(images[0], images[1], names, crop=side, **how),
+        "h": leak(mapped[0], mapped[1], names, crop=LEAK_CROP, **how),
     }
     if len(mapped[0]) >= 4:
         found["control"] = leak(mapped[0][::2], mapped[0][1::2], crop=LEAK_CROP, **how)

@@ -60,16 +60,17 @@ def _restore(source, model, out, *, tile: int, device: torch.device, share: Shar
     net = checkpoints.load(model)
     if not isinstance(net, ImageModel) or net.purpose not in ("restore", "enhance"):
         raise ValueError(f"{model}: is a {type(net).__name__}, expected one that restores")
+    overlap = overlap_of(tile, None, most=net.largest_overlap, multiple=net.multiple)
     net.to(device)
     settings = {"model": str(model), "tile": tile, "scale": net.scale}
     return write_samples(
         source,
         out,
-        [""],
-        settings,
-        lambda image, _: [restored(net, image.to(device), tile=tile).cpu()],
-        "restore",
-        share,
+        suffixes=[""],
+        settings=settings,
+        make=lambda image, _: [restored(net, image.to(device), tile=tile, overlap=overlap).cpu()],
+        description="restore",
+        share=share,
     )
 
 

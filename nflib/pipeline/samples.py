@@ -34,6 +34,7 @@ class Samples(NamedTuple):
 def write_samples(
     source: str | os.PathLike,
     out: str | os.PathLike,
+    *,
     suffixes: Sequence[str],
     settings: dict,
     make: Callable[[Tensor, torch.Generator], Iterable[Tensor]],

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .. import checkpoints
+from ..images.tiling import overlap_of
 from ..models import ImageModel
 from ..processes import Share
 from .samples import Samples, write_samples
@@ -71,10 +72,12 @@ def _super_resolve(
     net = checkpoints.load(model)
     if not isinstance(net, ImageModel) or net.purpose != "super-resolve":
         raise ValueError(f"{model}: is a {type(net).__name__}, expected an SRFlow")
+    overlap = overlap_of(tile, None, most=net.largest_overlap, multiple=max(net.multiple // net.scale, 1))
     super_resolver: Any = net.to(device)  # with the method that its purpose promises
 
     def make(image: Tensor, generator: torch.Generator) -> Tensor:
-        results = super_resolver.super_resolve(image[None].to(device), tau, samples, generator, tile=tile)
+        lr = image[None].to(device)
+        results = super_resolver.super_resolve(lr, tau, samples, generator, tile=tile, overlap=overlap)
         return results[:, 0].cpu()
 
     settings = {
@@ -86,5 +89,11 @@ def _super_resolve(
         "scale": net.scale,
     }
     return write_samples(
-        source, out, [f"_{i + 1}" for i in range(samples)], settings, make, "super-resolve", share
+        source,
+        out,
+        suffixes=[f"_{i + 1}" for i in range(samples)],
+        settings=settings,
+        make=make,
+        description="super-resolve",
+        share=share,
     )

@@ -165,4 +165,4 @@ def start_linear(model: DeFlow, data: UnpairedImages, *, seed: int, closed_form:
     """
     generator = numbered_generator(seed, 2)
     clean, degraded = (dequantised(images, generator) for images in first_crops(data, START_CROPS))
-    linear_start(model, clean, degraded, closed_form, generator=generator)
+    linear_start(model, clean, degraded, closed_form=closed_form, generator=generator)

@@ -75,7 +75,7 @@ def train_denoiser(
     held_out = (
         None
         if validation_clean is None
-        else PairedImages(validation_clean, validation_degraded, usual.crop, seed + 1)
+        else PairedImages(validation_clean, validation_degraded, usual.crop, seed=seed + 1)
     )
     notes = noted(degrader, start)
     done = fit_restorer(

@@ -74,7 +74,7 @@ class ESRGANTask(Task):
         }
 
     @property
-    def validation_unit(self) -> str:
+    def validation_unit(self) -> str:  # type: ignore[override]  # depends on the features
         return f"{PIXEL} * mean absolute error" + (
             "" if self.features is None else f" + {PERCEPTUAL} * perceptual loss"
         )

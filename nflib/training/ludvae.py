@@ -139,7 +139,7 @@ def train_ludvae(
         batch=usual.recipe.batch,
         seed=seed,
     )
-    model = _started(size, UnpairedImages(clean, degraded, NOISE_SIDE, seed), seed)
+    model = _started(size, UnpairedImages(clean, degraded, NOISE_SIDE, seed=seed), seed)
     task = LUDVAETask(model, content_first=0.35 if size == "small" else 0.0)
     return fit(task, data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)
 

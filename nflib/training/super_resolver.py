@@ -50,10 +50,10 @@ def low_resolution_pairs(
     seed: int,
 ) -> tuple[Dataset, Dataset | None]:
     """Pairs to train on, made on the fly, and true pairs of two folders."""
-    data = DegradedLowResolution(clean, scale, crop, seed, degraders.load(degrader))
+    data = DegradedLowResolution(clean, scale, crop, seed=seed, degrader=degraders.load(degrader))
     if validation_clean is None or validation_degraded is None:
         return data, None
-    return data, LowResolutionPairs(validation_clean, validation_degraded, scale, crop, seed + 1)
+    return data, LowResolutionPairs(validation_clean, validation_degraded, scale, crop=crop, seed=seed + 1)
 
 
 def train_super_resolver(

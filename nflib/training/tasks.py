@@ -31,6 +31,7 @@ class Task(Steps):
     unused = True
     recipe = Recipe()
     unit = ""
+    validation_unit: str | None = None  # if the validation is not the loss
 
     def __init__(self, model: ImageModel):
         super().__init__()
@@ -43,11 +44,6 @@ class Task(Steps):
         an image has for itself.
         """
         raise NotImplementedError
-
-    @property
-    def validation_unit(self) -> str | None:
-        """Of the validation, if that is not the loss."""
-        return None
 
     @property
     def trained(self) -> nn.Module:

@@ -71,13 +71,13 @@ def unpaired_folders(
         raise ValueError("validation needs both folders, clean and degraded, or none")
     if batch % 2:
         raise ValueError(f"batch must be even, half clean and half degraded, got {batch}")
-    data = UnpairedImages(clean, degraded, crop, seed, align, match=match)
+    data = UnpairedImages(clean, degraded, crop, seed=seed, align=align, match=match)
     held_out = UnpairedImages(
         validation_clean or clean,
         validation_degraded or degraded,
         validation_crop,
-        seed + 1,
-        align,
+        seed=seed + 1,
+        align=align,
         match=match,
     )
     for line in (*data.skipped, *(held_out.skipped if validation_clean else ())):

@@ -52,7 +52,7 @@ def test_vectors_multivariate(name) -> None:
     a, b = np.array(inputs["A"]), np.array(inputs["B"])
     w_x, w_y = inputs["weights"]
     zero = np.zeros(len(a))
-    fit = fit_moments(zero, a, zero, b, (w_x, w_y))
+    fit = fit_moments(zero, a, zero, b, weights=(w_x, w_y))
 
     def half(cov, data) -> float:
         return 0.5 * (np.linalg.slogdet(cov)[1] + np.trace(np.linalg.solve(cov, data)))

@@ -67,7 +67,7 @@ def test_wrong_pairs(tmp_path) -> None:
 def test_low_resolution_crops_are_degraded_anew_and_the_rest_is_as_without() -> None:
     photos = [smooth_photo(0), smooth_photo(1)]
     plain = SuperResolutionImages(photos, 2, 16, 3)
-    pairs = DegradedLowResolution(photos, 2, 16, 3, White(0.1))
+    pairs = DegradedLowResolution(photos, 2, 16, seed=3, degrader=White(0.1))
     residuals = []
     for i in range(40):
         (hr, lr), (same, clean) = pairs[i], plain[i]
@@ -86,7 +86,7 @@ def test_low_resolution_pairs_show_the_same_place(tmp_path) -> None:
         for seed in range(3):
             image = smooth_photo(seed, 40 + 8 * seed)
             images.write(tmp_path / name / f"{seed}.png", images.resize(image, factor).clamp(0, 1))
-    pairs = LowResolutionPairs(tmp_path / "hr", tmp_path / "lr", 2, 16, seed=5)
+    pairs = LowResolutionPairs(tmp_path / "hr", tmp_path / "lr", 2, crop=16, seed=5)
     batch = default_collate([pairs[i] for i in range(30)])
     assert len(pairs) == 3
     assert pairs.skipped == []
@@ -99,7 +99,7 @@ def test_low_resolution_pairs_show_the_same_place(tmp_path) -> None:
     assert len({tuple(x.flatten().tolist()) for x in batch[0]}) > 20  # not always the same place
     images.write(tmp_path / "lr" / "1.png", torch.rand(3, 24, 20))
     with pytest.raises(ValueError, match=r"1.png: 56x48 pixels, expected 2 times the 20x24 of .*1.png"):
-        LowResolutionPairs(tmp_path / "hr", tmp_path / "lr", 2, 16)
+        LowResolutionPairs(tmp_path / "hr", tmp_path / "lr", 2, crop=16)
     (tmp_path / "lr" / "1.png").unlink()
     with pytest.raises(ValueError, match="same names, found 1 in one only"):
-        LowResolutionPairs(tmp_path / "hr", tmp_path / "lr", 2, 16)
+        LowResolutionPairs(tmp_path / "hr", tmp_path / "lr", 2, crop=16)

@@ -65,7 +65,7 @@ def test_noise_is_found_in_the_image_and_not_in_the_condition_of_deflow(photos) 
     for h, crop, low, high in ((domain.Compose(), 32, 0.98, 1.0), (deflow, 8, 0.4, 0.6)):
         g = units.generator(2)
         clean, degraded = ([h(photo[None], g)[0] for photo in side] for side in photos)
-        found = domain.leak(clean, degraded, names, crop, generator=g)
+        found = domain.leak(clean, degraded, names, crop=crop, generator=g)
         assert low <= found.auc <= high
         assert (found.mmd > 0.1) == (low > 0.9)
         assert (found.mmd < 0.002) == (low < 0.9)
@@ -77,7 +77,7 @@ def test_noise_is_found_in_content_that_drowns_it_for_pixels(photos) -> None:
     plainly.
     """
     clean, degraded = (torch.cat([cut(photo, 32) for photo in side]) for side in photos)
-    found = domain.leak(*photos, (range(7), range(7)), 32, permutations=20)
+    found = domain.leak(*photos, (range(7), range(7)), crop=32, permutations=20)
     assert found.mmd > 50 * abs(mmd(clean, degraded))
 
 
@@ -103,7 +103,7 @@ def test_a_difference_of_content_shows_as_well_and_a_control_tells(photos) -> No
     """
     clean, _ = photos
     control = domain.leak(clean[:3], clean[3:], crop=32, generator=units.generator(4))
-    same = domain.leak(clean, clean, (range(7), range(7)), 32, generator=units.generator(4))
+    same = domain.leak(clean, clean, (range(7), range(7)), crop=32, generator=units.generator(4))
     assert control.mmd > 0.02
     assert control.p_value > 1 / 36
     assert same.interval[0] <= 0.5 <= same.interval[1]

@@ -33,6 +33,7 @@ def linear_start(
     model: DeFlow,
     clean: Tensor,
     degraded: Tensor,
+    *,
     closed_form: bool = True,
     flattest: float = FLATTEST,
     generator: torch.Generator | None = None,

@@ -51,6 +51,7 @@ def transfer_box(
     model: SRFlow,
     source: Tensor,
     source_lr: Tensor,
+    *,
     box: tuple[int, int, int, int],
     latents: Latent,
     corner: tuple[int, int],

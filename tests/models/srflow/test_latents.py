@@ -51,9 +51,13 @@ def test_style_of_itself_is_itself(model) -> None:
 def test_the_whole_box_is_a_style_transfer_and_an_empty_one_changes_nothing(model) -> None:
     source, lr = draw(1, 3, 16, 16, seed=1), down(draw(1, 3, 16, 16, seed=2))
     latents = model.encode(draw(1, 3, 16, 16, seed=3), lr)
-    whole = transfer_box(model, source, down(source), (0, 0, 16, 16), latents, (0, 0), lr)
+    whole = transfer_box(
+        model, source, down(source), box=(0, 0, 16, 16), latents=latents, corner=(0, 0), lr=lr
+    )
     torch.testing.assert_close(whole, transfer_style(model, source, down(source), lr))
-    nothing = transfer_box(model, source, down(source), (0, 0, 0, 0), latents, (0, 0), lr)
+    nothing = transfer_box(
+        model, source, down(source), box=(0, 0, 0, 0), latents=latents, corner=(0, 0), lr=lr
+    )
     torch.testing.assert_close(nothing, model.to_image(model.decode(latents, lr)))
 
 
@@ -62,7 +66,12 @@ def test_a_box_changes_its_region_most(model) -> None:
     latents = tuple(0.1 * z for z in model.encode(draw(1, 3, 32, 32, seed=3), lr))
     before = model.to_image(model.decode(latents, lr))
     changed = (
-        (transfer_box(model, source, down(source), (0, 0, 16, 16), latents, (16, 16), lr) - before)
+        (
+            transfer_box(
+                model, source, down(source), box=(0, 0, 16, 16), latents=latents, corner=(16, 16), lr=lr
+            )
+            - before
+        )
         .abs()[0]
         .mean(0)
     )
@@ -88,4 +97,6 @@ def test_content_has_the_usual_latents(model) -> None:
 def test_bad_boxes(model, box, corner, message) -> None:
     hr = draw(1, 3, 16, 16)
     with pytest.raises(ValueError, match=message):
-        transfer_box(model, hr, down(hr), box, model.encode(hr, down(hr)), corner, down(hr))
+        transfer_box(
+            model, hr, down(hr), box=box, latents=model.encode(hr, down(hr)), corner=corner, lr=down(hr)
+        )
