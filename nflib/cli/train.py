@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -119,21 +120,27 @@ def _helps(docstring: str) -> dict[str, str]:
     return {name: text[:1].upper() + text[1:] for name, text in plain.items()}
 
 
+def _rows() -> Mapping[str, Any]:
+    """The catalogue; where a package is missing that training needs, one line and exit code 2."""
+    try:
+        from ..training import TRAININGS
+    except ValueError as error:
+        typer.echo(f"nflib: {error}", err=True)
+        raise typer.Exit(2) from None
+    return TRAININGS
+
+
 class Trainings(TyperGroup):
     """The group: its commands are made when they are asked for, since the catalogue loads torch."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        from ..training import TRAININGS
-
         return [
-            *(name for name, row in TRAININGS.items() if not trained_on_pairs(row)),
+            *(name for name, row in _rows().items() if not trained_on_pairs(row)),
             *super().list_commands(ctx),
         ]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        from ..training import TRAININGS
-
-        row = TRAININGS.get(cmd_name)
+        row = _rows().get(cmd_name)
         if row is None or trained_on_pairs(row):
             return super().get_command(ctx, cmd_name)
         made = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)

@@ -1,6 +1,10 @@
 """nflib train: folders in, a model out, goes on after a stop."""
 
+import inspect
 import json
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +13,7 @@ import torch
 
 from nflib import checkpoints, images
 from nflib.models.deflow.model import usual_h
+from nflib.training import TRAININGS
 from nflib.training.deflow import deflow_config
 from nflib.training.srflow import srflow_config
 from tests.helpers.commands import run
@@ -272,3 +277,26 @@ def test_restorers_that_there_are_not(tmp_path, photos, options, said) -> None:
     # newer versions of Typer say that a value error was found
     assert said in result.stderr.replace("Value error, ", "")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("arguments", [["train", "--help"], ["train", "deflow", "--help"]])
+def test_without_the_packages_that_training_needs_it_is_one_line(arguments) -> None:
+    code = (
+        "import sys; sys.modules['pytorch_lightning'] = None; "
+        f"from nflib.cli import app; app({arguments!r}, prog_name='nflib')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == 'nflib: training needs the package pytorch_lightning: pip install "nflib[train]"\n'
+
+
+def test_every_training_without_a_degrader_is_a_command_with_help_for_each_option() -> None:
+    listed = run("train", "--help").stdout
+    for name, row in TRAININGS.items():
+        on_pairs = "degrader" in inspect.signature(row.train).parameters
+        assert (f"  {name} " in listed) != on_pairs
+        if not on_pairs:
+            text = run("train", name, "--help").stdout
+            options = re.split(r"\n  (?=--)", text)[1:]
+            assert len(options) > 16
+            assert all(len(option.split()) > 3 for option in options if not option.startswith("--help"))
