@@ -108,7 +108,7 @@ class LinearLUDVAE:
         return Elbo(of_x, share * kl_gaussian(mean_z, var_z, 0.0, 1.0))
 
     def elbo_y(
-        self, y: float, mean_z: float, var_z: float, mean_n: float, var_n: float, share: float = 0.5
+        self, y: float, mean_z: float, var_z: float, mean_n: float, var_n: float, *, share: float = 0.5
     ) -> Elbo:
         """The half of a degraded image (eq. 11) for q(z) = N(mean_z, var_z) and q(z_n) = N(mean_n, var_n)."""
         mean, cov = np.array([mean_z, mean_n]), np.diag([var_z, var_n])

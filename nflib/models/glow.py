@@ -71,6 +71,7 @@ class Glow(ImageModel):
     """
 
     purpose = "generate"
+    repeated = (AffineCoupling,)
 
     def __init__(self, config: GlowConfig = GlowConfig()):
         super().__init__()

@@ -18,6 +18,7 @@ from ..transforms import Sequential, Squeeze
 from ..transforms.precision import raised
 from .conditional.condition import Conditioning, LevelFeatures
 from .conditional.flow import ConditionalFlow, check_sizes
+from .conditional.steps import Step
 from .model import ImageModel
 from .rrdb import fast_layout
 
@@ -89,6 +90,7 @@ class LowLightFlow(ImageModel):
     """
 
     purpose = "enhance"
+    repeated = (Step,)
 
     def __init__(self, config: LowLightFlowConfig = LowLightFlowConfig()):
         super().__init__()

@@ -36,13 +36,13 @@ class ImageModel(nn.Module):
         purpose: what the model is for.
         config: a frozen dataclass that rebuilds the model.
         notes: what whoever made its file wrote down (:func:`nflib.load`).
-        usual_tile: side of the tiles in which large images are computed, in pixels of the input.
+        repeated: classes of the blocks that it repeats, which are compiled one by one.
         largest_overlap: of neighbouring tiles, beyond which hardly anything is seen of a tile's border, in
             pixels of the input.
     """
 
     purpose: ClassVar[Purpose]
-    usual_tile: ClassVar[int] = 512
+    repeated: ClassVar[tuple[type[nn.Module], ...]] = ()
     largest_overlap: ClassVar[int] = 128
     config: Any
     notes: dict[str, Any]

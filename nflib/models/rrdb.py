@@ -57,6 +57,32 @@ class Features(NamedTuple):
     taps: Tensor
 
 
+class DenseBlock(nn.Module):
+    """Five convolutions that each see all earlier ones; a fifth of the result is added to the input."""
+
+    def __init__(self, channels: int, growth: int):
+        super().__init__()
+        widths = [growth] * 4 + [channels]
+        self.convs = cast(
+            Sequence[nn.Conv2d],
+            nn.ModuleList(
+                nn.Conv2d(channels + i * growth, width, 3, padding=1) for i, width in enumerate(widths)
+            ),
+        )
+        for conv in self.convs:  # small starts keep a deep trunk near the identity (ESRGAN, section 3.1)
+            nn.init.kaiming_normal_(conv.weight, a=0, mode="fan_in")
+            with torch.no_grad():
+                conv.weight.mul_(0.1)
+            assert conv.bias is not None
+            nn.init.zeros_(conv.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = x
+        for conv in self.convs[:-1]:
+            seen = torch.cat((seen, _activate(conv(seen))), 1)
+        return x + 0.2 * self.convs[-1](seen)
+
+
 class RRDBNet(ImageModel):
     """Residual-in-residual dense blocks, then nearest-neighbour upsampling and convolutions (ESRGAN, section
     3.1).
@@ -70,6 +96,7 @@ class RRDBNet(ImageModel):
     """
 
     purpose = "restore"
+    repeated = (DenseBlock,)
 
     def __init__(self, config: RRDBConfig = RRDBConfig()):
         super().__init__()
@@ -121,36 +148,10 @@ class RRDBNet(ImageModel):
         return self(self.smaller(image))
 
 
-class _Dense(nn.Module):
-    """Five convolutions that each see all earlier ones; a fifth of the result is added to the input."""
-
-    def __init__(self, channels: int, growth: int):
-        super().__init__()
-        widths = [growth] * 4 + [channels]
-        self.convs = cast(
-            Sequence[nn.Conv2d],
-            nn.ModuleList(
-                nn.Conv2d(channels + i * growth, width, 3, padding=1) for i, width in enumerate(widths)
-            ),
-        )
-        for conv in self.convs:  # small starts keep a deep trunk near the identity (ESRGAN, section 3.1)
-            nn.init.kaiming_normal_(conv.weight, a=0, mode="fan_in")
-            with torch.no_grad():
-                conv.weight.mul_(0.1)
-            assert conv.bias is not None
-            nn.init.zeros_(conv.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        seen = x
-        for conv in self.convs[:-1]:
-            seen = torch.cat((seen, _activate(conv(seen))), 1)
-        return x + 0.2 * self.convs[-1](seen)
-
-
 class _ResidualInResidual(nn.Module):
     def __init__(self, channels: int, growth: int):
         super().__init__()
-        self.dense = nn.Sequential(*(_Dense(channels, growth) for _ in range(3)))
+        self.dense = nn.Sequential(*(DenseBlock(channels, growth) for _ in range(3)))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + 0.2 * self.dense(x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -151,7 +151,7 @@ def inspect(
     findings += [*_of_both(x, y, alike)]
     gaps = dict(zip(CHANNELS, _gaps(x, y)))
     findings.append(_of_gaps(gaps))
-    leaks, finding = _leaks(x, y, alike, h, h.shrink, units.generator(seed))
+    leaks, finding = _leaks(x, y, alike, h=h, generator=units.generator(seed))
     findings.append(finding)
     settings = {"h": spell(h), "crop": crop, "seed": seed}
     order = ("error", "warning", "good")
@@ -259,10 +259,10 @@ def _of_gaps(gaps: dict[str, Gap]) -> Finding:
 
 
 def _leaks(
-    x: FolderFacts, y: FolderFacts, alike: list, h: Callable, scale: int, generator: torch.Generator
+    x: FolderFacts, y: FolderFacts, alike: list, *, h: Compose, generator: torch.Generator
 ) -> tuple[dict[str, Leak], Finding]:
     """Leaks of the photos, of h, and of h between two halves of the clean photos; and what that means."""
-    side = LEAK_CROP * scale
+    side = LEAK_CROP * h.shrink
     chosen = [
         _some([p for p in facts.photos if min(p.height, p.width) >= side], generator) for facts in (x, y)
     ]

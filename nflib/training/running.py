@@ -12,16 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..models import rrdb
-from ..models.conditional import steps as conditional_steps
-from ..models.ludvae import levels as ludvae_levels
+from ..models import ImageModel
 from ..processes import check_devices
-from ..transforms import AffineCoupling
 
 PRECISIONS = ("float32", "bfloat16")
 STRATEGIES = ("ddp", "ddp_fork")
-# What models repeat: compiled once for each size, used many times.
-BLOCKS = (AffineCoupling, conditional_steps.Step, ludvae_levels.ConvBlock, rrdb._Dense)
 
 
 @dataclass(frozen=True)
@@ -97,9 +92,15 @@ def compile_blocks(model: nn.Module) -> None:
     """Compile, at their first use, the blocks that a model repeats: much faster to compile than the whole,
     and as fast to run.
     """
-    for module in model.modules():
-        if isinstance(module, BLOCKS):
-            module.compile()
+    for module in repeated_blocks(model):
+        module.compile()
+
+
+def repeated_blocks(model: nn.Module) -> list[nn.Module]:
+    """The blocks that an image model says it repeats, and those of the image models inside it."""
+    models = [module for module in model.modules() if isinstance(module, ImageModel)]
+    kinds = tuple({kind for one in models for kind in one.repeated})
+    return [module for module in model.modules() if isinstance(module, kinds)]
 
 
 @contextlib.contextmanager

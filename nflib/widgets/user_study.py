@@ -113,6 +113,7 @@ class UserStudy(Explorer):
         cls,
         results: dict[str, dict[str, Tensor]],
         whole: dict[str, Tensor],
+        *,
         crops: int = 3,
         side: int = 80,
         file: str | os.PathLike | None = None,
@@ -152,9 +153,9 @@ class UserStudy(Explorer):
                     name,
                     {method: as_images(images[name])[0] for method, images in results.items()},
                     as_images(whole[name])[0],
-                    crops,
-                    side,
-                    generator,
+                    crops=crops,
+                    side=side,
+                    generator=generator,
                 )
                 for name in names
             ],
@@ -289,6 +290,7 @@ def _photo(
     name: str,
     results: dict[str, Tensor],
     whole: Tensor,
+    *,
     crops: int,
     side: int,
     generator: torch.Generator | None,

@@ -99,7 +99,7 @@ def test_compiled_blocks_compute_the_same(monkeypatch) -> None:
         found.append((task.last["loss"], task.last["gradient_norm"]))
     assert found[1] == pytest.approx(found[0], rel=1e-4)
     compiled = [module for module in task.model.modules() if module._compiled_call_impl is not None]
-    assert len(compiled) == sum(isinstance(module, running.BLOCKS) for module in task.model.modules()) == 3
+    assert len(compiled) == len(running.repeated_blocks(task.model)) == 3
     assert not any(module._compiled_call_impl for module in task.averaged.modules())
 
 
@@ -107,7 +107,7 @@ def test_compiled_blocks_compute_the_same(monkeypatch) -> None:
     "model", [Glow(GlowConfig(2, 1, 4)), SRFlow(CONFIG), LUDVAE(LUDVAEConfig(levels=1, width=6))]
 )
 def test_every_model_has_blocks_to_compile(model) -> None:
-    assert any(isinstance(module, running.BLOCKS) for module in model.modules())
+    assert running.repeated_blocks(model)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,19 @@ class ConditionalFlow(Transform):
             channels *= 4
             # The published models split neither after the last level nor before it.
             split = splits and level <= levels - 2
-            built.append(_Level(channels, steps, transitions, hidden, condition, affine, eps, lu, split))
+            built.append(
+                _Level(
+                    channels,
+                    steps=steps,
+                    transitions=transitions,
+                    hidden=hidden,
+                    condition=condition,
+                    affine=affine,
+                    eps=eps,
+                    lu=lu,
+                    split=split,
+                )
+            )
             channels = channels - channels // 2 if split else channels
         self.levels = cast(Sequence[_Level], nn.ModuleList(built))
 
@@ -147,6 +159,7 @@ class _Level(Transform):
     def __init__(
         self,
         channels: int,
+        *,
         steps: int,
         transitions: int,
         hidden: int,
@@ -165,7 +178,10 @@ class _Level(Transform):
         )
         self.steps = cast(
             Sequence[Step],
-            nn.ModuleList(Step(channels, hidden, condition, affine, eps, mixing) for _ in range(steps)),
+            nn.ModuleList(
+                Step(channels, hidden=hidden, condition=condition, affine=affine, eps=eps, mixing=mixing)
+                for _ in range(steps)
+            ),
         )
         prior = BoundedScale() if affine == "bounded" else GaussianScale()
         self.recomputation = Recomputation()

@@ -36,6 +36,7 @@ class Step(Transform):
     def __init__(
         self,
         channels: int,
+        *,
         hidden: int,
         condition: int,
         affine: str,

@@ -21,6 +21,7 @@ from ...transforms.precision import full_precision
 from ..conditional.condition import Conditioning, level_features
 from ..conditional.flow import ConditionalFlow, check_sizes
 from ..conditional.size import FlowSize
+from ..conditional.steps import Step
 from ..model import ImageModel, check_samples
 from ..rrdb import RRDBConfig, RRDBNet
 
@@ -160,6 +161,7 @@ class DeFlow(ImageModel):
     """
 
     purpose = "degrade"
+    repeated = (Step,)
     colours: Tensor
 
     def __init__(self, config: DeFlowConfig = DeFlowConfig()):

@@ -166,6 +166,7 @@ class LUDVAE(ImageModel):
     """
 
     purpose = "degrade"
+    repeated = (ConvBlock,)
 
     def __init__(self, config: LUDVAEConfig = LUDVAEConfig()):
         super().__init__()

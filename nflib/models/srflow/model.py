@@ -16,6 +16,7 @@ from ...transforms.base import Latent
 from ..conditional.condition import Conditioning, LevelFeatures, level_features
 from ..conditional.flow import ConditionalFlow, check_sizes
 from ..conditional.size import FlowSize
+from ..conditional.steps import Step
 from ..model import ImageModel, check_samples
 from ..rrdb import RRDBConfig, RRDBNet
 
@@ -81,7 +82,7 @@ class SRFlow(ImageModel):
     """
 
     purpose = "super-resolve"
-    usual_tile = 128
+    repeated = (Step,)
     largest_overlap = 32
 
     def __init__(self, config: SRFlowConfig = SRFlowConfig()):
