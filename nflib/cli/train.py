@@ -211,3 +211,25 @@ def restorer(
     else:
         done = train_super_resolver(clean, degrader, out, scale=scale, **options)
     report(done, "nflib restore FOLDER")
+
+
+@train_command
+def law(clean: Clean, degraded: Degraded, out: Run) -> None:
+    """Find the law of a noise without pairs, in closed form: strength by colour and correlation, in seconds.
+
+    For noise that is alike on all content and is not followed by JPEG.
+    """
+    import torch
+
+    from .. import checkpoints
+    from ..training import train_law
+    from ..units import grey_levels
+
+    file = train_law(clean, degraded, out)
+    found: Any = checkpoints.load(file)
+    middle = grey_levels(found.deviation(torch.full((3, 1, 1), 0.5))).flatten().tolist()
+    typer.echo(
+        f"noise at middle grey: {' / '.join(f'{level:.1f}' for level in middle)} grey levels (red / "
+        "green / blue)"
+    )
+    report(file, f"nflib degrade {clean}")

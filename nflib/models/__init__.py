@@ -10,6 +10,7 @@ from .glow import Glow, GlowConfig
 from .low_light_flow import LowLightFlow, LowLightFlowConfig, colour_map
 from .ludvae import LUDVAE, LUDVAEConfig, follow_colours, start_near_identity
 from .model import PURPOSES, ImageModel, Purpose
+from .noise_law import NoiseLaw, NoiseLawConfig
 from .refinement import RefinementConfig, RefinementNet
 from .rrdb import RRDBConfig, RRDBNet
 from .srflow import SRFlow, SRFlowConfig
@@ -30,6 +31,8 @@ __all__ = [
     "LUDVAEConfig",
     "LowLightFlow",
     "LowLightFlowConfig",
+    "NoiseLaw",
+    "NoiseLawConfig",
     "Purpose",
     "RRDBConfig",
     "RRDBNet",

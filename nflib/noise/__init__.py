@@ -5,5 +5,18 @@ is correlated.
 from .flat_blocks import flat_blocks
 from .gain import NoiseGain, fit_noise_gain
 from .spectrum import noise_filter, window_gain
+from .variogram import colour_filter, filtered_noise, variogram
+from .windows import FlatWindows, flat_windows
 
-__all__ = ["NoiseGain", "fit_noise_gain", "flat_blocks", "noise_filter", "window_gain"]
+__all__ = [
+    "FlatWindows",
+    "NoiseGain",
+    "colour_filter",
+    "filtered_noise",
+    "fit_noise_gain",
+    "flat_blocks",
+    "flat_windows",
+    "noise_filter",
+    "variogram",
+    "window_gain",
+]

@@ -9,6 +9,7 @@ from .enhancer import LowLightTask, train_enhancer
 from .esrgan import ESRGANTask, train_esrgan
 from .fit import fit
 from .glow import GlowTask, train_glow
+from .law import learn_law, train_law
 from .ludvae import LUDVAETask, train_ludvae
 from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal, rehearse
@@ -36,12 +37,14 @@ __all__ = [
     "Training",
     "Usual",
     "fit",
+    "learn_law",
     "rehearse",
     "train_deflow",
     "train_denoiser",
     "train_enhancer",
     "train_esrgan",
     "train_glow",
+    "train_law",
     "train_ludvae",
     "train_rrdb",
     "train_srflow",
