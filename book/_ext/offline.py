@@ -33,9 +33,8 @@ def _assets() -> str:
     itself.
     """
     digest = hashlib.sha256(static_bundle().encode())
-    for path in sorted(
-        p for folder in ("_static", "_ext") for p in (BOOK / folder).rglob("*.*") if p.suffix != ".pyc"
-    ):
+    around = sorted(p for folder in ("_static", "_ext") for p in (BOOK / folder).rglob("*.*"))
+    for path in (p for p in around if p.is_file() and p.suffix != ".pyc" and ".ruff_cache" not in p.parts):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
