@@ -60,7 +60,7 @@ def train(out, bad, kind="output", **recipe) -> tuple[Poisoned, Callable[..., An
 @pytest.mark.parametrize(
     ("kind", "named"),
     [
-        ("output", r"the output of trunk\.0\.dense\.1 \(_Dense\) is not finite"),
+        ("output", r"the output of trunk\.0\.dense\.1 \(DenseBlock\) is not finite"),
         (
             "gradient",
             r"the gradient is first not finite, going backwards, at trunk\.0\.dense\.1\.convs\.4\.bias",
