@@ -7,10 +7,8 @@ from pathlib import Path
 
 import torch
 
-from .. import degraders
-from ..data import PairedImages
 from ..models import DnCNN, DnCNNConfig
-from .folders import Folder, best, known_size
+from .folders import Folder, known_size
 from .recipe import Usual
 from .rehearsal import Rehearsal
 from .restorer import (
@@ -19,6 +17,7 @@ from .restorer import (
     check_validation,
     fit_restorer,
     noted,
+    same_size_pairs,
     trained_start,
 )
 from .running import Running
@@ -71,14 +70,10 @@ def train_denoiser(
     usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
     torch.manual_seed(seed)
     model = DnCNN(dncnn_config(size)) if start is None else trained_start(start, (DnCNN,))
-    data = PairedImages(clean, crop=usual.crop, seed=seed, degrader=degraders.load(degrader))
-    held_out = (
-        None
-        if validation_clean is None
-        else PairedImages(validation_clean, validation_degraded, usual.crop, seed=seed + 1)
+    data, held_out = same_size_pairs(
+        clean, degrader, validation_clean, validation_degraded, crop=usual.crop, seed=seed
     )
     notes = noted(degrader, start)
-    done = fit_restorer(
+    return fit_restorer(
         RestorerTask(model), data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running
     )
-    return done if held_out is None else best(done)

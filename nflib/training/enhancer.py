@@ -10,15 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .. import degraders
-from ..data import PairedImages
 from ..models import LowLightFlow, LowLightFlowConfig
 from ..units import bits_per_dim, rand
 from .deflow import LEVELS, dequantised
-from .folders import Folder, best, check_crop, known_size
+from .folders import Folder, check_crop, known_size
 from .recipe import Usual
 from .rehearsal import Rehearsal
-from .restorer import RECIPE, check_validation, fit_restorer, noted, trained_start
+from .restorer import RECIPE, check_validation, fit_restorer, noted, same_size_pairs, trained_start
 from .running import Running
 from .tasks import Task
 
@@ -90,14 +88,10 @@ def train_enhancer(
     torch.manual_seed(seed)
     model = LowLightFlow(low_light_config(size)) if start is None else trained_start(start, (LowLightFlow,))
     check_crop(crop, model.multiple)
-    data = PairedImages(clean, crop=usual.crop, seed=seed, degrader=degraders.load(degrader))
-    held_out = (
-        None
-        if validation_clean is None
-        else PairedImages(validation_clean, validation_degraded, usual.crop, seed=seed + 1)
+    data, held_out = same_size_pairs(
+        clean, degrader, validation_clean, validation_degraded, crop=usual.crop, seed=seed
     )
     notes = noted(degrader, start)
-    done = fit_restorer(
+    return fit_restorer(
         LowLightTask(model), data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running
     )
-    return done if held_out is None else best(done)

@@ -28,7 +28,7 @@ from .restorer import check_validation, fit_restorer, noted
 from .running import Running
 from .state import frozen
 from .super_resolver import (
-    SMALLEST_LOW_RESOLUTION,
+    large_enough,
     low_resolution_pairs,
     new_super_resolver,
     train_super_resolver,
@@ -166,9 +166,7 @@ def train_esrgan(
         natural.
     """
     check_validation(validation_clean, validation_degraded)
-    usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
-    if crop is None:
-        usual = usual.but(crop=max(usual.crop, SMALLEST_LOW_RESOLUTION * scale))
+    usual = large_enough(USUAL[known_size(size)], scale).but(steps=steps, batch=batch, crop=crop, lr=lr)
     torch.manual_seed(seed)
     model = new_super_resolver(size, scale, start)
     data, held_out = low_resolution_pairs(
@@ -195,7 +193,7 @@ def train_esrgan(
         model.load_state_dict(checkpoints.load(cast("Path", first)).state_dict())
     notes = noted(degrader, start)
     return fit_restorer(
-        task, data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running
+        task, data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running, choose=False
     )
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
-from .. import checkpoints
+from .. import checkpoints, degraders
+from ..data import PairedImages
 from ..models import ImageModel
 from .fit import fit
-from .folders import HELD_OUT_CROPS, Folder, report_skipped
+from .folders import HELD_OUT_CROPS, Folder, best, report_skipped
 from .recipe import Recipe
 from .rehearsal import Rehearsal
 from .running import Running
@@ -69,12 +70,32 @@ def fit_restorer(
     seed: int,
     notes: dict[str, str],
     running: Running,
+    choose: bool = True,
 ) -> Path | Rehearsal:
-    """Train on numbered pairs; with held-out pairs the best model by them."""
+    """Train on numbered pairs. The path of the best model by held-out pairs; of the last one if there are
+    none, or if it is not to ``choose``.
+    """
     report_skipped(data, held_out)
     task.notes |= notes
     subset = None if held_out is None else Subset(held_out, range(HELD_OUT_CROPS))
-    return fit(task, data, out, recipe=recipe, validation=subset, seed=seed, running=running)
+    done = fit(task, data, out, recipe=recipe, validation=subset, seed=seed, running=running)
+    return best(done) if choose and held_out is not None else done
+
+
+def same_size_pairs(
+    clean: Folder,
+    degrader: str,
+    validation_clean: Folder | None,
+    validation_degraded: Folder | None,
+    *,
+    crop: int,
+    seed: int,
+) -> tuple[PairedImages, PairedImages | None]:
+    """Pairs to train on, made on the fly, and true pairs of two folders, of images of one size."""
+    data = PairedImages(clean, crop=crop, seed=seed, degrader=degraders.load(degrader))
+    if validation_clean is None or validation_degraded is None:
+        return data, None
+    return data, PairedImages(validation_clean, validation_degraded, crop, seed=seed + 1)
 
 
 def noted(degrader: str, start: Folder | None) -> dict[str, str]:

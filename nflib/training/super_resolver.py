@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from .. import degraders
 from ..data import DegradedLowResolution, LowResolutionPairs
 from ..models import ImageModel, RefinementConfig, RefinementNet, RRDBConfig, RRDBNet
-from .folders import Folder, best, known_size
+from .folders import Folder, known_size
 from .recipe import Usual
 from .rehearsal import Rehearsal
 from .restorer import RECIPE, check_validation, fit_restorer, noted, trained_start
@@ -29,6 +29,11 @@ USUAL = {
 def super_resolver_config(size: str, scale: int = 2) -> RefinementConfig | RRDBConfig:
     """The configuration of a size: of a RefinementNet ("small") or an RRDBNet ("full")."""
     return RefinementConfig(scale) if known_size(size) == "small" else rrdb_config(size, scale)
+
+
+def large_enough(usual: Usual, scale: int) -> Usual:
+    """What is usual, with crops that are not too small at the low resolution."""
+    return usual.but(crop=max(usual.crop, SMALLEST_LOW_RESOLUTION * scale))
 
 
 def new_super_resolver(size: str, scale: int, start: Folder | None) -> ImageModel:
@@ -94,16 +99,13 @@ def train_super_resolver(
         The path of the model: ``model.safetensors``, or with validation ``best.safetensors``.
     """
     check_validation(validation_clean, validation_degraded)
-    usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
-    if crop is None:
-        usual = usual.but(crop=max(usual.crop, SMALLEST_LOW_RESOLUTION * scale))
+    usual = large_enough(USUAL[known_size(size)], scale).but(steps=steps, batch=batch, crop=crop, lr=lr)
     torch.manual_seed(seed)
     model = new_super_resolver(size, scale, start)
     data, held_out = low_resolution_pairs(
         clean, degrader, validation_clean, validation_degraded, scale=scale, crop=usual.crop, seed=seed
     )
     notes = noted(degrader, start)
-    done = fit_restorer(
+    return fit_restorer(
         RRDBTask(model), data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running
     )
-    return done if held_out is None else best(done)
