@@ -51,7 +51,7 @@ def test_widgets_fit_a_phone(page, site, theme) -> None:
 
 
 def test_the_study_of_the_book_takes_answers_and_shows_scores(page, site) -> None:
-    page.goto((site / "10_restoration.html").as_uri())
+    page.goto((site / "11_restoration.html").as_uri())
     settle(page)
     study = page.locator(".nf-widget[data-widget=UserStudy]")
     asked, enough = assert_right(study)["remaining"], state(study)["enough"]

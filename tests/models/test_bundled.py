@@ -43,7 +43,7 @@ def both(name) -> tuple[Any, list, list]:
 @pytest.mark.parametrize("name", ["ntire", "camera"])
 def test_the_noise_is_like_the_truth(name) -> None:
     """Deviation within 15 %, correlations within 0.1 or 15 % of what the models can have. AIM-like is not
-    solved (chapter 8).
+    solved (chapter 9).
 
     Their blocks of s x s pixels are independent, and only (1 - 1/s) of all neighbours, (1 - 1/s)^2 of all
     diagonal ones, are in one block; so this share of the true correlation is all there can be.
