@@ -52,20 +52,22 @@ def kodak_photos(folder: Path, numbers: tuple[int, ...]) -> list[torch.Tensor]:
     return [images.read(path)[:, BORDER:-BORDER, BORDER:-BORDER] for path in paths]
 
 
+def chosen(role: str, kodak: Path | None) -> list[torch.Tensor]:
+    """Clean photos of a role: "clean", "degraded" or "validation"."""
+    numbers = {"clean": KODAK_CLEAN, "degraded": KODAK_DEGRADED, "validation": KODAK_VALIDATION}
+    return list(data.photos(role).values()) + ([] if kodak is None else kodak_photos(kodak, numbers[role]))
+
+
 def photos(plan: Plan, kodak: Path | None) -> tuple[list, list, list]:
     """Clean and degraded training photos, and pairs to judge by."""
-    numbers = {"clean": KODAK_CLEAN, "degraded": KODAK_DEGRADED, "validation": KODAK_VALIDATION}
-    clean, others, windows = (
-        list(data.photos(role).values()) + ([] if kodak is None else kodak_photos(kodak, numbers[role]))
-        for role in numbers
-    )
     generator = torch.Generator().manual_seed(SEED)
-    degraded = [plan.degrade(photo, generator=generator) for photo in others]
+    degraded = [plan.degrade(photo, generator=generator) for photo in chosen("degraded", kodak)]
     windows = [
         photo[:, : min(photo.shape[1] // 16 * 16, LARGEST), : min(photo.shape[2] // 16 * 16, LARGEST)]
-        for photo in windows
+        for photo in chosen("validation", kodak)
     ]
-    return clean, degraded, [(photo, plan.degrade(photo, generator=generator)) for photo in windows]
+    pairs = [(photo, plan.degrade(photo, generator=generator)) for photo in windows]
+    return chosen("clean", kodak), degraded, pairs
 
 
 def photo_notes(kodak: Path | None, data_of: str) -> dict:

@@ -1,20 +1,21 @@
-"""Noise of real cameras, learned without pairs: is it like the true one, and what is it worth?
+"""Noise of real cameras and of a microscope, learned without pairs: is it like the true one, and what is it
+worth?
 
-    python -m experiments.quality.cameras --renoir FOLDER --polyu FOLDER --seeds 0 1 --json FILE
-                                          [--published FILE ...]
+    python -m experiments.quality.cameras --renoir FOLDER --polyu FOLDER --w2s FOLDER --seeds 0 1 2
+                                          --json FILE [--published FILE ...]
 
 Each folder has photos in train_clean and train_noisy, of scenes that have nothing in common, and pairs of
 other scenes in val: NAME_reference and NAME_noisy of RENOIR (low light, never compressed), NAME_mean and
-NAME_real of PolyU (weak noise, JPEG). Degraders are:
+NAME_real of PolyU (weak noise, JPEG), NAME_clean and NAME_noisy of W2S (fluorescence microscopy, grey, few
+photons). Degraders are:
 
 - white: white noise whose deviation in each channel is found without pairs, by nflib.noise.noise_filter in
   the flattest windows of train_noisy and train_clean;
 - oracle: white noise of the per-channel deviation of the true residual, which nobody would know;
 - patches: noise patches collected from train_noisy;
-- deflow, ludvae: learned from train_clean and train_noisy by nflib.training.train_deflow and train_ludvae.
-  The step, and the scale of DeFlow's condition, are those whose noise spectrum is nearest in the training
-  photos, unpaired;
-- ludvae last: LUD-VAE of the last step, which is what train_ludvae returns, where that is another one.
+- law, deflow, ludvae: learned from train_clean and train_noisy by nflib.training.train_law, train_deflow and
+  train_ludvae; the last two anew with every seed. The scale of DeFlow's condition is the one whose
+  validation, which needs no pairs, is best.
 
 A denoiser is trained on train_clean with each of them, with the same crops, steps and schedule, and tested on
 the central SIDE x SIDE pixels of the pairs. Two folds is trained on the true pairs of one half of val and
@@ -30,12 +31,13 @@ The file has one entry for each set of photos, "renoir" and "polyu":
 - "train_clean", "train_noisy": names of the photos; "pairs": names, in the order of all lists of scores;
   "side"; "patches": their number; "white, grey levels", "oracle, grey levels": deviations of R, G, B;
   "folds": names of the pairs each half is tested on;
-- "models": for "ludvae", "ludvae last", "deflow scale 4" and "deflow scale 8" what their training noted:
-  "sha256", "seconds" of the whole, "steps", "validation" (dB between unpaired noise spectra), "commit",
-  "device", "torch"; "deflow": which of the two was chosen;
-- "noise": for "truth" and each degrader, both DeFlows too, what noise() of experiments/judging.py finds in
-  the residuals of the pairs, with deviations of the darkest and brightest third, "std_dark", "std_bright", in
-  grey levels; for degraders also "spectrum_db", "akld" and "histogram_kl" against the truth;
+- "models": for "law", "ludvae", "deflow scale 4" and "deflow scale 8", for each seed, what their training
+  noted: "sha256", "seconds" of the whole, "steps", "validation", "commit", "device", "torch"; "deflow": which
+  of the two the first seed chose;
+- "noise": for "truth" and each degrader, both DeFlows too (of the first seed), what noise() of
+  experiments/judging.py finds in the residuals of the pairs, with deviations of the darkest and brightest
+  third, "std_dark", "std_bright", in grey levels; for degraders also "spectrum_db", "akld" and "histogram_kl"
+  against the truth;
 - "input" and, in "published", each checkpoint: "psnr", "ssim", "psnr, colour matched", "ssim, colour
   matched", each with one value a pair;
 - "runs": degrader -> seed -> the same, and "seconds", "processor_seconds", "device", "commit", "torch",
@@ -64,30 +66,20 @@ from nflib.degraders import Degrader
 from nflib.files import write_bytes
 from nflib.metrics.comparisons import markdown, table
 from nflib.noise import noise_filter
-from nflib.training import Running, train_deflow, train_ludvae
+from nflib.training import Running, train_deflow, train_law, train_ludvae
 from nflib.training.ludvae import NOISE_CROPS, NOISE_SIDE
 from nflib.training.unpaired import first_crops
 
 SIDE = 320
 # Ends of the names of a pair, clean and noisy.
-ENDS = {"renoir": ("_reference", "_noisy"), "polyu": ("_mean", "_real")}
+ENDS = {"renoir": ("_reference", "_noisy"), "polyu": ("_mean", "_real"), "w2s": ("_clean", "_noisy")}
 SCALES = (4, 8)
-# Run, how it is learned, and which of its models.
 DEFLOWS = {
-    f"deflow scale {scale}": (
-        f"deflow_{scale}",
-        partial(train_deflow, h=f"downsample:{scale}+noise:0.03"),
-        "best.safetensors",
-    )
-    for scale in SCALES
+    f"deflow scale {scale}": partial(train_deflow, h=f"downsample:{scale}+noise:0.03") for scale in SCALES
 }
-LEARNED = {
-    **DEFLOWS,
-    "ludvae": ("ludvae", train_ludvae, "best.safetensors"),
-    "ludvae last": ("ludvae", train_ludvae, "model.safetensors"),
-}
+LEARNED = {"law": train_law, **DEFLOWS, "ludvae": train_ludvae}
 MATCHED = ", colour matched"
-SOURCES = ("white", "oracle", "patches", "deflow", "ludvae", "ludvae last", "two folds")
+SOURCES = ("white", "oracle", "patches", "law", "deflow", "ludvae", "two folds")
 NOTES = ("seconds", "steps", "validation", "commit", "device", "torch")
 
 
@@ -99,7 +91,7 @@ def pair_files(folder: Path, ends: tuple[str, str]) -> dict[str, tuple[Path, Pat
 
 
 def centre(image: torch.Tensor) -> torch.Tensor:
-    top, left = ((side - SIDE) // 2 for side in image.shape[1:])
+    top, left = (max(0, side - SIDE) // 2 for side in image.shape[1:])
     return image[:, top : top + SIDE, left : left + SIDE]
 
 
@@ -110,20 +102,24 @@ def white_unpaired(folder: Path) -> torch.Tensor:
     return (deviation * taps.square().sum((1, 2, 3)).sqrt()).float()
 
 
-def learned(name: str, which: str, folder: Path) -> Path:
-    """The model's file; what was learned once stays."""
-    run, learn, file = LEARNED[which]
-    run = RUNS / f"cameras_{name}_{run}"
-    if not (run / "model.safetensors").is_file():  # written at the end
-        running = Running(device="cpu", resume=True)
-        learn(folder / "train_clean", folder / "train_noisy", run, seed=SEED, running=running)
-    return run / file
+def learned(name: str, which: str, folder: Path, seed: int) -> Path:
+    """The file of the model that a training hands back; what was learned once stays."""
+    sides = folder / "train_clean", folder / "train_noisy"
+    run = RUNS / f"cameras_{name}_{which.replace(' ', '_')}"
+    if which == "law":  # in closed form: it has no seed
+        return train_law(*sides, run)
+    return LEARNED[which](
+        *sides, run.with_name(f"{run.name}_{seed}"), seed=seed, running=Running(device="cpu", resume=True)
+    )
 
 
 def described(file: Path) -> dict:
-    """What the training noted beside its last model, and which step the chosen model is of."""
-    notes = checkpoints.load(file.parent / "model.safetensors").notes | checkpoints.load(file).notes
-    return {"sha256": hashlib.sha256(file.read_bytes()).hexdigest(), **{key: notes[key] for key in NOTES}}
+    """What the training noted in its model."""
+    notes = checkpoints.load(file).notes
+    return {
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        **{key: notes[key] for key in NOTES if key in notes},
+    }
 
 
 def noise_of(residuals: list, clean: list) -> dict[str, float]:
@@ -205,27 +201,31 @@ def compare(name: str, folder: Path, record: dict, save, seeds: list[int], publi
         if file.stem not in record["published"]:
             record["published"][file.stem] = test(checkpoints.load_official(file, "dncnn").float(), pairs)
             save()
-    for which in LEARNED:
-        file = learned(name, which, folder)
-        record["models"][which] = described(file)
-        if which == "ludvae last" and record["models"][which]["steps"] == record["models"]["ludvae"]["steps"]:
-            continue  # the same model
-        sources[which] = degraders.load(file)
-    for source, degrade in sources.items():
-        record["noise"][source] = made_noise(degrade, pairs)
-    record["deflow"] = min(DEFLOWS, key=lambda which: record["models"][which]["validation"])
-    sources["deflow"] = sources[record["deflow"]]
+    for seed in seeds:
+        for which in LEARNED:
+            file = learned(name, which, folder, seed)
+            record["models"].setdefault(which, {})[str(seed)] = described(file)
+            sources[which, seed] = degraders.load(file)
+            save()
+        scales = {which: record["models"][which][str(seed)]["validation"] for which in DEFLOWS}
+        best = min(scales, key=lambda which: scales[which])
+        sources["deflow", seed] = sources[best, seed]
+        if seed == seeds[0]:
+            record["deflow"] = best
+    for source in ("white", "oracle", "patches", *LEARNED):
+        record["noise"][source] = made_noise(source_of(sources, source, seeds[0]), pairs)
     save()
     for seed in seeds:
-        for source in (source for source in SOURCES if source in (*sources, "two folds")):
+        for source in SOURCES:
             if str(seed) in record["runs"].get(source, {}):
                 continue
             began, used = time.perf_counter(), time.process_time()
             if source == "two folds":
                 scores, model = two_folds(files, pairs, seed)
             else:
+                degrade = source_of(sources, source, seed)
                 model = train(
-                    data.PairedImages(folder / "train_clean", crop=CROP, seed=seed, degrader=sources[source]),
+                    data.PairedImages(folder / "train_clean", crop=CROP, seed=seed, degrader=degrade),
                     seed,
                 )
                 scores = test(model, pairs)
@@ -241,6 +241,11 @@ def compare(name: str, folder: Path, record: dict, save, seeds: list[int], publi
             )
             said = f"{psnr:.3f} dB, {ssim:.4f}, matched {matched:.3f} dB, {run['processor_seconds']} s"
             print(f"{name}, seed {seed}, {source}: {said}", flush=True)
+
+
+def source_of(sources: dict, source: str, seed: int) -> Degrader:
+    """The degrader of a seed, if it has one of its own."""
+    return sources[source] if source in sources else sources[source, seed]
 
 
 def show(name: str, record: dict) -> None:

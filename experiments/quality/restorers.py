@@ -1,7 +1,7 @@
 """Restorers trained on pairs from different degraders: how far do they get from white noise to the truth?
 
     python -m experiments.quality.restorers ntire --kodak FOLDER --seeds 0 1 2 [--scale 2] [--few]
-                                            [--json FILE]
+                                            [--only law ...] [--json FILE]
 
 Photos are those of experiments/photos.py: every restorer is trained on its clean side, with the same crops,
 steps and schedule, and tested on its validation pairs. It is a denoiser, or, with --scale, a super-resolver:
@@ -11,13 +11,14 @@ then the photos are made smaller before they are degraded. What the degraded sid
 - white: white noise of the per-channel deviation of the true residual of the validation pairs, which nobody
   would know;
 - patches: noise patches collected from the degraded photos;
-- each model of --learned, by default the bundled small DeFlow and LUD-VAE, which learned from both sides
-  without pairs;
+- law, deflow, ludvae: learned from both sides without pairs, by the commands `nflib train law`, `deflow` and
+  `ludvae` with nothing but their defaults (and, of DeFlow, the map h of experiments/photos.py). Each seed
+  learns anew, from photos that were degraded anew: its spread is of the degrader and of the restorer;
 - true: the true degradation of the clean photos, which nobody would have.
 
 With --few there are no degraded photos but two textured ones, Kodak 5 and 8: patches are collected from them,
-and a DeFlow and a LUD-VAE are trained with them and the clean side. Runs of white noise and of the truth
-would be those without --few.
+and models learn from them and the clean side. Runs of white noise and of the truth would be those without
+--few.
 
 Reported is mean PSNR (RGB) and SSIM over the validation pairs, rounded to 8 bits, and the fraction (PSNR -
 white) / (true - white).
@@ -35,7 +36,7 @@ from pathlib import Path
 import torch
 
 from experiments import photos
-from experiments.photos import PLANS
+from experiments.photos import PLANS, Plan
 from experiments.recording import RUNS, SEED, parser, photo_option, seed_options
 from experiments.restoring import (
     CROP,
@@ -49,40 +50,36 @@ from experiments.restoring import (
     train,
     unrestored,
 )
-from nflib import __version__, checkpoints, data, degraders
-from nflib.checkpoints.files import find
-from nflib.degraders import Degrader
+from nflib import __version__, checkpoints, degraders, images
 from nflib.files import write_bytes
 from nflib.metrics.comparisons import markdown, table
-from nflib.models import DeFlow
-from nflib.training import Running, train_ludvae
-from nflib.training.deflow import start_linear
+from nflib.training import Running, train_deflow, train_law, train_ludvae
 
 TEXTURED = (5, 8)
+SOURCES = ("clean", "white", "true", "patches", "law", "deflow", "ludvae")
 
 
-def textured_photos(degrade: Degrader, kodak: Path) -> list[torch.Tensor]:
-    """The degraded photos of --few."""
-    generator = torch.Generator().manual_seed(SEED)
-    return [degrade(photo, generator=generator) for photo in photos.kodak_photos(kodak, TEXTURED)]
+def degraded_photos(plan: Plan, kodak: Path | None, *, few: bool, seed: int) -> list[torch.Tensor]:
+    """The photos that are learned from, degraded with a seed of their own."""
+    generator = torch.Generator().manual_seed(seed)
+    others = photos.kodak_photos(kodak, TEXTURED) if few else photos.chosen("degraded", kodak)
+    return [plan.degrade(photo, generator=generator) for photo in others]
 
 
-def learned_from(clean: list, degraded: list, name: str) -> dict[str, Path]:
-    """A DeFlow and a LUD-VAE trained on these photos, as a user would train them.
-
-    DeFlow has the configuration of the bundled one.
-    """
-    config = PLANS[name].config
-    crops = data.UnpairedImages(clean, degraded, photos.CROP, seed=SEED, align=config.multiple)
-    torch.manual_seed(SEED)
-    model = DeFlow(config)
-    start_linear(model, crops, seed=SEED)
-    files = {"deflow": RUNS / f"deflow_{name}_few.safetensors"}
-    RUNS.mkdir(parents=True, exist_ok=True)
-    checkpoints.save(model, files["deflow"], {"data": f"{name}-like, --few"})
+def learned(source: str, name: str, clean: list, degraded: list, out: Path, *, seed: int) -> Path:
+    """The file of a degrader, learned from these photos as a user would; what was learned once stays."""
+    folders = out / "clean", out / "degraded", out / source
+    if not folders[0].is_dir():
+        for folder, pictures in zip(folders, (clean, degraded)):
+            folder.mkdir(parents=True)
+            for number, picture in enumerate(pictures):
+                images.write(folder / f"{number:02}.png", picture)
+    if source == "law":
+        return train_law(*folders)
     running = Running(device="cpu", resume=True)
-    files["ludvae"] = train_ludvae(clean, degraded, RUNS / f"ludvae_{name}_few", seed=SEED, running=running)
-    return files
+    if source == "ludvae":
+        return train_ludvae(*folders, seed=seed, running=running)
+    return train_deflow(*folders, h=PLANS[name].config.h, seed=seed, running=running)
 
 
 def main() -> None:
@@ -99,19 +96,19 @@ def main() -> None:
     options.add_argument(
         "--few", action="store_true", help="two textured degraded photos only; needs --kodak"
     )
-    options.add_argument("--learned", nargs="*", help="models that degrade, bundled or files")
+    options.add_argument("--only", nargs="+", choices=SOURCES, default=SOURCES, help="some of the sources")
     seed_options(options)
     arguments = options.parse_args()
     torch.set_num_threads(1)
-    plan, name, scale = PLANS[arguments.degradation], arguments.degradation, arguments.scale
-    clean, degraded, pairs = photos.photos(plan, arguments.kodak)
-    learned = (
-        [f"deflow_{name}_small", f"ludvae_{name}_small"] if arguments.learned is None else arguments.learned
+    plan, name, scale, few = (
+        PLANS[arguments.degradation],
+        arguments.degradation,
+        arguments.scale,
+        arguments.few,
     )
-    files = {Path(model).stem: find(model) for model in learned}
-    if arguments.few:
-        degraded = textured_photos(plan.degrade, arguments.kodak)
-        files = learned_from(clean, degraded, name)
+    clean, degraded, pairs = photos.photos(plan, arguments.kodak)
+    if few:
+        degraded = degraded_photos(plan, arguments.kodak, few=True, seed=SEED)
     if scale > 1:
         generator = torch.Generator().manual_seed(SEED)
         pairs = [
@@ -120,11 +117,8 @@ def main() -> None:
         ]
     residuals = [noisy - (one if scale == 1 else smaller(one, scale)[1]) for one, noisy in pairs]
     sigmas = torch.cat([residual.flatten(1) for residual in residuals], 1).std(1)
-    sources = {"clean": Clean()} if scale > 1 else {}
-    if not arguments.few:
-        sources |= {"white": WhitePerChannel(sigmas), "true": plan.degrade}
-    sources["patches"] = degraders.NoisePatches.collect(degraded)
-    sources |= {source: degraders.load(file) for source, file in files.items()}
+    patches = degraders.NoisePatches.collect(degraded)
+    given = {"clean": Clean(), "white": WhitePerChannel(sigmas), "true": plan.degrade, "patches": patches}
 
     earlier = arguments.json is not None and arguments.json.is_file()
     record = (
@@ -137,21 +131,29 @@ def main() -> None:
             "pairs": len(pairs),
             "degraded photos": len(degraded),
             "white, grey levels": [round(255 * s, 2) for s in sigmas.tolist()],
-            "patches": len(sources["patches"].patches),
+            "patches": len(patches.patches),
             "crop": CROP if scale == 1 else SMALL_CROP[scale],
             "recipe": asdict(RECIPE),
             "input": unrestored(pairs, scale),
-            "models": {},
             "runs": {},
         }
     )
-    record["models"] |= {
-        source: {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()} for source, file in files.items()
-    }
     for seed in arguments.seeds:
-        for source, degrade in sources.items():
-            if str(seed) in record["runs"].get(source, {}):
+        for source in arguments.only:
+            if str(seed) in record["runs"].get(source, {}) or unused(source, scale, few):
                 continue
+            degrade, taught = given.get(source), {}
+            if degrade is None:
+                out = RUNS / f"restoration_{name}{'_few' if few else ''}_{seed}"
+                began = time.process_time()
+                learned_from = degraded_photos(plan, arguments.kodak, few=few, seed=seed)
+                file = learned(source, name, clean, learned_from, out, seed=seed)
+                degrade = degraders.load(file)
+                taught = {
+                    "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+                    "step": checkpoints.load(file).notes.get("steps"),
+                    "learning, processor_seconds": round(time.process_time() - began),
+                }
             began, used = time.perf_counter(), time.process_time()
             scores = test(model := train(synthetic(clean, degrade, seed, scale), seed, scale), pairs)
             run = {
@@ -159,7 +161,7 @@ def main() -> None:
                 "processor_seconds": round(time.process_time() - used),
             }
             run |= {key: model.notes[key] for key in ("device", "commit", "torch")} | {"nflib": __version__}
-            record["runs"].setdefault(source, {})[str(seed)] = {**scores, **run}
+            record["runs"].setdefault(source, {})[str(seed)] = {**scores, **run, **taught}
             psnr, ssim = (statistics.fmean(scores[metric]) for metric in ("psnr", "ssim"))
             print(f"seed {seed}, {source}: {psnr:.3f} dB, {ssim:.4f}, {run['seconds']} s", flush=True)
             if arguments.json is not None:
@@ -167,6 +169,11 @@ def main() -> None:
     psnr, ssim = (statistics.fmean(record["input"][metric]) for metric in ("psnr", "ssim"))
     print(f"\n{name}: input {psnr:.2f} dB, {ssim:.4f}\n")
     print(markdown(table(record["runs"])))
+
+
+def unused(source: str, scale: int, few: bool) -> bool:
+    """Clean photos teach super-resolution only; white noise and the truth do not see which photos are few."""
+    return (source == "clean" and scale == 1) or (few and source in ("white", "true"))
 
 
 if __name__ == "__main__":
