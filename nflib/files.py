@@ -1,7 +1,8 @@
-"""Files that are whole or not there, whatever happens while they are written."""
+"""Files that are whole or not there, whatever happens while they are written; and what files hold."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -36,3 +37,9 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def digest(path: str | os.PathLike) -> str:
+    """What a file holds, as a SHA-256 in hexadecimal: equal for equal files, whatever they are called."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

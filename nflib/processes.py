@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["Share", "own_share"]
+__all__ = ["Share", "claimed", "own_share"]
 
 # Who tells a process its number and how many there are: torchrun, and Slurm's srun. Both must be there: other
 # programs that start processes set one of them, and such a process may be alone with its job.
@@ -87,6 +91,48 @@ def devices(kind: torch.device, n: int = 1) -> list[torch.device]:
     there = torch.cuda.device_count()
     local = 0 if names is None else int(os.environ.get(LAUNCHERS[names], 0))
     return [torch.device("cuda", (local * n + i) % there) for i in range(n)]
+
+
+@contextlib.contextmanager
+def claimed(folder: Path, share: Share = Share()) -> Iterator[None]:
+    """Own a folder, which must be there, for as long as a job writes into it.
+
+    Processes that do a part each own it together. What a killed process owned is free again. Where there are
+    no locks (Windows, some network file systems) nothing is owned and nothing refused.
+
+    Raises:
+        ValueError: another job writes there, or another process of this machine does the same part.
+    """
+    part = hashlib.sha256(f"{folder.resolve()} {share}".encode()).hexdigest()[:16]
+    mine = Path(tempfile.gettempdir()) / f"nflib-{part}.lock"
+    with contextlib.ExitStack() as held:
+        free = _lock(folder, held, shared=share.count > 1)
+        if free and share.count > 1:
+            mine.touch()
+            held.callback(mine.unlink, missing_ok=True)
+            free = _lock(mine, held, shared=False)
+        if not free:
+            raise ValueError(
+                f"{folder}: another job is writing there; wait until it is done, or choose another folder"
+            )
+        yield
+
+
+def _lock(path: Path, held: contextlib.ExitStack, *, shared: bool) -> bool:
+    """Whether a file or folder is locked now, until ``held`` is closed, or cannot be locked at all."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    file = os.open(path, os.O_RDONLY)
+    held.callback(os.close, file)
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 def rank() -> int:

@@ -3,8 +3,10 @@ bad files."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +15,10 @@ import torch
 from torch import Tensor
 
 from .. import __version__, units
-from ..files import read_json, write_json
+from ..checkpoints.files import find
+from ..files import digest, read_json, write_json
 from ..images import list_images, read, write
-from ..processes import Share
+from ..processes import Share, claimed
 
 
 class Samples(NamedTuple):
@@ -41,82 +44,125 @@ def write_samples(
     description: str,
     share: Share = Share(),
 ) -> Samples:
-    """Write what ``make`` makes of every image of a share, and beside it ``out/NAME.json`` with the settings.
+    """Write what ``make`` makes of every image of a share, and beside it ``out/NAME.json``: of what and how
+    it was made.
 
-    An image whose files are all there, made with the same settings, is kept. Each image has its own random
-    numbers, which depend on the seed and its name only: the files are the same however many processes share
-    the work. Files are whole or not there, and the JSON comes last: with it, an image is done.
+    An image whose files are all there, made of the same pixels with the same settings, is kept; one whose
+    source has changed since is made again. Each image has its own random numbers, which depend on the seed
+    and its name only: the files are the same however many processes share the work. Files are whole or not
+    there, and the JSON says last that an image is done. What this job did not write it does not touch.
 
     Args:
         source: an image or a folder of images. Files that cannot be read are skipped and listed in the
             answer.
-        out: folder, made if it is not there.
-        suffixes: of the results: image NAME gives ``out/NAME{suffix}.png`` for each.
+        out: folder, made if it is not there. While a job writes there, no other may.
+        suffixes: of the results: image NAME gives ``out/NAME{suffix}.png`` for each. Where ``a.png`` and
+            ``a.jpg`` are both there, their results are called ``a.png.png`` and ``a.jpg.png``.
         settings: what determines the results besides the image, with its ``seed`` where it is random;
-            anything JSON can hold.
+            anything JSON can hold. Of its ``model`` counts what it holds, not what it is called
+            (:func:`identity`).
         make: image (3, H, W) and generator -> as many images (3, H', W') as there are suffixes.
         description: for the progress bar.
         share: of the images, sorted by name. Nothing is done about the files of others, which may be writing
             them now.
 
     Raises:
-        ValueError: no images, two images of the same name, or ``out`` has results of other settings.
+        ValueError: no images, ``out`` has results of other settings or files of somebody else that would be
+            overwritten, or another job writes there now.
     """
     source, out = Path(source), Path(out)
     if out.resolve() == (source if source.is_dir() else source.parent).resolve():
         raise ValueError(f"{out}: holds the images themselves; choose another folder for the results")
     files: Sequence[Path] = list_images(source) if source.is_dir() else [source]
-    targets: dict[str, list[Path]] = {}
-    for file in files:
-        if file.stem in targets:
-            raise ValueError(
-                f"{source}: more than one image is called {file.stem}; the results would have the same name"
-            )
-        targets[file.stem] = [out / f"{file.stem}{suffix}.png" for suffix in suffixes]
+    settings = {**settings, "content": identity(settings["model"])}
+    names = result_names(files)
+    targets = {file: [out / f"{names[file]}{suffix}.png" for suffix in suffixes] for file in files}
     # those of others too: nobody may begin where anything was made with other settings
-    done = {file.stem for file in files if _is_done(out / f"{file.stem}.json", targets[file.stem], settings)}
+    done = {file for file in files if _is_done(file, out / f"{names[file]}.json", targets[file], settings)}
     files = share.of(files)
-    todo = [file for file in files if file.stem not in done]
+    todo = [file for file in files if file not in done]
     out.mkdir(parents=True, exist_ok=True)
-    _tidy(
-        out,
-        {
-            name
-            for file in files
-            for name in (f"{file.stem}.json", *(target.name for target in targets[file.stem]))
-        },
-    )
     written, skipped = [], []
-    for file in units.progress(todo, description) if share.index == 0 else todo:
-        results = targets[file.stem]
-        generator = units.generator(zlib.crc32(f"{settings.get('seed')} {file.stem}".encode()))
-        try:
-            for result, image in zip(results, make(read(file), generator), strict=True):
-                write(result, image)
-        except ValueError as error:
-            skipped.append(str(error) if str(file) in str(error) else f"{file}: {error}")
-            for result in results:
-                result.unlink(missing_ok=True)
-            continue
-        record = {
-            **settings,
-            "source": file.name,
-            "files": [result.name for result in results],
-            "nflib": __version__,
-        }
-        write_json(out / f"{file.stem}.json", record)
-        written += results
+    with claimed(out, share):
+        _tidy(out, {name for file in files for name in _written(names[file], targets[file])})
+        for file in units.progress(todo, description) if share.index == 0 else todo:
+            results = targets[file]
+            generator = units.generator(zlib.crc32(f"{settings.get('seed')} {file.stem}".encode()))
+            path, begun = out / f"{names[file]}.json", False
+            try:
+                image = read(file)
+                record = {
+                    **settings,
+                    "source": file.name,
+                    "sha256": digest(file),
+                    "files": [result.name for result in results],
+                    "nflib": __version__,
+                }
+                write_json(path, {**record, "done": False})
+                begun = True
+                for result, made in zip(results, make(image, generator), strict=True):
+                    write(result, made)
+            except ValueError as error:
+                skipped.append(str(error) if str(file) in str(error) else f"{file}: {error}")
+                for result in (*results, path) if begun else ():
+                    result.unlink(missing_ok=True)
+                continue
+            write_json(path, {**record, "done": True})
+            written += results
     return Samples(tuple(written), len(files) - len(todo), tuple(skipped))
 
 
-def _is_done(record: Path, results: list[Path], settings: dict) -> bool:
+def result_names(files: Sequence[Path]) -> dict[Path, str]:
+    """What the results of each image are called: its name without the suffix, or with it where two differ in
+    nothing else (in capitals neither: there are file systems that do not see them).
+    """
+    count = Counter(file.stem.casefold() for file in files)
+    return {file: file.stem if count[file.stem.casefold()] == 1 else file.name for file in files}
+
+
+def identity(model: str | os.PathLike) -> str:
+    """What the name of a model or degrader stands for, by content: the same for the same model file under
+    another path, another for another file of the same name.
+    """
+    whole = str(model)
+    return "+".join(_content(part) for part in ([whole] if Path(whole).is_file() else whole.split("+")))
+
+
+def _content(part: str) -> str:
+    kind, colon, folder = part.partition(":")
+    if kind == "patches" and colon and Path(folder).is_dir():
+        together = hashlib.sha256("".join(map(digest, list_images(folder))).encode())
+        return f"patches:{together.hexdigest()}"
+    try:
+        return digest(find(part))
+    except (ValueError, OSError):  # a degradation by name
+        return part
+
+
+def _is_done(file: Path, record: Path, results: list[Path], settings: dict) -> bool:
+    """Whether the results of an image are all there, and of this image."""
     if not record.is_file():
+        for result in results:
+            if result.exists():
+                raise ValueError(
+                    f"{result}: is there already and was not written by this command; choose another folder"
+                )
         return False
     content = read_json(record)
-    found = {key: content.get(key) for key in settings}
-    if found != settings:
-        raise ValueError(f"{record}: was made with {found}, now asked for {settings}; choose another folder")
-    return all(result.is_file() for result in results)
+    for key in settings.keys() - {"model"}:
+        if content.get(key) != settings[key]:
+            shown = "model" if key == "content" else key
+            same = content.get(shown) == settings[shown]
+            raise ValueError(
+                f"{record}: was made with {shown} {content.get(shown)}, now asked for {settings[shown]}"
+                f"{', which has changed since' if same else ''}; choose another folder"
+            )
+    complete = content.get("done") is True and all(result.is_file() for result in results)
+    return complete and content.get("sha256") == digest(file)
+
+
+def _written(name: str, results: list[Path]) -> tuple[str, ...]:
+    return (f"{name}.json", *(result.name for result in results))
 
 
 def _tidy(out: Path, names: set[str]) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +20,10 @@ from typer.testing import CliRunner
 import nflib
 from nflib import checkpoints, data, degraders, images, units
 from nflib.cli import app
+from nflib.files import digest
 from nflib.models import DeFlow, DeFlowConfig, RRDBConfig
 from nflib.pipeline import degrade
+from nflib.processes import Share, claimed
 from tests.helpers.folders import contents, named_folder
 
 
@@ -55,6 +58,9 @@ def test_samples_of_a_folder(folder, model, tmp_path) -> None:
     ) == (0, ())
     assert json.loads((out / "b.json").read_text()) == {
         "model": str(model),
+        "content": digest(model),
+        "sha256": digest(folder / "b.png"),
+        "done": True,
         "tau": 0.7,
         "samples": 3,
         "seed": 4,
@@ -163,10 +169,67 @@ def test_bad_input(folder, model, tmp_path) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             degrade(**{"source": folder, "model": model, "out": out, **arguments})
+
+
+def test_images_whose_names_differ_in_the_suffix_only(folder, tmp_path) -> None:
     images.write(folder / "a.jpg", torch.rand(3, 8, 8))
-    with pytest.raises(ValueError, match="more than one image is called a"):
-        degrade(folder, "ntire", tmp_path / "other")
-    assert not (tmp_path / "other").exists()
+    degrade(folder, "ntire", tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").glob("*.png")) == [
+        "a.jpg.png",
+        "a.png.png",
+        "b.png",
+    ]
+    assert images.read(tmp_path / "out" / "a.jpg.png").shape == (3, 8, 8)
+
+
+def test_work_is_known_by_its_content(folder, tmp_path) -> None:
+    """Equal names do not make equal photos, nor other paths other models."""
+    out, other = tmp_path / "out", tmp_path / "other"
+    degrade(folder, "white:5", out)
+    first = contents(out)
+    named_folder(other, a=(40, 30), b=(41, 56))
+    images.write(other / "b.png", 1 - images.read(folder / "b.png"))
+    assert len(degrade(other, "white:5", out).written) == 2
+    assert contents(out)["b.png"] != first["b.png"]
+    images.write(other / "b.png", torch.rand(3, 41, 56))  # edited in place
+    assert degrade(other, "white:5", out).kept == 1
+
+
+def test_a_model_is_known_by_its_content(folder, model, tmp_path) -> None:
+    out, moved = tmp_path / "out", tmp_path / "moved.safetensors"
+    degrade(folder, model, out, device="cpu")
+    shutil.copy(model, moved)
+    assert degrade(folder, moved, out, device="cpu").kept == 2
+    images.write(folder / "more.png", torch.rand(3, 64, 64))
+    degrade(folder, f"patches:{folder}", tmp_path / "patched")
+    images.write(folder / "more.png", torch.rand(3, 64, 64))
+    with pytest.raises(ValueError, match="made with model patches.*which has changed since"):
+        degrade(folder, f"patches:{folder}", tmp_path / "patched")
+
+
+def test_files_of_others_are_not_touched(folder, tmp_path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    images.write(out / "b.png", torch.rand(3, 5, 5))
+    before = contents(out)
+    with pytest.raises(ValueError, match=r"b.png: is there already and was not written by this command"):
+        degrade(folder, "ntire", out)
+    assert contents(out) == before
+
+
+def test_a_folder_belongs_to_one_job_at_a_time(folder, tmp_path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    with claimed(out), pytest.raises(ValueError, match="another job is writing there"):
+        degrade(folder, "ntire", out)
+    with (
+        claimed(out, Share(0, 2)),
+        claimed(out, Share(1, 2)),
+        pytest.raises(ValueError, match="another job is writing"),
+        claimed(out, Share(1, 2)),
+    ):
+        pass
+    assert len(degrade(folder, "ntire", out).written) == 2  # what was owned is free again
 
 
 BAD = (b"", b"not an image", b"\x89PNG\r\n\x1a\nbroken", None)  # None: the first half of a real file

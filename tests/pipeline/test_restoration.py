@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import nflib
 from nflib import checkpoints, images, units
 from nflib.cli import app
+from nflib.files import digest
 from nflib.models import (
     DnCNN,
     DnCNNConfig,
@@ -83,6 +84,9 @@ def test_a_folder(folder, files, tmp_path, name, scale) -> None:
     assert sorted(contents(out)) == ["a.json", "a.png", "b.json", "b.png"]
     assert json.loads((out / "b.json").read_text()) == {
         "model": str(model),
+        "content": digest(model),
+        "sha256": digest(folder / "b.png"),
+        "done": True,
         "tile": 512,
         "scale": scale,
         "source": "b.png",
