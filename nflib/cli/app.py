@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+import signal
+import threading
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
 
 app = typer.Typer(
     help="Learn image degradations from unpaired photos with normalizing flows.",
+    epilog="Exit codes: 0 all done, 1 some files could not be used, 2 bad input, 130 and 143 stopped "
+    "(the same command goes on, a training with --resume).",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -29,17 +33,46 @@ app.add_typer(study_app, name="study")
 def command(
     function: Callable[..., Any], group: typer.Typer = app, cls: type[TyperCommand] | None = None
 ) -> Callable[..., Any]:
-    """Register a command whose ValueErrors and OSErrors end in one line on stderr and exit code 2."""
+    """Register a command. Exit codes: 0 all done; 1 some files could not be used (the command says so
+    itself); 2 a ValueError or OSError, in one line on stderr; 130 and 143 stopped by Ctrl-C and SIGTERM.
+    """
 
     @functools.wraps(function)
     def run(*arguments: Any, **options: Any) -> Any:
+        before = _on_termination(_terminate)
         try:
             return function(*arguments, **options)
         except (ValueError, OSError) as error:
-            typer.echo(f"nflib: {' '.join(str(error).split())}", err=True)
-            raise typer.Exit(2) from None
+            _fail(error, 2)
+        except KeyboardInterrupt as stopped:
+            number = getattr(stopped, "signal", signal.SIGINT)
+            _fail(str(stopped) or "stopped; the same command goes on where it was", 128 + number)
+        finally:
+            _on_termination(before)
 
     return group.command(cls=cls)(run)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, taken as Ctrl-C is."""
+
+    signal = signal.SIGTERM
+
+
+def _terminate(number: int, frame: Any) -> NoReturn:
+    raise Terminated
+
+
+def _on_termination(handler: Any) -> Any:
+    """Set what SIGTERM does; returns what it did. Only the main thread can."""
+    if handler is None or threading.current_thread() is not threading.main_thread():
+        return None
+    return signal.signal(signal.SIGTERM, handler)
+
+
+def _fail(message: Any, code: int) -> NoReturn:
+    typer.echo(f"nflib: {' '.join(str(message).split())}", err=True)
+    raise typer.Exit(code) from None
 
 
 train_command = functools.partial(command, group=train_app)

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import random
+import signal
 import time
 import warnings
 from collections.abc import Iterator, Sized
@@ -21,13 +22,15 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from .. import __version__, checkpoints, provenance, units
 from .._compat import import_lightning
+from ..data.contents import changes, check_unpaired, contents, summary
 from ..files import write_bytes
-from ..processes import wait
+from ..processes import claimed, is_first, wait
 from .logs import Log
 from .recipe import Recipe
 from .rehearsal import Rehearsal, rehearse
 from .running import Running, check_running, enough_memory
 from .state import random_states, read_state, restore_random_states, write_state
+from .stopping import Asked, Stopped, StopRequest, stop_request
 from .tasks import Task
 
 if TYPE_CHECKING:
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 else:
     lightning = import_lightning()
 LOG_EVERY = 10
+# So many photos that changed are named.
+NAMED = 3
 # What a resumed training may not change without becoming another one.
 FIXED = ("task", "model", "recipe", "seed", "crops", "precision")
 
@@ -75,8 +80,11 @@ def fit(
         The path of ``model.safetensors``; of a dry run, what it found.
 
     Raises:
-        ValueError: ``out`` holds another run, the batch cannot be shared, a process died, or the loss is not
-            finite again and again.
+        ValueError: ``out`` holds another run or another job is writing there, the photos are not those of the
+            run that is resumed, the batch cannot be shared, a process died, or the loss is not finite again
+            and again.
+        Stopped: by Ctrl-C or SIGTERM, after the step and when the state is written; on several devices the
+            state is the last regular one.
     """
     recipe = recipe or task.recipe
     device = units.device(running.device)
@@ -103,21 +111,35 @@ def fit(
     if state_file.exists() and not running.resume:
         raise ValueError(f"{out}: holds a run already; resume it or choose another folder")
     saved: Any = read_state(state_file) if state_file.exists() else None
+    read = contents(data) | {f"validation/{name}": value for name, value in contents(validation).items()}
+    check_unpaired(read)
+    if saved and (changed := changes(saved.get("photos", read), read)):
+        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        raise ValueError(
+            f"{out}: the photos are not those of the run: {'; '.join(changed[:NAMED])}{more}; choose another "
+            "folder"
+        )
     for name in (*FIXED, *task.notes) if saved else ():
         if saved["settings"].get(name) != settings[name]:
             raise ValueError(
                 f"{out}: {name} was {saved['settings'].get(name)}, now {settings[name]}; choose another "
                 "folder"
             )
+    settings |= {"photos": summary(read)} if read else {}
     out.mkdir(parents=True, exist_ok=True)
 
     before = random_states()
-    try:
+    with contextlib.ExitStack() as held:
+        held.callback(restore_random_states, before)
+        if is_first():
+            held.enter_context(claimed(out))
+        stop = held.enter_context(stop_request()) if running.together == 1 else StopRequest()
         torch.manual_seed(seed)
         np.random.seed(seed)
         random.seed(seed)
         with _quiet():
             recorder = _Recorder(out, state_file, settings, validation, saved)
+            recorder.photos, recorder.stop = read, stop
             trainer = _trainer(device, running, task.unused, recorder)
             task.to(trainer.strategy.root_device)
             first = default_collate([data[i] for i in range(recipe.batch)])
@@ -135,11 +157,12 @@ def fit(
                     # its own: making workers must not use up random numbers of the training
                     generator=torch.Generator(),
                 )
-                _run(trainer, task, loader)
+                try:
+                    _run(trainer, task, loader)
+                except Asked:
+                    raise Stopped(stop.signal or signal.SIGTERM, task.step, out) from None
             elif trainer.is_global_zero:
                 recorder.finish(task, trainer)
-    finally:
-        restore_random_states(before)
     return model_file
 
 
@@ -180,6 +203,8 @@ def _run(trainer: lightning.Trainer, task: Task, loader: DataLoader) -> None:
         raise ValueError(
             f"the training was stopped since one of its processes died ({error}); it can be resumed"
         ) from None
+    except SystemExit:  # Lightning's answer to SIGTERM, where several devices share the batch
+        raise Asked from None
     except RuntimeError as error:  # the others notice when they exchange gradients
         if isinstance(error, torch.distributed.DistError) or "gloo" in str(error):
             raise ValueError(
@@ -209,6 +234,8 @@ class _Recorder(lightning.Callback):
     """Logs, shows progress, validates and keeps the state; of several processes only the first does."""
 
     random_states: dict
+    photos: dict[str, str]
+    stop: StopRequest
 
     def __init__(
         self, out: Path, state_file: Path, settings: dict, validation: Dataset | None, saved: dict | None
@@ -246,6 +273,10 @@ class _Recorder(lightning.Callback):
                 self._report(task)
             if due:
                 self._keep(task)
+            if self.stop.signal is not None:
+                if not due:
+                    self._keep(task)
+                raise Asked
         elif due:
             task.keep()  # to roll back to what the others roll back to
 
@@ -317,7 +348,13 @@ class _Recorder(lightning.Callback):
         # The state last: whoever dies before it has the same best model made again.
         write_state(
             self.state_file,
-            {**task.keep(), "settings": self.settings, "seconds": self.seconds, "score": self.score},
+            {
+                **task.keep(),
+                "settings": self.settings,
+                "photos": self.photos,
+                "seconds": self.seconds,
+                "score": self.score,
+            },
         )
 
     def _best(self, task) -> None:

@@ -1,5 +1,8 @@
+import signal
 import subprocess
 import sys
+
+import pytest
 
 import nflib
 from tests.helpers.commands import run
@@ -51,3 +54,18 @@ def test_usage_errors() -> None:
     assert run("noise").exit_code == 2
     assert run("photos", "x", "--degradation", "fog").exit_code == 2
     assert run("no-such-command").exit_code == 2
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_job_that_is_stopped_says_so(tmp_path, number, code) -> None:
+    program = f"""
+import os, signal
+from nflib import pipeline
+pipeline.degrade = lambda *_, **__: os.kill(os.getpid(), {int(number)})
+from nflib.cli import app
+app()
+"""
+    command = ["degrade", tmp_path, "--model", "ntire", "--out", tmp_path / "out"]
+    done = subprocess.run([sys.executable, "-c", program, *command], capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stderr == "nflib: stopped; the same command goes on where it was\n"

@@ -1,6 +1,7 @@
 """Killed at any moment and resumed, a training ends with the weights it would have had."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,7 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nflib.training import Running
+from nflib import checkpoints, images
+from nflib.processes import claimed
+from nflib.training import Running, ludvae, train_ludvae
 from nflib.training.state import random_states
 from tests.helpers import tiny
 
@@ -128,3 +131,69 @@ def test_a_broken_state_file(tmp_path) -> None:
     (tmp_path / "last.state").write_bytes(b"nonsense")
     with pytest.raises(ValueError, match="last.state: not a state of a training"):
         tiny.train(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_it_writes_its_state_first(uninterrupted, tmp_path, number) -> None:
+    folder = tmp_path / "run"
+    child = tiny.program(folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while not (folder / "metrics.csv").exists():
+        assert child.poll() is None
+        time.sleep(0.002)
+    child.send_signal(number)
+    said = child.communicate()[1].decode()
+    step = torch.load(folder / "last.state", weights_only=True)["step"]
+    assert f"stopped at step {step}; the same command with --resume goes on" in said
+    assert not (folder / "model.safetensors").exists()
+    assert equal_files(tiny.train(folder, resume=True), uninterrupted)
+
+
+def photo_run(tmp_path, *, clean="clean", degraded="degraded", resume=False) -> Path:
+    running = Running(device="cpu", resume=resume)
+    return train_ludvae(
+        tmp_path / clean,
+        tmp_path / degraded,
+        tmp_path / "run",
+        steps=2,
+        batch=2,
+        crop=16,
+        validation_clean=tmp_path / "clean",
+        validation_degraded=tmp_path / "degraded",
+        running=running,
+    )
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setattr(ludvae, "NOISE_CROPS", 16)
+    for name, noise in (("clean", 0.0), ("degraded", 0.1)):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            generator = torch.Generator().manual_seed(number + 7 * bool(noise))
+            photo = 0.3 + 0.4 * torch.rand(3, 1, 80, generator=generator).expand(3, 80, 80)
+            noisy = photo + noise * torch.randn(3, 80, 80, generator=generator)
+            images.write(tmp_path / name / f"{number}.png", noisy.clamp(0, 1))
+    return tmp_path
+
+
+def test_a_run_goes_on_with_its_own_photos_only(folders) -> None:
+    notes = checkpoints.load(photo_run(folders)).notes["photos"]
+    assert notes["number"] == 12
+    assert {"clean/0.png", "degraded/2.png", "validation/clean/1.png"} <= set(notes["names"])
+    shutil.copytree(folders / "clean", folders / "moved")
+    assert photo_run(folders, clean="moved", resume=True).is_file()  # equal content elsewhere
+    (folders / "clean" / "0.png").unlink()
+    (folders / "clean" / "1.png").write_bytes((folders / "clean" / "2.png").read_bytes())
+    with pytest.raises(ValueError, match=r"clean/0.png is missing; clean/1.png has changed"):
+        photo_run(folders, resume=True)
+
+
+def test_one_folder_named_twice(folders) -> None:
+    with pytest.raises(ValueError, match="clean and degraded hold the same photos"):
+        photo_run(folders, degraded="clean")
+
+
+def test_two_jobs_cannot_write_into_one_folder(folders) -> None:
+    (folders / "run").mkdir()
+    with claimed(folders / "run"), pytest.raises(ValueError, match="another job is writing there"):
+        photo_run(folders)
