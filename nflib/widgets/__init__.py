@@ -16,6 +16,7 @@ _CLASSES = {
     "CouplingExplorer": "coupling_explorer",
     "DegradationExplorer": "degradation_explorer",
     "GaussianExplorer": "gaussian_explorer",
+    "NoiseLawExplorer": "noise_law_explorer",
     "PrenoiseExplorer": "prenoise_explorer",
     "RooflineExplorer": "roofline_explorer",
     "SigmaExplorer": "sigma_explorer",

@@ -1,8 +1,8 @@
 """One script from the front-end modules in ``static/``: for a page opened from disk, and for anywidget.
 
 A page on file:// may load neither ES modules nor other files, so each module becomes a function's scope and
-its imports become plain constants. Lines of comment and indentation are left out. The modules stay ordinary
-ES modules for Node and for the reader.
+its imports become plain constants. Lines of comment, empty lines and indentation are left out. The modules
+stay ordinary ES modules for Node and for the reader.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _EXPORT = re.compile(r"^export (?=(?:const|class|function) (\w+))", re.MULTILINE
 _DEFAULT = re.compile(r"^export default ", re.MULTILINE)
 # What starts a line; no string of the modules has lines that look like it.
 _COMMENT = re.compile(r"^[ \t]*(?://.*|/\*.*\*/[ \t]*)\n", re.MULTILINE)
-_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
+_INDENT = re.compile(r"^\s+", re.MULTILINE)  # with empty lines
 
 
 def static_bundle() -> str:

@@ -29,6 +29,7 @@ def file(tmp_path_factory) -> str:
         widgets.TauExplorer(),
         widgets.TauExplorer(dimension=2),
         widgets.CouplingExplorer(),
+        widgets.NoiseLawExplorer(),
         widgets.PrenoiseExplorer(),
         widgets.RooflineExplorer(),
         explorer(),
@@ -46,7 +47,7 @@ def file(tmp_path_factory) -> str:
     return path.as_uri()
 
 
-NUMBER = 12
+NUMBER = 13
 
 
 @pytest.mark.parametrize("index", range(NUMBER))
@@ -210,6 +211,7 @@ MAKERS = [
     widgets.TauExplorer,
     lambda: widgets.TauExplorer(dimension=2),
     widgets.CouplingExplorer,
+    widgets.NoiseLawExplorer,
     widgets.PrenoiseExplorer,
     explorer,
     degradation_explorer,

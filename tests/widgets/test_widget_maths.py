@@ -84,6 +84,14 @@ CASES = {
         for s in (0.01, 1, 7)
         for m in (0, 2)
     ],
+    "noise_law_explorer": [
+        (
+            widgets.NoiseLawExplorer,
+            {"sigma": s, "length": r, "colours": c, "black": g, "white": g, "dark": 0.5, "seed": k},
+        )
+        for s, g, k in ((0, 0, 0), (12, 0.4, 2**30), (20, 2, 3), (200, 1, 4))
+        for r, c in ((0, 0), (0.05, 1), (0.8, 0.3), (3, 1))
+    ],
     "prenoise_explorer": [
         (widgets.PrenoiseExplorer, {"sigma_x": x, "sigma_y": y, "sigma": s, "content": c})
         for x, y in ((15, 10), (60, 1), (0.5, 40))

@@ -2,7 +2,7 @@
 
 import { decode, encode, load, mixed, noise, unpack } from "./flow.mjs";
 import { mean, variance } from "./maths.mjs";
-import { COLOUR, escape, format } from "./plot.mjs";
+import { format, heading, percent } from "./plot.mjs";
 import { picture } from "./pixels.mjs";
 
 const GAP = 10;
@@ -74,8 +74,7 @@ function draw({ tau }, { clean, degraded: shown, difference, shape }, width) {
   ];
   const body = tiles.map(([title, values], i) => {
     const [left, top] = [(i % columns) * (side + GAP), Math.floor(i / columns) * pitch];
-    return `<text x="${left}" y="${top + 15}" font-size="13" font-weight="600" fill="${COLOUR.ink}">${escape(title)}</text>` +
-      picture(values, shape, left, top + 21, side);
+    return heading(left, top + 15, title) + picture(values, shape, left, top + 21, side);
   });
   return { height: Math.ceil(tiles.length / columns) * pitch, body: body.join("") };
 }
@@ -94,7 +93,7 @@ export default {
     { key: "mean", label: "its mean" },
     { key: "right", label: "correlation to the right" },
     { key: "below", label: "correlation below" },
-    { key: "outside", label: "values clipped", text: (value) => `${(100 * value).toFixed(1)} %` },
+    { key: "outside", label: "values clipped", text: percent },
   ],
   summary: (state, r) =>
     `A clean image, the same degraded at tau = ${format(state.tau)}, and ${AMPLIFIED} times the difference. The difference has a standard deviation of ` +

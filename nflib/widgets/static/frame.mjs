@@ -13,7 +13,8 @@ function element(tag, attributes = {}, ...children) {
 }
 
 /** A native range input with its label and value. `log`: a logarithmic track of whole numbers ("digits": of three digits); `marks`: values marked on it. */
-function slider({ key, label, min, max, step, unit = "", log = false, digits = 2, marks = [] }, state, change) {
+/** `handle`: it lies upright over the picture, where `draw` says, and only its thumb is to be seen; `told(state)`: the value in words, if it is another. */
+function slider({ key, label, min, max, step, unit = "", log = false, digits = 2, marks = [], handle = false, told = (state) => state[key] }, state, change) {
   const id = `nf-${key}-${Math.random().toString(36).slice(2)}`;
   const toTrack = log ? Math.log10 : (value) => value;
   const round = log === "digits" ? (number) => +number.toPrecision(3) : Math.round;
@@ -27,15 +28,15 @@ function slider({ key, label, min, max, step, unit = "", log = false, digits = 2
   if (marks.length) input.setAttribute("list", `${id}-marks`);
   const list = element("datalist", { id: `${id}-marks` }, ...marks.map((mark) => element("option", { value: mark })));
   input.addEventListener("input", () => change({ [key]: fromTrack(+input.value) }));
-  const node = element("div", { class: "nf-slider" }, element("label", { for: id }, element("span", {}, label), value), input, ...(marks.length ? [list] : []));
+  const node = element("div", { class: handle ? "nf-handle" : "nf-slider" }, element("label", { for: id }, element("span", {}, label), value), input, ...(marks.length ? [list] : []));
   const update = (current) => {
-    const number = log ? current[key].toLocaleString("en").replaceAll(",", "\u202f") : current[key].toFixed(digits).replace("-", "\u2212");
+    const number = log ? current[key].toLocaleString("en").replaceAll(",", "\u202f") : told(current).toFixed(digits).replace("-", "\u2212");
     const words = unit ? `${number} ${unit}` : number;
     if (fromTrack(+input.value) !== current[key]) input.value = toTrack(current[key]);
     input.setAttribute("aria-valuetext", words);
     value.textContent = words;
   };
-  return { node, update };
+  return { key, handle, node, update };
 }
 
 /** Radio buttons. */
@@ -101,6 +102,7 @@ export function mount(widget, model, el) {
   };
   const controls = widget.controls(initial);
   const inputs = controls.filter((c) => c.kind !== "button").map((c) => (c.kind === "choice" ? choice : slider)(c, initial, change));
+  const upright = inputs.filter((input) => input.handle);
   const pressed = controls.filter((c) => c.kind === "button");
   if (!widget.lasting) pressed.push({ label: "Reset", patch: () => initial });
   const buttons = pressed.map((c) => button(c, read, change));
@@ -113,9 +115,13 @@ export function mount(widget, model, el) {
     inputs.forEach((input) => input.update(state));
     [...buttons, ...readouts].forEach((item) => item.update(state, result));
     const width = Math.max(260, Math.floor(figure.clientWidth || 640));
-    const { height, body } = widget.draw(state, result, width);
+    const { height, body, handles = {} } = widget.draw(state, result, width);
     figure.innerHTML = `<svg xmlns="http://www.w3.org/2000/svg" role="img" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">${body}</svg>`;
     figure.firstChild.setAttribute("aria-label", widget.summary(state, result));
+    upright.forEach(({ key, node }) => {
+      const [x, y, length] = handles[key];
+      node.style.cssText = `left:${x}px;top:${y}px;width:${length}px`;
+    });
   };
   let waiting = false;
   const schedule = () => {
@@ -130,9 +136,9 @@ export function mount(widget, model, el) {
     element("style", {}, CSS),
     element("div", { class: "nf-title" }, widget.title),
     element("div", { class: "nf-hint" }, widget.hint),
-    element("div", { class: "nf-controls" }, ...inputs.map((input) => input.node)),
+    element("div", { class: "nf-controls" }, ...inputs.filter((input) => !input.handle).map((input) => input.node)),
     element("div", { class: "nf-buttons" }, ...buttons.map((item) => item.node)),
-    figure,
+    element("div", { class: "nf-stage" }, figure, ...upright.map((input) => input.node)),
     element("div", { class: "nf-readouts" }, ...readouts.map((item) => item.node)),
   );
   widget.keys.forEach((key) => model.on(`change:${key}`, schedule));

@@ -4,6 +4,7 @@ import coupling_explorer from "./coupling_explorer.mjs";
 import degradation_explorer from "./degradation_explorer.mjs";
 import { mount } from "./frame.mjs";
 import gaussian_explorer from "./gaussian_explorer.mjs";
+import noise_law_explorer from "./noise_law_explorer.mjs";
 import prenoise_explorer from "./prenoise_explorer.mjs";
 import roofline_explorer from "./roofline_explorer.mjs";
 import sigma_line from "./sigma_line.mjs";
@@ -17,6 +18,7 @@ const WIDGETS = {
   CouplingExplorer: () => coupling_explorer,
   DegradationExplorer: () => degradation_explorer,
   GaussianExplorer: () => gaussian_explorer,
+  NoiseLawExplorer: () => noise_law_explorer,
   PrenoiseExplorer: () => prenoise_explorer,
   RooflineExplorer: () => roofline_explorer,
   SigmaExplorer: (state) => (state.dimension === 2 ? sigma_plane : sigma_line),

@@ -23,6 +23,11 @@ export function format(value) {
   return minus(value.toFixed(size >= 100 ? 1 : 3));
 }
 
+export const percent = (share) => `${(100 * share).toFixed(1)} %`;
+
+/** Bold words in a picture, outside of a panel. */
+export const heading = (left, top, words, size = 13) => `<text x="${left}" y="${top}" font-size="${size}" font-weight="600" fill="${COLOUR.ink}">${escape(words)}</text>`;
+
 export const pen = (colour, width = 2, dash = "") =>
   `fill="none" stroke="${colour}" stroke-width="${width}" stroke-linejoin="round"${dash && ` stroke-dasharray="${dash}"`}`;
 export const fill = (colour, opacity = 1) => `fill="${colour}" fill-opacity="${opacity}"`;
@@ -106,6 +111,7 @@ export class Panel {
       `font-size="${size}" font-weight="${weight}" paint-order="stroke" stroke="#fff" stroke-width="3" stroke-linejoin="round">${escape(words)}</text>`;
   }
   corner(words, colour) { this.text([this.x[0], this.y[1]], words, { colour, dx: 4, dy: 15, weight: 600 }); }
+  title(words, dy = -9) { this.text([(this.x[0] + this.x[1]) / 2, this.y[1]], words, { anchor: "middle", dy, weight: 600 }); }
   /** Coloured names in one row, from the left end at height `y`, moved down by dy pixels. */
   legend(entries, y, dy = 0) {
     const spans = entries.map(([words, colour], i) => `<tspan dx="${i && 14}" fill="${colour}">${escape(words)}</tspan>`).join("");
@@ -134,7 +140,7 @@ export class Panel {
   cross(title) {
     this.segment([this.x[0], 0], [this.x[1], 0], pen("#e4e4e4", 1));
     this.segment([0, this.y[0]], [0, this.y[1]], pen("#e4e4e4", 1));
-    this.text([(this.x[0] + this.x[1]) / 2, this.y[1]], title, { anchor: "middle", dy: -7, weight: 600 });
+    this.title(title, -7);
     this.border();
   }
 

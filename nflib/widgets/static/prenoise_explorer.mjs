@@ -29,7 +29,7 @@ function laws({ sigma_x, sigma_y, sigma }, left, width) {
   panel.area((v) => density(v, 0, sigma_x ** 2), fill(COLOUR.clean, 0.15));
   panel.curve((v) => density(v, 0, sigma_x ** 2), pen(COLOUR.clean, 2.5));
   panel.curve((v) => density(v, 0, degraded), pen(COLOUR.degraded, 2.5, "7 4"));
-  panel.text([0, peak], "One value through the pre-noise", { anchor: "middle", dy: -9, weight: 600 });
+  panel.title("One value through the pre-noise");
   panel.text([-115, peak], "h(x)", { dx: 4, dy: 15, weight: 600, colour: WORDS.clean });
   panel.text([-115, peak], "h(y), dashed", { dx: 4, dy: 32, weight: 600, colour: WORDS.degraded });
   panel.text([115, peak], "dotted: noise \u00b1\u03c3", { anchor: "end", dx: -4, dy: 15, size: 12, colour: WORDS.degraded });
@@ -44,7 +44,7 @@ function trade({ sigma_y, sigma, content }, { kl_given, content_x }, left, top, 
   panel.curve((v) => kept(content, v ** 2 + sigma ** 2), pen(COLOUR.ink, 2.5), [1, LARGEST]);
   panel.dots([[sigma_y, kl_given]], 7, fill(COLOUR.naive));
   panel.dots([[sigma_y, content_x]], 7, fill(COLOUR.ink));
-  panel.text([LARGEST / 2, 2.5], "Alike, or full of content? (nats)", { anchor: "middle", dy: -9, weight: 600 });
+  panel.title("Alike, or full of content? (nats)");
   panel.text([LARGEST, 2.5], "KL given the noise", { anchor: "end", dx: -4, dy: 15, weight: 600, colour: WORDS.naive });
   panel.text([LARGEST, 2.5], "content left", { anchor: "end", dx: -4, dy: 32, weight: 600 });
   panel.text([LARGEST, 2.5], "lines: matching \u03c3x", { anchor: "end", dx: -4, dy: 49, size: 12, colour: COLOUR.soft });

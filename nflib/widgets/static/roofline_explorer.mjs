@@ -50,7 +50,7 @@ function roofline({ tflops, bandwidth }, result, left, width) {
   const point = [Math.log10(result.intensity), Math.log10(result.attained)];
   panel.segment([point[0], panel.y[0]], point, pen(COLOUR.degraded, 1.5, "3 3"));
   panel.dots([point], 7, fill(COLOUR.degraded));
-  panel.text([WIDEST / 2, panel.y[1]], "Roofline (TFLOP/s)", { anchor: "middle", dy: -9, weight: 600 });
+  panel.title("Roofline (TFLOP/s)");
   panel.text([WIDEST, panel.y[0]], `bound by ${bound(result)}`, { anchor: "end", dx: -6, dy: -10, weight: 600, colour: WORDS.degraded });
   panel.horizontalAxis("operations per byte", powers(panel.x), power);
   return panel.svg();
@@ -69,7 +69,7 @@ function depth(state, result, left, top, width) {
     panel.path(low, pen(colour, 2.5, ["", "7 4"][i]));
   });
   panel.dots([[state.steps, result.low], [state.steps, result.high]], 5, fill(COLOUR.ink));
-  panel.text([panel.x[1] / 2, highest], "Memory, from and to (GiB)", { anchor: "middle", dy: -9, weight: 600 });
+  panel.title("Memory, from and to (GiB)");
   panel.legend([["plain", WORDS.clean], ["reversible, dashed", WORDS.degraded]], highest, 15);
   panel.horizontalAxis("steps K on each level");
   return panel.svg();

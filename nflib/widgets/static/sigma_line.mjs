@@ -1,7 +1,7 @@
 // The sampling law of the noise variance estimated from unpaired samples, and what pairs would save.
 
 import { clippedNormal, density, priceOfUnpaired, varianceOfVarU } from "./maths.mjs";
-import { COLOUR, Panel, WORDS, boxes, fill, format, pen } from "./plot.mjs";
+import { COLOUR, Panel, WORDS, boxes, fill, format, pen, percent } from "./plot.mjs";
 
 /** Units: the clean variance is 1, so the noise variance is the noise-to-signal ratio r = sigma^2. */
 function solve({ sigma, n }) {
@@ -34,9 +34,9 @@ function samplingLaw({ ratio, deviation, deviation_paired: paired, prob_zero: at
   panel.segment([ratio, 0], [ratio, peak], pen(COLOUR.ink, 1.5, "2 3"));
   if (atom > 5e-4) {
     panel.segment([0, 0], [0, atom * peak * 0.92], pen(COLOUR.clipped, 9));
-    panel.legend([[`${(100 * atom).toFixed(1)} % are 0`, WORDS.clipped]], peak, 34);
+    panel.legend([[`${percent(atom)} are 0`, WORDS.clipped]], peak, 34);
   }
-  panel.text([(start + high) / 2, peak], "Estimates of the noise variance", { anchor: "middle", dy: -9, weight: 600 });
+  panel.title("Estimates of the noise variance");
   const side = (ratio - start) / (high - start) > 0.55 ? { anchor: "end", dx: -6 } : { anchor: "start", dx: 6 };
   panel.text([ratio, peak], "truth", { ...side, dy: 14, size: 12 });
   panel.text([high, peak], "unpaired", { anchor: "end", dx: -4, dy: 34, colour: WORDS.noise, weight: 600 });
@@ -58,7 +58,7 @@ function priceCurve({ ratio, price }, left, top, width) {
   const side = here[0] > -0.3 ? { anchor: "end", dx: 4, dy: -14 } : { dx: 10, dy: -8 };
   const times = tenth(price >= 100 ? Math.round(price) : +price.toFixed(1));
   panel.text(here, `${times} \u00d7`, { ...side, weight: 600, colour: WORDS.noise });
-  panel.text([(panel.x[0] + panel.x[1]) / 2, 6.4], "The price of being unpaired", { anchor: "middle", dy: -9, weight: 600 });
+  panel.title("The price of being unpaired");
   panel.horizontalAxis("noise-to-signal ratio r", RATIOS.map(Math.log10), (v) => String(+(10 ** v).toPrecision(1)));
   return panel.svg();
 }
@@ -77,13 +77,13 @@ export default {
     { key: "deviation", label: "sd of the estimate, unpaired" },
     { key: "deviation_paired", label: "sd of the estimate, n pairs" },
     { key: "price", label: "price of being unpaired", text: (value) => `${format(value)} \u00d7` },
-    { key: "prob_zero", label: "chance of estimating 0", text: (value) => `${(100 * value).toFixed(1)} %` },
+    { key: "prob_zero", label: "chance of estimating 0", text: percent },
     { key: "mean_var_u", label: "mean of the estimate" },
     { key: "n_for_ten_percent", label: "n for 10 % error (pairs: 200)", text: (value) => tenth(Math.ceil(value - 1e-6)) },
   ],
   summary: (state, r) =>
     `Law of the estimated noise variance around the truth ${format(r.ratio)}: standard deviation ${format(r.deviation)} unpaired, ` +
-    `${format(r.deviation_paired)} from pairs; ${(100 * r.prob_zero).toFixed(1)} % of estimates are zero. The price of being unpaired is ${format(r.price)}.`,
+    `${format(r.deviation_paired)} from pairs; ${percent(r.prob_zero)} of estimates are zero. The price of being unpaired is ${format(r.price)}.`,
   draw(state, result, width) {
     const [first, second] = boxes(width, 2, 300);
     const top = second.row * 286;

@@ -1,5 +1,9 @@
 // The look of every widget. Its own light ground and colours, so that it reads the same on a dark page.
 
+// A handle to be seen, and around it what a finger may touch. Each browser has its own name for it, and drops a rule with another's.
+const THUMB = `appearance: none; box-sizing: border-box; width: 40px; height: 40px; border: 12px solid transparent; border-radius: 50%;
+  background: #009E73 padding-box; pointer-events: auto; cursor: grab;`;
+
 export const CSS = `
 .nf-widget { box-sizing: border-box; color-scheme: light; background: #fff; color: #222; border: 1px solid #ccc; border-radius: 8px;
   padding: 14px 16px 12px; margin: 1em 0; max-width: 860px; font: 15px/1.4 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; text-align: left; }
@@ -22,6 +26,13 @@ export const CSS = `
 .nf-widget:focus-visible, .nf-widget :focus-visible { outline: 2px solid #0072B2; outline-offset: 2px; }
 .nf-widget .nf-figure { margin: 0; }
 .nf-widget .nf-figure > svg { display: block; font-family: inherit; }
+.nf-widget .nf-stage { position: relative; }
+.nf-widget .nf-handle { position: absolute; height: 0; transform: rotate(-90deg); transform-origin: 0 0; }
+.nf-widget .nf-handle label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.nf-widget .nf-handle input { appearance: none; position: absolute; left: -20px; top: -20px; width: calc(100% + 40px); height: 40px;
+  margin: 0; background: none; pointer-events: none; touch-action: none; }
+.nf-widget .nf-handle input::-webkit-slider-thumb { ${THUMB} }
+.nf-widget .nf-handle input::-moz-range-thumb { ${THUMB} }
 .nf-widget .nf-readouts { display: grid; grid-template-columns: repeat(auto-fill, minmax(142px, 1fr)); gap: 6px; margin-top: 10px; }
 .nf-widget .nf-readout { background: #f6f6f6; border-radius: 5px; padding: 4px 9px 5px; }
 .nf-widget .nf-readout span { display: block; font-size: 0.82em; color: #555; line-height: 1.3; }

@@ -2,7 +2,7 @@
 
 import { decode, load, noise, unpack } from "./flow.mjs";
 import { mean } from "./maths.mjs";
-import { COLOUR, escape, format } from "./plot.mjs";
+import { format, heading, percent } from "./plot.mjs";
 import { picture } from "./pixels.mjs";
 
 const SAMPLES = 4;
@@ -70,8 +70,7 @@ function draw(state, { photo, low, samples, average, deviation }, width) {
   const pitch = side + 28;
   const body = tiles.map(([title, values, shape], i) => {
     const [left, top] = [(i % columns) * (side + GAP), Math.floor(i / columns) * pitch];
-    return `<text x="${left}" y="${top + 15}" font-size="13" font-weight="600" fill="${COLOUR.ink}">${escape(title)}</text>` +
-      picture(values, shape, left, top + 21, side);
+    return heading(left, top + 15, title) + picture(values, shape, left, top + 21, side);
   });
   return { height: (tiles.length / columns) * pitch, body: body.join("") };
 }
@@ -92,7 +91,7 @@ export default {
     { key: "psnr_mean", label: "PSNR of their mean", text: decibel },
     { key: "psnr_low", label: "PSNR to x, once shrunk", text: decibel },
     { key: "diversity", label: "diversity (grey levels)" },
-    { key: "outside", label: "values outside [0, 1]", text: (value) => `${(100 * value).toFixed(1)} %` },
+    { key: "outside", label: "values outside [0, 1]", text: percent },
   ],
   summary: (state, r) =>
     `The low-resolution image x, the photo, and ${SAMPLES} samples at tau = ${format(state.tau)}, their mean and how much they differ: by ` +

@@ -1,7 +1,7 @@
 // Which of two crops looks more realistic? A question at a time, and the scores that follow from the choices.
 
 import { fit } from "./bradley_terry.mjs";
-import { COLOUR, Panel, escape, fill, pen } from "./plot.mjs";
+import { COLOUR, Panel, escape, fill, heading, pen } from "./plot.mjs";
 import { uniforms } from "./prng.mjs";
 
 const GAP = 10;
@@ -62,7 +62,6 @@ const choose = (side) => (state) => {
 const two = (value) => value.toFixed(2).replace("-", "\u2212");
 const words = ({ score, reach }) => `${two(score)} (${two(score - reach)} to ${two(score + reach)})`;
 
-const title = (left, top, text, size = 13) => `<text x="${left}" y="${top}" font-size="${size}" font-weight="600" fill="${COLOUR.ink}">${escape(text)}</text>`;
 const image = (address, left, top, width, height, more = "") =>
   `<image x="${left}" y="${top}" width="${width}" height="${height}" preserveAspectRatio="none" href="${escape(address)}" ${more}/>`;
 
@@ -86,11 +85,11 @@ function asked({ scene }, { photo, crop, left, right }, number, total, width) {
   const top = wide ? 22 : scale * photos[photo].height + 52;
   const crops = [["left", left], ["right", right]].map(([name, method], i) => {
     const x = (wide ? room[0] + GAP : 0) + i * (size + GAP);
-    return title(x, top - 7, name) + image(shown.images[method], x, top, size, size, `data-press="${name}" style="image-rendering:pixelated"`);
+    return heading(x, top - 7, name) + image(shown.images[method], x, top, size, size, `data-press="${name}" style="image-rendering:pixelated"`);
   });
   return {
     height: top + size + 8,
-    body: title(0, 15, `Question ${number} of ${total}`) + marked(photos[photo], shown, side, 0, 22, room) + crops.join(""),
+    body: heading(0, 15, `Question ${number} of ${total}`) + marked(photos[photo], shown, side, 0, 22, room) + crops.join(""),
   };
 }
 
@@ -116,7 +115,7 @@ function ranked(scores, number, top, width) {
 function draw(state, { question, total, remaining, scores, choices }, width) {
   const above = question
     ? asked(state, question, total - remaining + 1, total, width)
-    : { height: 26, body: title(0, 17, `All ${total} questions are answered. Thank you.`, 15) };
+    : { height: 26, body: heading(0, 17, `All ${total} questions are answered. Thank you.`, 15) };
   const below = scores
     ? ranked(scores, choices, above.height + 10, width)
     : { height: 16, body: `<text x="0" y="${above.height + 15}" font-size="13" fill="${COLOUR.soft}">Scores are shown after ${state.enough} choices that connect all methods.</text>` };
