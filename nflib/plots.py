@@ -18,7 +18,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PALETTE", "show_images", "show_residual", "style"]
+__all__ = ["PALETTE", "show_images", "show_law", "show_residual", "style"]
 
 PALETTE = {
     "blue": "#0072B2",
@@ -157,6 +157,44 @@ def show_residual(
         f"grey levels; {scale}x"
     )
     return show_images(images, titles, scale=scale, columns=3, note=note)
+
+
+def show_law(deviation: Tensor, correlation: Tensor, interval: Tensor | None = None) -> Figure:
+    """The law of a noise: how strong it is by value, with 95 % bands, and how pixels go with their
+    neighbours.
+
+    Args:
+        deviation: of red, green and blue at even knots of [0, 1], (3, knots), in units of the image range.
+        correlation: of a pixel with those around it, (2 lags + 1, 2 lags + 1), as
+            ``law.correlation(6).diagonal().mean(-1)`` of a :class:`~nflib.models.NoiseLaw`.
+        interval: lowest and highest deviations, (2, 3, knots).
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_settings()):
+        figure = Figure(figsize=(WIDTH, 2.7), layout="constrained")
+        curves, around = figure.subplots(1, 2, width_ratios=(1.25, 1))
+        values = np.linspace(0, 1, deviation.shape[1])
+        for c, (name, colour) in enumerate(zip(("red", "green", "blue"), ("vermillion", "green", "blue"))):
+            curves.plot(values, 255 * deviation[c].cpu().numpy(), color=PALETTE[colour], label=name)
+            if interval is not None:
+                low, high = 255 * interval[:, c].cpu().numpy()
+                curves.fill_between(values, low, high, color=PALETTE[colour], alpha=0.15, lw=0)
+        curves.set(xlabel="value (black 0, white 1)", ylabel="noise, grey levels", xlim=(0, 1))
+        curves.set_ylim(bottom=0)
+        curves.legend()
+        lags = len(correlation) // 2
+        shown = around.imshow(
+            correlation.cpu().numpy(),
+            cmap="RdBu_r",
+            vmin=-1,
+            vmax=1,
+            extent=(-lags - 0.5, lags + 0.5, lags + 0.5, -lags - 0.5),
+        )
+        around.set(xlabel="pixels to the right", ylabel="pixels down")
+        figure.colorbar(shown, ax=around, label="correlation")
+    return figure
 
 
 def _settings() -> dict:

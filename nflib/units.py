@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +24,7 @@ __all__ = [
     "grey_levels",
     "numbered_generator",
     "progress",
+    "progress_lines",
     "rand",
     "randn",
 ]
@@ -105,12 +109,53 @@ def _draw(law, shape, like, generator) -> Tensor:
 
 
 def progress(iterable: Any, description: str = "", total: int | None = None) -> tqdm:
-    """A progress bar around an iterable. Silent where nobody watches: in executed notebooks, in CI and in
-    pipes.
+    """A progress bar around an iterable. Silent where nobody watches, in executed notebooks, in CI and in
+    pipes, unless :func:`progress_lines` was asked for.
     """
     from tqdm import tqdm
 
-    return tqdm(iterable, desc=description, total=total, disable=not sys.stderr.isatty(), leave=False)
+    watched = sys.stderr.isatty()
+    if watched or _seconds_between_lines is None:
+        return tqdm(iterable, desc=description, total=total, disable=not watched, leave=False)
+    return _lines()(iterable, desc=description, total=total, file=sys.stderr, bar_format=LINE)
+
+
+# What a line of progress says.
+LINE = "{desc}: {n_fmt} of {total_fmt}, {elapsed}, {remaining} left{postfix}"
+_seconds_between_lines: float | None = None
+
+
+@contextlib.contextmanager
+def progress_lines(seconds: float = 5.0) -> Iterator[None]:
+    """Within this context progress without a terminal is a line on stderr every few seconds: long jobs in a
+    pipe, in a batch system or in a log.
+    """
+    global _seconds_between_lines
+    before, _seconds_between_lines = _seconds_between_lines, seconds
+    try:
+        yield
+    finally:
+        _seconds_between_lines = before
+
+
+@functools.cache
+def _lines() -> type[tqdm]:
+    """A progress bar that writes whole lines, not oftener than asked for."""
+    from tqdm import tqdm
+
+    class Lines(tqdm):
+        _said = -math.inf
+
+        def display(self, msg: str | None = None, pos: int | None = None) -> None:
+            now = time.monotonic()
+            if msg is None and now - self._said >= (_seconds_between_lines or 0):
+                self._said = now
+                print(self, file=self.fp, flush=True)
+
+        def close(self) -> None:
+            self.disable = True
+
+    return Lines
 
 
 def numbered_generator(*numbers: int) -> torch.Generator:

@@ -97,3 +97,19 @@ def test_vectors_of_the_published_codes_unit() -> None:
         },
         expected,
     )
+
+
+def test_progress_without_a_terminal_is_silent_unless_lines_are_asked_for(capsys) -> None:
+    assert list(units.progress(range(3), "quiet")) == [0, 1, 2]
+    assert capsys.readouterr().err == ""
+    with units.progress_lines(seconds=0):
+        for number in (bar := units.progress(range(3), "steps")):
+            bar.set_postfix_str(f"loss {number}")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("steps: 0 of 3, ")
+    assert lines[-1].endswith(", loss 2")
+    with units.progress_lines(seconds=60):
+        assert len(list(units.progress(range(100), "steps"))) == 100
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    units.progress(range(3), "quiet").close()
+    assert capsys.readouterr().err == ""

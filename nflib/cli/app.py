@@ -11,6 +11,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand
 
+from .left_out import say_left_out
+
 app = typer.Typer(
     help="Learn image degradations from unpaired photos with normalizing flows.",
     epilog="Exit codes: 0 all done, 1 some files could not be used, 2 bad input, 130 and 143 stopped "
@@ -41,6 +43,7 @@ def command(
     def run(*arguments: Any, **options: Any) -> Any:
         before = _on_termination(_terminate)
         try:
+            say_left_out(options)
             return function(*arguments, **options)
         except (ValueError, OSError) as error:
             _fail(error, 2)

@@ -1,5 +1,6 @@
 """Commands that make images with a trained model: super-resolve, degrade, restore."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -81,18 +82,28 @@ def degrade(
 @command
 def restore(
     source: Annotated[Path, typer.Argument(metavar="IN", help="An image or a folder of degraded images.")],
-    model: Annotated[
-        str, typer.Option(help="A file written by `train restorer`, or the name of a bundled model.")
-    ],
     out: Results,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A file written by `train restorer` or `train all`, or the name of a bundled model; without "
+            "it the bundled denoiser that knows no camera, denoiser_universal."
+        ),
+    ] = None,
     tile: Tile = 512,
     device: Device = None,
     devices: Devices = 1,
 ) -> None:
     """Restore degraded images with a trained restorer. Called again, it goes on where it was stopped."""
+    from ..pipeline import UNIVERSAL
     from ..pipeline import restore as run
 
-    show_samples(run(source, model, out, tile=tile, device=device, devices=devices), out)
+    show_samples(run(source, model or UNIVERSAL, out, tile=tile, device=device, devices=devices), out)
+    if model is None:
+        typer.echo(
+            f"model: {UNIVERSAL}, a denoiser that knows no camera. One taught on photos like these may be "
+            "better: nflib train all --help"
+        )
 
 
 def show_samples(done, out: Path) -> None:
@@ -115,5 +126,8 @@ def show_samples(done, out: Path) -> None:
             if done.written
             else f"{out} is complete, nothing to do"
         )
+    if done.lost:
+        parts = [f"{what} ({count} images)" for what, count in Counter(done.lost).most_common()]
+        typer.echo(f"not in the results: {', '.join(parts)}", err=True)
     if done.skipped:
         typer.echo(f"files skipped: {len(done.skipped)}", err=True)

@@ -12,7 +12,7 @@ from rich.table import Table
 from .app import command
 from .options import ConditionScale, Map, map_of
 
-COLOURS = {"error": "red", "warning": "yellow", "good": "green"}
+COLOURS = {"error": "red", "warning": "yellow", "note": "blue", "good": "green"}
 LEAKS = {"photos": "the photos themselves", "h": "h of the photos", "control": "h, clean against clean"}
 
 
@@ -26,7 +26,7 @@ def check(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise and of the leak test.")] = 0,
     json: Annotated[Path | None, typer.Option(help="Also write the result to this file.")] = None,
 ) -> None:
-    """Look two folders over before a training: files, sizes, duplicates, colours, what h gives away, memory.
+    """Look two folders over before a training: files, JPEG, duplicates, colours, memory; and a verdict.
 
     Exit code 0 with warnings, 2 if the folders cannot be trained on.
     """
@@ -43,7 +43,7 @@ def check(
 
 
 def show_inspection(inspection) -> None:
-    """Print an :class:`~nflib.pipeline.Inspection`: tables, then the findings."""
+    """Print an :class:`~nflib.pipeline.Inspection`: tables, the findings, and last the verdict."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(_photos(inspection))
     console.print(_channels(inspection))
@@ -53,6 +53,7 @@ def show_inspection(inspection) -> None:
     for finding in inspection.findings:
         console.print(f"[{COLOURS[finding.level]}]{finding.level}[/]: ", end="")
         console.print(finding.text, markup=False)
+    console.print(inspection.verdict, markup=False)
 
 
 def _photos(inspection) -> Table:
@@ -67,6 +68,7 @@ def _photos(inspection) -> Table:
     row("photos", lambda f: str(len(f.photos)))
     row("cannot be read", lambda f: str(len(f.skipped)))
     row("kinds", lambda f: "\n".join(f"{kind} {number}" for kind, number in f.kinds.most_common()))
+    table.add_row("JPEG", *(str(inspection.jpeg[name]) for name in ("clean", "degraded")))
     row("width", lambda f: _range([p.width for p in f.photos]))
     row("height", lambda f: _range([p.height for p in f.photos]))
     row("grey levels", lambda f: _range([round(grey_levels(v)) for p in f.photos for v in (p.low, p.high)]))

@@ -6,25 +6,42 @@ from typing import Annotated
 import typer
 
 from .app import command
+from .options import LastStage
 
 
 @command
 def noise(
     clean: Annotated[Path, typer.Option(help="Folder of clean photos.")],
     degraded: Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")],
+    last_stage: LastStage = "auto",
     json: Annotated[Path | None, typer.Option(help="Also write the result to this file.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw strength by brightness, and correlation, into this file (.png).")
+    ] = None,
 ) -> None:
-    """Estimate the noise level of degraded photos from clean photos of other scenes, without pairs."""
+    """Measure the noise of degraded photos, without pairs: how strong, how it follows the light, how
+    neighbours go together.
+    """
     from ..pipeline import estimate_noise
 
-    estimate = estimate_noise(clean, degraded)
+    estimate = estimate_noise(clean, degraded, last_stage=last_stage)
     for line in estimate.skipped:
         typer.echo(f"skipped {line}", err=True)
     if json is not None:
         estimate.save(json)
+    if plot is not None:
+        _draw(estimate, plot)
     show_noise(estimate)
     if estimate.skipped:
         typer.echo(f"files skipped: {len(estimate.skipped)}", err=True)
+
+
+def _draw(estimate, file: Path) -> None:
+    from ..plots import show_law
+
+    law = estimate.law
+    around = law.correlation(6).diagonal().mean(-1)
+    show_law(law.variance.sqrt(), around, estimate.curve_interval).savefig(file)
 
 
 def show_noise(estimate) -> None:
@@ -34,29 +51,51 @@ def show_noise(estimate) -> None:
 
     from ..units import grey_levels
 
-    table = Table(title="Noise level (standard deviation, grey levels of 255)")
-    for heading in ("channel", "noise", "95 % interval", "content beside it"):
-        table.add_column(heading, justify="left" if heading == "channel" else "right")
+    def interval(level, unit=grey_levels) -> str:
+        return "unknown" if level.low is None else f"{unit(level.low):.2f} to {unit(level.high):.2f}"
+
+    title = "Noise level (standard deviation, grey levels of 255)"
+    levels = Table(title=title, title_justify="left")
+    places = list(next(iter(estimate.channels.values())).curve)
+    headings = (
+        "channel",
+        "noise",
+        "95 % interval",
+        *(f"where {place}" for place in places),
+        "content beside it",
+    )
+    for heading in headings:
+        levels.add_column(heading, justify="left" if heading == "channel" else "right")
     for name, found in estimate.channels.items():
-        interval = (
-            "unknown"
-            if found.low is None
-            else f"{grey_levels(found.low):.2f} to {grey_levels(found.high):.2f}"
-        )
-        table.add_row(name, f"{grey_levels(found.sigma):.2f}", interval, f"{grey_levels(found.content):.2f}")
+        curve = (f"{grey_levels(found.curve[place].value):.2f}" for place in places)
+        content = f"{grey_levels(found.content):.2f}"
+        levels.add_row(name, f"{grey_levels(found.sigma):.2f}", interval(found), *curve, content)
+    around = Table(title="Correlation of a pixel's noise with its neighbours", title_justify="left")
+    for heading in ("neighbour", "correlation", "95 % interval"):
+        around.add_column(heading, justify="left" if heading == "neighbour" else "right")
+    for name, found in estimate.neighbours.items():
+        around.add_row(name, f"{found.value:.2f}", interval(found, float))
     console = Console(highlight=False)
-    console.print(table)
+    console.print(levels)
+    console.print(around)
+    if estimate.last_stage:
+        console.print(
+            f"The degraded photos went through {estimate.last_stage} after the noise, the clean ones did "
+            "not: this is the noise before it."
+        )
     console.print(
         f"From {estimate.clean_photos} clean and {estimate.degraded_photos} degraded photos. This assumes:"
     )
     for line in estimate.ASSUMES:
         console.print(f"- {line}")
+    for line in estimate.remarks:
+        console.print(f"Note: {line}.")
     if any(found.low is None for found in estimate.channels.values()):
         console.print("An interval needs at least two photos in each folder.")
-    less = [name for name, found in estimate.channels.items() if found.case == 2]
-    if less:
+    unseen = [name for name, found in estimate.channels.items() if not found.seen]
+    if unseen:
         console.print(
-            f"The degraded photos have less fine detail than the clean ones ({', '.join(less)}): no "
+            f"The degraded photos have less fine detail than the clean ones ({', '.join(unseen)}): no "
             "noise can be seen. "
             "Either there is none, or the content differs, or the degradation blurs."
         )

@@ -34,6 +34,11 @@ class Restoration(StrEnum):
     lowlight = "lowlight"
 
 
+class Network(StrEnum):
+    unet = "unet"
+    dncnn = "dncnn"
+
+
 class Loss(StrEnum):
     pixel = "pixel"
     gan = "gan"
@@ -66,6 +71,14 @@ class ManyScales(TyperCommand):
 Photos = Annotated[Path, typer.Option(help="Folder of photos, any sizes and formats.")]
 Run = Annotated[Path, typer.Option(help="Folder of the run: model, state to resume from, logs.")]
 Clean = Annotated[Path, typer.Option(help="Folder of clean photos, any sizes and formats.")]
+CleanFolders = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder of clean photos, any sizes and formats; may be given several times. bundled stands for "
+        "photos that come with nflib: once the noise is known any sharp photo will do.",
+    ),
+]
 Degraded = Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")]
 OtherClean = Annotated[
     Path | None, typer.Option(help="Other clean photos, to choose the best model by, or to follow it.")
@@ -89,6 +102,13 @@ ModelSize = Annotated[
 ]
 HeldOut = Annotated[
     Path | None, typer.Option(help="Folder of other photos, by which the best model is chosen.")
+]
+LastStage = Annotated[
+    str,
+    typer.Option(
+        help="What came last, after the noise: auto looks for JPEG in the photos; none, jpeg:62 or "
+        "jpeg:62:444 (quality and subsampling) say it."
+    ),
 ]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest there is.")]
 Precise = Annotated[

@@ -17,9 +17,13 @@ from .app import command, train_command
 from .options import (
     TRAINING,
     Clean,
+    CleanFolders,
     Degraded,
+    Device,
+    LastStage,
     Loss,
     ModelSize,
+    Network,
     Photos,
     Restoration,
     Reversible,
@@ -153,8 +157,6 @@ class Trainings(TyperGroup):
 @train_command
 @with_training_options
 def restorer(
-    clean: Clean,
-    degrader: Annotated[str, typer.Option(help="What makes the pairs: all that `degrade --model` takes.")],
     task: Annotated[
         Restoration,
         typer.Option(
@@ -162,6 +164,28 @@ def restorer(
         ),
     ],
     out: Run,
+    clean: CleanFolders = None,
+    degrader: Annotated[
+        str | None, typer.Option(help="What makes the pairs: all that `degrade --model` takes, or random.")
+    ] = None,
+    pairs: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="CLEAN DEGRADED",
+            help="To denoise: two folders of true pairs with equal names, in place of clean and degrader.",
+        ),
+    ] = None,
+    strength: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW:HIGH",
+            help="To denoise: strength of the degrader, drawn for every crop; also one number. By default 1, "
+            "of a law more than the range of its photos.",
+        ),
+    ] = None,
+    network: Annotated[
+        Network, typer.Option(help="To denoise: a small U-Net, or DnCNN as in papers.")
+    ] = Network.unet,
     scale: Annotated[int, typer.Option(help="Of super-resolution: 2, 4, 8 or 16.")] = 2,
     size: ModelSize = Size.small,
     loss: Annotated[
@@ -188,6 +212,9 @@ def restorer(
 ) -> None:
     """Train a denoiser, super-resolver or low-light enhancer on clean photos and what a degrader makes of
     them.
+
+    It hands back the last model, model.safetensors: without other photos nothing says which step is best.
+    With --validation-clean and --validation-degraded it hands back the best by them, best.safetensors.
     """
     from ..training import (
         train_denoiser,
@@ -195,41 +222,88 @@ def restorer(
         train_esrgan,
         train_super_resolver,
     )
+    from ..training.folders import photos_of
 
+    denoise = task is Restoration.denoise
     if loss is Loss.gan and task is not Restoration.sr:
         raise ValueError(f"loss gan needs the task sr, got {task.value}")
     if loss is not Loss.gan and vgg is not None:
         raise ValueError(f"vgg is for the loss gan, got {loss.value}")
+    if not denoise and (pairs or strength or network is not Network.unet):
+        raise ValueError(f"pairs, strength and network are for the task denoise, got {task.value}")
+    if (clean is None) == (pairs is None) or (degrader is None) != (clean is None):
+        raise ValueError("give either --clean, once or more, and --degrader, or --pairs")
+    if pairs is not None and strength is not None:
+        raise ValueError("strength is for a degrader, and true pairs have none")
     options = {"size": size.value, "start": start, **training}
     options |= {"validation_clean": validation_clean, "validation_degraded": validation_degraded}
-    if task is Restoration.denoise:
-        done = train_denoiser(clean, degrader, out, **options)
+    photos: Any = pairs[0] if clean is None and pairs is not None else photos_of(clean or [])
+    if pairs is not None:
+        done = train_denoiser(photos, None, out, degraded=pairs[1], network=network.value, **options)
+    elif denoise:
+        options |= {"strength": range_of(strength), "network": network.value}
+        done = train_denoiser(photos, degrader, out, **options)
     elif task is Restoration.lowlight:
-        done = train_enhancer(clean, degrader, out, **options)
+        done = train_enhancer(photos, degrader, out, **options)
     elif loss is Loss.gan:
-        done = train_esrgan(clean, degrader, out, scale=scale, vgg=vgg, **options)
+        done = train_esrgan(photos, degrader, out, scale=scale, vgg=vgg, **options)
     else:
-        done = train_super_resolver(clean, degrader, out, scale=scale, **options)
+        done = train_super_resolver(photos, degrader, out, scale=scale, **options)
     report(done, "nflib restore FOLDER")
+    if validation_clean is None and isinstance(done, Path):
+        typer.echo("It is the last one: no --validation-clean and --validation-degraded say which is best.")
+
+
+def range_of(text: str | None) -> float | tuple[float, float] | None:
+    """A strength, "1.2", or a range of them, "0.7:1.6"."""
+    try:
+        numbers = [float(part) for part in text.split(":")] if text else []
+    except ValueError:
+        numbers = []
+    if text is None or len(numbers) == 1:
+        return numbers[0] if numbers else None
+    if len(numbers) != 2:
+        raise ValueError(f"strength must be a number or LOW:HIGH, such as 0.7:1.6, got {text}")
+    return numbers[0], numbers[1]
 
 
 @train_command
-def law(clean: Clean, degraded: Degraded, out: Run) -> None:
+def all(
+    clean: Clean,
+    degraded: Degraded,
+    out: Run,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of the denoiser.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, crops and noise.")] = 0,
+    device: Device = None,
+) -> None:
+    """Learn to restore photos like those of a folder, without pairs, in one command: the law of their noise,
+    a denoiser taught with it on the clean photos and the bundled ones, examples before and after.
+
+    Minutes. It hands back the denoiser of the last step, OUT/restorer/model.safetensors: without pairs
+    nothing says that another is better. Called again, it goes on where it was stopped.
+    """
+    from ..pipeline import learn_restorer
+    from ..units import progress_lines
+
+    with progress_lines():
+        made = learn_restorer(clean, degraded, out, steps=steps, seed=seed, device=device, say=typer.echo)
+    typer.echo(f"{len(made.examples)} examples, before and after: {out / 'examples'}")
+    report(made.restorer, f"nflib restore {degraded}")
+
+
+@train_command
+def law(clean: Clean, degraded: Degraded, out: Run, last_stage: LastStage = "auto") -> None:
     """Find the law of a noise without pairs, in closed form: strength by colour and correlation, in seconds.
 
-    For noise that is alike on all content and is not followed by JPEG.
+    For noise that is alike on all content. JPEG may come after it; then it takes half a minute, and `nflib
+    degrade` makes the noise and then the JPEG.
     """
-    import torch
-
     from .. import checkpoints
     from ..training import train_law
-    from ..units import grey_levels
 
-    file = train_law(clean, degraded, out)
+    file = train_law(clean, degraded, out, last_stage=last_stage)
     found: Any = checkpoints.load(file)
-    middle = grey_levels(found.deviation(torch.full((3, 1, 1), 0.5))).flatten().tolist()
-    typer.echo(
-        f"noise at middle grey: {' / '.join(f'{level:.1f}' for level in middle)} grey levels (red / "
-        "green / blue)"
-    )
+    levels = " / ".join(f"{level:.1f}" for level in found.notes["noise, grey levels"])
+    stage = found.config.last_stage
+    typer.echo(f"noise: {levels} grey levels (red / green / blue){f', then {stage}' if stage else ''}")
     report(file, f"nflib degrade {clean}")

@@ -5,23 +5,23 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..images import as_images, list_images, read, resize
+from ..images.files import stored_size
 from ..units import numbered_generator
 
 # Decoded photos are kept while they fit into this many bytes; a large data set is read again each time.
 KEEP_BYTES = 2**31
 
 
-Source = str | os.PathLike | Sequence[Tensor]
+Source = str | os.PathLike | Sequence[Tensor] | Sequence[Path]
 
 
 class ImageCrops(Dataset):
@@ -37,20 +37,31 @@ class ImageCrops(Dataset):
     (torch.Size([3, 8, 8]), True)
 
     Args:
-        source: a folder, or images (3, H, W) in [0, 1].
+        source: a folder, or images (3, H, W) in [0, 1], or files.
         crop: side in pixels.
         seed: of places, flips and order.
         align: corners lie on multiples of this many pixels.
         flip: False leaves every crop as it lies in the photo.
+        stage: what whole photos go through first, such as :class:`~nflib.images.jpeg.JPEG`.
 
     Raises:
         ValueError: nothing is left.
     """
 
-    def __init__(self, source: Source, crop: int, seed: int = 0, align: int = 1, flip: bool = True):
+    def __init__(
+        self,
+        source: Source,
+        crop: int,
+        seed: int = 0,
+        align: int = 1,
+        flip: bool = True,
+        *,
+        stage: Callable[[Tensor], Tensor] | None = None,
+    ):
         if crop < 1 or align < 1:
             raise ValueError(f"crop and align must be at least 1, got {crop} and {align}")
         self.crop, self.seed, self.align, self.flip = crop, seed, align, flip
+        self.stage = stage
         self.skipped: list[str] = []
         self._kept: dict[int, Tensor] = {}
         self._broken: set[int] = set()
@@ -64,6 +75,10 @@ class ImageCrops(Dataset):
 
     def __len__(self) -> int:
         return len(self.photos)
+
+    def photo(self, index: int) -> int:
+        """The number of the photo that a crop is cut from, unless it cannot be read."""
+        return self._chosen(index)
 
     def __getitem__(self, index: int) -> Any:
         generator = numbered_generator(self.seed, 1, index)
@@ -118,7 +133,7 @@ class ImageCrops(Dataset):
                 f"{photo}: {image.shape[2]}x{image.shape[1]} pixels, expected at least "
                 f"{self.crop}x{self.crop}"
             )
-        return (image * 255).round().to(torch.uint8)
+        return ((image if self.stage is None else self.stage(image)) * 255).round().to(torch.uint8)
 
     def _usable(self, photo: Path | Tensor, number: int) -> bool:
         name = f"image {number}" if isinstance(photo, Tensor) else photo
@@ -178,16 +193,8 @@ def is_folder(source: Source) -> bool:
 
 
 def size_of(photo: Path | Tensor) -> tuple[int, int]:
-    """Height and width as stored, of a file from its header where Pillow can read it. An EXIF rotation may
-    exchange them.
-    """
+    """Height and width as stored; an EXIF rotation may exchange those of a file."""
     if isinstance(photo, Tensor):
         height, width = photo.shape[-2:]
         return height, width
-    try:
-        with Image.open(photo) as image:
-            width, height = image.size
-        return height, width
-    except Exception:  # whatever is wrong, or strange: the real reader knows, and says so
-        height, width = read(photo).shape[1:]
-        return height, width
+    return stored_size(photo)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 
+from ..images.arrays import as_8_bits
 from ..units import numbered_generator
 from .folders import ImageCrops, Source, SuperResolutionImages, is_folder, size_of
 
@@ -20,6 +22,29 @@ class Degrades(Protocol):
     def each(self, clean: Tensor, strength: float, generators: Sequence[torch.Generator]) -> Tensor: ...
 
 
+class _Called:
+    """A plain function as what pairs ask of a degrader."""
+
+    def __init__(self, function: Callable[..., Tensor]):
+        self.function = function
+
+    def each(self, clean: Tensor, strength: float, generators: Sequence[torch.Generator]) -> Tensor:
+        images = zip(clean.split(1), generators, strict=True)
+        return as_8_bits(torch.cat([self.function(image, strength, one) for image, one in images]))
+
+
+def _degrades(degrader: Degrades | Callable[..., Tensor]) -> Degrades:
+    """The degrader itself, or a function in the shape of one."""
+    if hasattr(degrader, "each"):
+        return cast("Degrades", degrader)
+    if not callable(degrader):
+        raise ValueError(
+            "degrader must be a Degrader or a function f(clean, strength, generator), got "
+            f"{type(degrader).__name__}; nflib.degraders.load makes one of a name"
+        )
+    return _Called(degrader)
+
+
 class PairedImages(ImageCrops):
     """Pairs ``(clean, degraded)`` of crops, (3, crop, crop), float32 in [0, 1]: to train a restorer, or to
     score on.
@@ -27,7 +52,8 @@ class PairedImages(ImageCrops):
     The degraded crop comes from a second folder, or from a degrader, which draws new noise every time a photo
     comes up. ``data[index]`` depends on the seed and the index alone. With a degrader the clean crop is
     mirrored half of the time, before it is degraded; pairs of two folders are never mirrored, for that would
-    turn their noise.
+    turn their noise. ``len(data)`` is the number of photos: a pass takes one crop of each, and indices beyond
+    it go on with other crops.
 
     >>> from nflib.degraders import White
     >>> clean, degraded = PairedImages([torch.rand(3, 20, 30)], crop=8, degrader=White(0.1))[5]
@@ -41,12 +67,14 @@ class PairedImages(ImageCrops):
         crop: side in pixels.
         seed: of places, flips, order and degradation.
         align: corners lie on multiples of this many pixels.
-        degrader: makes (B, 3, crop, crop) of the like, every crop with a generator of its own.
-        strength: told to the degrader.
+        degrader: makes (B, 3, crop, crop) of the like, every crop with a generator of its own. A plain
+            function is called ``f(crop, strength, generator)`` with (1, 3, crop, crop); what it returns is
+            rounded to 8 bits.
+        strength: told to the degrader; a range (low, high) is drawn from anew for every crop.
 
     Raises:
-        ValueError: not exactly one of degraded and degrader, nothing is left, or the degrader returns another
-            shape.
+        ValueError: not exactly one of degraded and degrader, no range, nothing is left, or the degrader
+            returns another shape.
     """
 
     def __init__(
@@ -57,12 +85,15 @@ class PairedImages(ImageCrops):
         *,
         seed: int = 0,
         align: int = 1,
-        degrader: Degrades | None = None,
-        strength: float = 1.0,
+        degrader: Degrades | Callable[..., Tensor] | None = None,
+        strength: float | tuple[float, float] = 1.0,
     ):
         if (degraded is None) == (degrader is None):
             raise ValueError("give either degraded or degrader")
-        self.degraded, self.degrader, self.strength = degraded, degrader, strength
+        if isinstance(strength, tuple) and not 0 <= strength[0] <= strength[1] < math.inf:
+            raise ValueError(f"strength must be a range from low to high, 0 or more, got {strength}")
+        self.degraded, self.strength = degraded, strength
+        self.degrader = None if degrader is None else _degrades(degrader)
         super().__init__(clean, crop, seed, align, flip=degrader is not None)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
@@ -74,12 +105,23 @@ class PairedImages(ImageCrops):
         if self.degrader is None:
             return [(crop[:3], crop[3:]) for crop in crops]
         generators = [numbered_generator(self.seed, 2, index) for index in indices]
-        degraded = self.degrader.each(crops, self.strength, generators)
+        degraded = self._degraded(self.degrader, crops, generators)
         if degraded.shape != crops.shape:
             raise ValueError(
                 f"the degrader made {tuple(degraded.shape)} of {tuple(crops.shape)}, expected the same shape"
             )
         return list(zip(crops, degraded.to(crops)))
+
+    def _degraded(self, degrader: Degrades, crops: Tensor, generators: list[torch.Generator]) -> Tensor:
+        if not isinstance(self.strength, tuple):
+            return degrader.each(crops, self.strength, generators)
+        low, high = self.strength
+        return torch.cat(
+            [
+                degrader.each(crop[None], low + (high - low) * torch.rand((), generator=one).item(), [one])
+                for crop, one in zip(crops, generators, strict=True)
+            ]
+        )
 
     def _found(self, source: Source) -> list:
         clean = super()._found(source)
@@ -140,11 +182,20 @@ class DegradedLowResolution(SuperResolutionImages):
 
     Args:
         source, scale, crop, seed: as there.
-        degrader: makes (B, 3, crop/scale, crop/scale) of the like, every crop with a generator of its own.
+        degrader: makes (B, 3, crop/scale, crop/scale) of the like, every crop with a generator of its own, or
+            a function as there.
     """
 
-    def __init__(self, source: Source, scale: int, crop: int, *, seed: int, degrader: Degrades):
-        self.degrader = degrader
+    def __init__(
+        self,
+        source: Source,
+        scale: int,
+        crop: int,
+        *,
+        seed: int,
+        degrader: Degrades | Callable[..., Tensor],
+    ):
+        self.degrader = _degrades(degrader)
         super().__init__(source, scale, crop, seed)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:

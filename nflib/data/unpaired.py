@@ -35,6 +35,8 @@ class UnpairedImages(Dataset):
             default: it turns diagonal noise into noise of both diagonals.
         match: applied to every degraded crop, such as a :class:`~nflib.data.ColourMatch` to the clean
             colours.
+        stage: what whole clean photos go through, the last that happened to the degraded ones, such as
+            :class:`~nflib.images.jpeg.JPEG`.
     """
 
     def __init__(
@@ -47,12 +49,13 @@ class UnpairedImages(Dataset):
         align: int = 1,
         flip_degraded: bool = False,
         match: Callable[[Tensor], Tensor] | None = None,
+        stage: Callable[[Tensor], Tensor] | None = None,
     ):
         self.crop, self.seed, self.match = crop, seed, match
         # seeds of their own: equal ones would cut both folders at the same places, in the same order
         seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(2)]
         self.domains = (
-            ImageCrops(clean, crop, seeds[0], align),
+            ImageCrops(clean, crop, seeds[0], align, stage=stage),
             ImageCrops(degraded, crop, seeds[1], align, flip=flip_degraded),
         )
 
@@ -63,6 +66,11 @@ class UnpairedImages(Dataset):
     def __len__(self) -> int:
         """Twice the larger folder: so many crops show every photo at least once."""
         return 2 * max(len(domain) for domain in self.domains)
+
+    def photo(self, index: int) -> int:
+        """The number, in its folder, of the photo that a crop is cut from."""
+        number, domain = divmod(index, 2)
+        return self.domains[domain].photo(number)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         number, domain = divmod(index, 2)

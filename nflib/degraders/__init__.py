@@ -8,8 +8,9 @@ from .composed import Composed
 from .degrader import AdditiveNoise, Degrader
 from .learned import Learned
 from .low_light import LowLight, darken, degrade_low_light
-from .named import SIMULATED, load
+from .named import SIMULATED, as_degrader, load
 from .patches import NoisePatches
+from .random_laws import RandomLaws
 from .simulated import (
     AIM,
     NTIRE,
@@ -20,6 +21,7 @@ from .simulated import (
     degrade_ntire,
     degrade_white,
 )
+from .staged import Function, Stage
 
 __all__ = [
     "AIM",
@@ -29,10 +31,14 @@ __all__ = [
     "Camera",
     "Composed",
     "Degrader",
+    "Function",
     "Learned",
     "LowLight",
     "NoisePatches",
+    "RandomLaws",
+    "Stage",
     "White",
+    "as_degrader",
     "darken",
     "degrade_aim",
     "degrade_camera",

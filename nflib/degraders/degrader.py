@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from ..images.arrays import as_8_bits
+
 
 class Degrader:
     """A way to degrade images: what all of them check and promise. A kind of its own says in ``_degrade``
@@ -91,11 +93,6 @@ class AdditiveNoise(Degrader):
 
     def _finish(self, noisy: Tensor, strength: float) -> Tensor:
         return as_8_bits(noisy)
-
-
-def as_8_bits(image: Tensor) -> Tensor:
-    """The values that an 8-bit file would hold, in [0, 1]."""
-    return (image.clamp(0, 1) * 255).round() / 255
 
 
 def as_batch(clean: Tensor) -> Tensor:

@@ -13,15 +13,13 @@ strength multiplies the noise. ``noise`` is what is added before clipping and ro
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from ..images.jpeg import JPEG
 from ..units import randn
 from .degrader import AdditiveNoise, as_batch
 
@@ -184,7 +182,7 @@ class AIM(_KnownNoise):
 
     def _finish(self, noisy: Tensor, strength: float) -> Tensor:
         quality = min(max(round(100 - strength * (100 - self.quality)), 1), 100)
-        return torch.stack([_jpeg(image, quality) for image in noisy])
+        return JPEG(quality)(noisy)
 
 
 @dataclass(frozen=True)
@@ -269,15 +267,6 @@ def _gaussian(s: float, fy: Tensor, fx: Tensor) -> Tensor:
 
 def _unit(kernel: Tensor) -> Tensor:
     return kernel / kernel.square().mean().sqrt()
-
-
-def _jpeg(image: Tensor, quality: int) -> Tensor:
-    """(3, H, W) through an 8-bit JPEG file with 4:2:0 colour, in memory."""
-    pixels = (image.detach().clamp(0, 1) * 255).round().permute(1, 2, 0).cpu().numpy().astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=2)
-    with Image.open(file) as decoded:
-        return torch.from_numpy(np.array(decoded)).permute(2, 0, 1).to(image) / 255
 
 
 def _check_grid(height: int, width: int) -> None:

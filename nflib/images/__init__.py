@@ -4,8 +4,26 @@ Everything behind this door may rely on (B, 3, H, W), finite and in range.
 """
 
 from .arrays import as_images
-from .files import list_images, read, write
+from .files import read, read_picture
+from .jpeg import JPEG, parse_stage
+from .listing import LeftOut, left_out, list_images
+from .picture import Picture
 from .resizing import resize
 from .tiling import joined, pad_to_multiple
+from .writing import write
 
-__all__ = ["as_images", "joined", "list_images", "pad_to_multiple", "read", "resize", "write"]
+__all__ = [
+    "JPEG",
+    "LeftOut",
+    "Picture",
+    "as_images",
+    "joined",
+    "left_out",
+    "list_images",
+    "pad_to_multiple",
+    "parse_stage",
+    "read",
+    "read_picture",
+    "resize",
+    "write",
+]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
+
+from .decoded import check_floats
+from .pillow_images import from_pillow
 
 WHITE_LEVEL = {"uint8": 255, "uint16": 65535}
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-# Arithmetic in float32 leaves values like 1.0000001: these are clipped. Anything further out is a mistake and
-# said so.
-ROUNDING = 1e-6
 
 
 def as_images(images) -> Tensor:
@@ -18,8 +19,9 @@ def as_images(images) -> Tensor:
 
     Args:
         images: a tensor (H, W), (C, H, W) or (B, C, H, W), or a numpy array (H, W), (H, W, C) or (B, H, W,
-            C), or whatever numpy makes such an array of (a Pillow image). C is 1 (grey), 2 (grey and alpha),
-            3 (RGB) or 4 (RGBA). uint8 0..255, uint16 0..65535, or floats in [0, 1].
+            C), or whatever numpy makes such an array of. C is 1 (grey), 2 (grey and alpha), 3 (RGB) or 4
+            (RGBA). uint8 0..255, uint16 0..65535, or floats in [0, 1]. Or a Pillow image of any mode, read
+            as :func:`read` reads its file.
 
     Returns:
         (B, 3, H, W), float64 for float64 and float32 for all else, on the device of a tensor. Grey is
@@ -29,6 +31,8 @@ def as_images(images) -> Tensor:
     Raises:
         ValueError: wrong dtype or shape, zero size, NaN or infinite values, floats outside [0, 1].
     """
+    if isinstance(images, Image.Image):
+        return from_pillow(images).over_white()[None]
     if isinstance(images, Tensor):
         dtype = str(images.dtype).removeprefix("torch.")
         layout = "(H, W), (C, H, W) or (B, C, H, W)"
@@ -60,17 +64,14 @@ def as_images(images) -> Tensor:
     return _rgb(_checked(images))
 
 
+def as_8_bits(image: Tensor) -> Tensor:
+    """The values that an 8-bit file would hold, in [0, 1]."""
+    return (image.clamp(0, 1) * 255).round() / 255
+
+
 def _checked(x: Tensor) -> Tensor:
-    bad = int((~torch.isfinite(x)).sum())
-    if bad:
-        raise ValueError(f"images must be finite, got {bad} NaN or infinite values")
-    low, high = x.min().item(), x.max().item()
-    if low < -ROUNDING or high > 1 + ROUNDING:
-        raise ValueError(
-            f"float images must lie in [0, 1], got values from {low:.4g} to {high:.4g}; "
-            "clamp them, or pass 0..255 as uint8 and 0..65535 as uint16"
-        )
-    return x.clamp(0, 1) if low < 0 or high > 1 else x
+    check_floats(x)
+    return x.clamp(0, 1) if x.min() < 0 or x.max() > 1 else x
 
 
 def _rgb(x: Tensor) -> Tensor:

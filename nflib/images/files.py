@@ -1,43 +1,77 @@
-"""Image files: reading whatever users have, writing without ever leaving half a file."""
+"""Image files: reading whatever users have."""
 
 from __future__ import annotations
 
-import io
 import math
 import os
-import struct
 import warnings
-import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TypeVar
 
-import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, features
 from torch import Tensor
 
-from ..files import write_bytes
-from .arrays import as_images
+from . import optional, tiff
+from .decoded import Decoded
+from .jpeg2000 import from_jpeg2000
+from .listing import SUFFIXES
+from .netpbm import from_netpbm
+from .picture import Picture
+from .pillow_images import from_pillow
+from .png import from_png
 
-if TYPE_CHECKING:
-    import tifffile
+# What Pillow may take a file for: the formats that are tested. Others run programs, or hold no pictures.
+PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "JPEG2000", "AVIF")
+HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP"}
-SUFFIXES = (*FORMATS, ".webp")
-TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+Result = TypeVar("Result")
 
 
 def read(path: str | os.PathLike) -> Tensor:
     """Read an image file -> (3, H, W), float32 in [0, 1], RGB, upright.
 
-    8 bits go by 1/255 and 16 bits by 1/65535 (16-bit grey with alpha keeps its upper 8 bits only); float TIFF
-    must be in [0, 1] already. Grey is repeated, palettes are looked up, CMYK is converted without a colour
-    profile, transparency is composited over white, an EXIF rotation is applied. Of several pages or frames
-    the first is read. Colour profiles are ignored.
+    PNG, TIFF, JPEG, WebP, BMP, GIF, JPEG 2000, AVIF and the formats of Netpbm; HEIC and camera raw where
+    their packages are (pillow-heif, rawpy). Integers of 1 to 16 bits go by their white level; floats must be
+    in [0, 1] already. Grey is repeated, palettes are looked up, CMYK, YCbCr and Lab are converted without a
+    colour profile, transparency is composited over white, an EXIF rotation is applied. Of several pages or
+    frames the first is read. Colour profiles are ignored. Memory: at most 20 bytes a pixel for RGB of up to
+    16 bits, the result's 12 included.
 
     Raises:
         ValueError: naming the file and what is wrong with it, whatever that is.
     """
+    return _read(Path(path), Decoded.over_white)
+
+
+def read_picture(path: str | os.PathLike) -> Picture:
+    """Read an image file with all that a result made of it should keep: alpha apart, colour profile, depth,
+    and whether it is grey. ``write(path, result, like=picture)`` gives it back.
+
+    Otherwise, and in what it raises, as :func:`read`.
+    """
+    return _read(Path(path), Decoded.picture)
+
+
+def stored_size(path: str | os.PathLike) -> tuple[int, int]:
+    """Height and width of a picture as its file stores it, from the header where that says it; an EXIF
+    rotation may exchange them.
+
+    Raises:
+        ValueError: as :func:`read`.
+    """
     path = Path(path)
+    if path.suffix.lower() not in optional.RAW_SUFFIXES:  # those hold a small picture too, which comes first
+        try:
+            with Image.open(path, formats=(*PILLOW_FORMATS, "TIFF", "PPM")) as image:
+                return image.height, image.width
+        except Exception:  # whatever is wrong, or strange: the real reader knows, and says so
+            pass
+    height, width = read(path).shape[1:]
+    return height, width
+
+
+def _read(path: Path, convert: Callable[[Decoded], Result]) -> Result:
     if path.is_dir():
         raise ValueError(f"{path}: is a folder, expected an image file")
     if not path.is_file():
@@ -49,172 +83,35 @@ def read(path: str | os.PathLike) -> Tensor:
             warnings.simplefilter(
                 "ignore"
             )  # Pillow's remarks on odd metadata and large images; errors stay errors
-            return as_images(_decode(path))[0].float().contiguous()
+            return convert(_decode(path))
     except Image.UnidentifiedImageError:
         raise ValueError(
             f"{path}: not an image that can be read, expected one of {' '.join(SUFFIXES)}"
         ) from None
     except Exception as error:  # decoders raise nearly anything on broken files
-        raise ValueError(f"{path}: cannot be read as an image: {error}") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path}: cannot be read as an image: {reason}") from error
 
 
-def write(path: str | os.PathLike, image, bits: int = 8, quality: int = 95) -> None:
-    """Write an image file. It is whole or not there: written under a temporary name, then renamed.
-
-    Args:
-        path: ends in .png, .jpg, .jpeg, .tif, .tiff or .bmp. The folder must exist.
-        image: one image, anything :func:`as_images` takes; rounded to the nearest level.
-        bits: 8, or 16 for PNG (true 16-bit RGB, written here since Pillow has no such images).
-        quality: of JPEG, 1 to 100.
-    """
-    path = Path(path)
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise ValueError(
-            f"{path}: cannot write {path.suffix or 'a name without suffix'}, expected {' '.join(FORMATS)}"
-        )
-    if bits != 8 and (bits, kind) != (16, "PNG"):
-        raise ValueError(f"{path}: bits must be 8, or 16 for .png, got {bits}")
-    if not 1 <= quality <= 100:
-        raise ValueError(f"quality must be 1 to 100, got {quality}")
-    batch = as_images(image)
-    if len(batch) != 1:
-        raise ValueError(f"{path}: expected one image, got {len(batch)}")
-    pixels = (batch[0].detach().cpu().double() * (2**bits - 1)).round().permute(1, 2, 0).numpy()
-    if bits == 16:
-        data = _png16(pixels)
-    else:
-        file = io.BytesIO()
-        Image.fromarray(pixels.astype(np.uint8)).save(
-            file, kind, **({"quality": quality} if kind == "JPEG" else {})
-        )
-        data = file.getvalue()
-    write_bytes(path, data)
-
-
-def list_images(folder: str | os.PathLike) -> list[Path]:
-    """The image files directly in a folder, known by their suffix, sorted by name. Hidden files are left out.
-
-    Raises:
-        ValueError: no such folder, or no images in it.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder")
-    files = [
-        f
-        for f in folder.iterdir()
-        if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file()
-    ]
-    if not files:
-        raise ValueError(f"{folder}: no images in this folder, expected files ending in {' '.join(SUFFIXES)}")
-    return sorted(files)
-
-
-def _decode(path: Path) -> np.ndarray:
-    """File -> (H, W) or (H, W, C), uint8, uint16 or float, upright."""
-    try:
-        image = Image.open(path)
-    except Image.UnidentifiedImageError:
-        with path.open("rb") as file:
-            if file.read(4) not in TIFF_SIGNATURES:
-                raise
-        return _decode_tiff(path)  # float RGB and the like, which Pillow does not know
-    with image:
-        tags: Any = getattr(image, "tag_v2", {})
-        if image.format == "TIFF" and max(tags.get(258, (1,))) > 8 and tags.get(284) == 2:
-            return _decode_tiff(path)  # Pillow takes separate planes of 16 bits for 8 bits
-        low_bytes = _low_bytes(path, image)
-        image.load()
-        orientation = image.getexif().get(274, 1)
-        has_alpha = "transparency" in image.info or image.mode in ("LA", "PA", "La", "RGBa")
-        if image.mode in ("L", "F", "I", "RGB", "RGBA") or image.mode.startswith("I;16"):
-            shown = image.convert("RGBA") if has_alpha and image.mode in ("L", "RGB") else image
-        else:
-            shown = image.convert("RGBA" if has_alpha else "L" if image.mode == "1" else "RGB")
-        pixels = np.asarray(shown)
-    if low_bytes is not None:
-        pixels = pixels[..., : low_bytes.shape[-1]].astype(np.uint16) * 256 + low_bytes
-    elif pixels.dtype == np.int32:
-        if pixels.min() < 0 or pixels.max() > 65535:
-            raise ValueError(f"32-bit integers from {pixels.min()} to {pixels.max()}, expected 8 or 16 bits")
-        pixels = pixels.astype(np.uint16)
-    return _upright(pixels, orientation)
-
-
-def _low_bytes(path: Path, image: ImageFile.ImageFile) -> np.ndarray | None:
-    """The lower bytes of 16-bit RGB or RGBA, of which Pillow keeps the upper ones; None for any other image.
-
-    Pillow unpacks either byte order, keeping the byte that is significant in it. Told the wrong order, it
-    keeps the others.
-    """
-    if image.mode not in ("RGB", "RGBA") or not image.tile:
-        return None
-    with Image.open(path) as other:
-        swapped: list[Any] = []
-        for codec, box, offset, arguments in other.tile:
-            packing, *rest = (arguments,) if isinstance(arguments, str) else arguments or ("",)
-            if not isinstance(packing, str) or packing[-4:-1] != ";16":
-                return None
-            native = "L" if np.little_endian else "B"
-            order = {"N": native}.get(packing[-1], packing[-1])
-            packing = packing[:-1] + ("L" if order == "B" else "B")
-            tile = (codec, box, offset, packing if isinstance(arguments, str) else (packing, *rest))
-            swapped.append(type(other.tile[0])(*tile) if hasattr(other.tile[0], "_fields") else tile)
-        if packing.startswith("LA"):
-            return None
-        other.tile = swapped
-        other.load()
-        return np.asarray(other)
-
-
-def _decode_tiff(path: Path) -> np.ndarray:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        page = cast("tifffile.TiffPage", file.pages[0])
-        most = 2 * (Image.MAX_IMAGE_PIXELS or math.inf)  # Pillow's own limit against decompression bombs
-        if page.imagewidth * page.imagelength > most:
-            raise ValueError(f"{page.imagewidth}x{page.imagelength} pixels, more than {most}")
-        pixels = page.asarray()
-        if page.axes == "SYX":
-            pixels = pixels.transpose(1, 2, 0)
-        orientation = page.tags.get(274)
-        return _upright(pixels, int(orientation.value) if orientation else 1)
-
-
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Undo the EXIF orientation, 1 to 8; anything else counts as upright."""
-    turn = {
-        2: lambda p: p[:, ::-1],
-        3: lambda p: p[::-1, ::-1],
-        4: lambda p: p[::-1],
-        5: lambda p: p.swapaxes(0, 1),
-        6: lambda p: p.swapaxes(0, 1)[:, ::-1],
-        7: lambda p: p[::-1, ::-1].swapaxes(0, 1),
-        8: lambda p: p.swapaxes(0, 1)[::-1],
-    }.get(orientation)
-    return turn(pixels) if turn else pixels
-
-
-def _png16(pixels: np.ndarray) -> bytes:
-    """(H, W, 3) of 0..65535 -> a 16-bit RGB PNG file (PNG specification: sections 5 and 11.2, filter "Up" of
-    9.2).
-    """
-    height, width, _ = pixels.shape
-    rows = np.frombuffer(pixels.astype(">u2").tobytes(), np.uint8).reshape(height, -1)
-    filtered = np.empty((height, 1 + rows.shape[1]), np.uint8)
-    filtered[:, 0] = 2
-    filtered[0, 1:] = rows[0]
-    filtered[1:, 1:] = rows[1:] - rows[:-1]  # modulo 256, as the filter wants
-
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(filtered.tobytes(), 6))
-        + chunk(b"IEND", b"")
-    )
+def _decode(path: Path) -> Decoded:
+    """By what the file begins with; only camera raw files are known by their suffix, many being TIFF."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    raw = start.startswith(optional.RAW_SIGNATURES) or start[8:10] == b"CR"
+    if raw or path.suffix.lower() in optional.RAW_SUFFIXES or start[4:11] == b"ftypcrx":
+        return optional.from_raw(path)
+    most = 2 * (Image.MAX_IMAGE_PIXELS or math.inf)  # Pillow's own limit against decompression bombs
+    if start[:4] in tiff.SIGNATURES:
+        return tiff.from_tiff(path, most)
+    if start[:1] == b"P" and start[1:2] in b"1234567fF" and start[2:3] in b" \t\r\n#":
+        return from_netpbm(path, most)
+    if start[4:8] == b"ftyp":
+        brands = {start[i : i + 4] for i in range(8, min(int.from_bytes(start[:4], "big"), len(start)), 4)}
+        if not brands & {b"avif", b"avis"} and brands & HEIF_BRANDS:
+            return optional.from_heif(path)
+        if brands & {b"avif", b"avis"} and not features.check("avif"):
+            raise ValueError("is an AVIF picture, which needs the package pillow 11.3 or later, with AVIF")
+    with Image.open(path, formats=PILLOW_FORMATS) as image:
+        if image.format == "PNG":
+            return from_png(path, image)
+        return from_jpeg2000(path, image) if image.format == "JPEG2000" else from_pillow(image)

@@ -3,21 +3,25 @@
 """
 
 from .conditional.size import FlowSize
-from .deflow import DeFlow, DeFlowConfig, linear_start
+from .deflow import AffineDeFlow, AffineDeFlowConfig, DeFlow, DeFlowConfig, linear_start, white_start
 from .dncnn import DnCNN, DnCNNConfig
 from .esrgan import ESRGANDiscriminator, ESRGANDiscriminatorConfig
 from .glow import Glow, GlowConfig
 from .low_light_flow import LowLightFlow, LowLightFlowConfig, colour_map
 from .ludvae import LUDVAE, LUDVAEConfig, follow_colours, start_near_identity
 from .model import PURPOSES, ImageModel, Purpose
+from .noise_flow import NoiseFlow, NoiseFlowConfig
 from .noise_law import NoiseLaw, NoiseLawConfig
 from .refinement import RefinementConfig, RefinementNet
+from .restoration_net import RestorationNet, RestorationNetConfig
 from .rrdb import RRDBConfig, RRDBNet
 from .srflow import SRFlow, SRFlowConfig
 
 __all__ = [
     "LUDVAE",
     "PURPOSES",
+    "AffineDeFlow",
+    "AffineDeFlowConfig",
     "DeFlow",
     "DeFlowConfig",
     "DnCNN",
@@ -31,6 +35,8 @@ __all__ = [
     "LUDVAEConfig",
     "LowLightFlow",
     "LowLightFlowConfig",
+    "NoiseFlow",
+    "NoiseFlowConfig",
     "NoiseLaw",
     "NoiseLawConfig",
     "Purpose",
@@ -38,10 +44,13 @@ __all__ = [
     "RRDBNet",
     "RefinementConfig",
     "RefinementNet",
+    "RestorationNet",
+    "RestorationNetConfig",
     "SRFlow",
     "SRFlowConfig",
     "colour_map",
     "follow_colours",
     "linear_start",
     "start_near_identity",
+    "white_start",
 ]

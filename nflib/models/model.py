@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
+
+from ..images.jpeg import parse_stage
+from ..noise.local import limited
 
 Purpose = Literal["degrade", "restore", "super-resolve", "enhance", "generate"]
 """The type of a purpose: one of :data:`PURPOSES`."""
@@ -19,7 +23,8 @@ class ImageModel(nn.Module):
     class, set ``purpose`` and write ``example_loss`` and ``example_result``. What the purpose asks for:
 
     - "degrade": ``samples(clean, tau, n, generator=, tile=, overlap=) -> (n, B, 3, H, W)`` in [0, 1];
-      strength 0 returns the input.
+      strength 0 returns the input. ``config.last_stage`` is the text of the JPEG stage that degraded images
+      go through last (:func:`nflib.images.jpeg.parse_stage`), or empty; samples are :meth:`finished`.
     - "restore" and "enhance": ``model(degraded) -> (B, 3, scale * H, scale * W)``, one answer.
     - "super-resolve":
       ``super_resolve(lr, tau, n, generator, tile=, overlap=) -> (n, B, 3, scale * H, scale * W)``.
@@ -68,6 +73,24 @@ class ImageModel(nn.Module):
     def example_result(self, image: Tensor) -> Tensor:
         """Results of the shape (B, 3, H, W) of ``image``, made as its users make them."""
         raise NotImplementedError
+
+    def limited(self, degraded: Tensor, clean: Tensor, tau: float) -> Tensor:
+        """Degraded images (n, B, 3, H, W) of clean ones (B, 3, H, W) without noise that is stronger than any
+        that was seen in training: ``config.most_noise`` says what that is, for each channel, at strength 1.
+
+        Content unlike that of the training photos can make a learned noise explode.
+        """
+        if not self.config.most_noise or tau == 0:
+            return degraded
+        most = tuple(tau * most for most in self.config.most_noise)
+        return torch.stack([clean + limited(one - clean, most) for one in degraded])
+
+    def finished(self, degraded: Tensor) -> Tensor:
+        """Degraded images (..., 3, H, W) after the last stage that the configuration knows of, such as JPEG;
+        without one as they are. Every model that degrades ends its samples with this.
+        """
+        stage = parse_stage(self.config.last_stage)
+        return degraded if stage is None else stage(degraded.flatten(0, -4)).view(degraded.shape)
 
     def smaller(self, image: Tensor) -> Tensor:
         """What the model might be given for such results, (B, 3, H/scale, W/scale): as good as any where only

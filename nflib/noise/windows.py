@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -12,9 +13,17 @@ from torch import Tensor
 from ..domain import GaussianBlur
 from .flat_blocks import BLUR, BRIGHTEST, DARKEST, RANGES
 
-SIDE, SHARE = 32, 0.04
-# A folder with few windows gives a larger share of them: fewer say nothing about a correlation.
+SIDE, SHARE = 32, 0.06
+# Where there are fewer windows than this, they are made smaller.
+ENOUGH, SMALL_SIDE = 1000, 16
+# A folder with few windows gives a larger share of them: fewer say nothing about a correlation. As many
+# pixels of smaller windows.
 FEWEST = 40
+# More than this are not kept, whatever the share: 48 MB. So many are looked at; of more, every second, every
+# fourth and so on.
+MOST, CANDIDATES = 2000, 400_000
+# Of every photo, where all have a say.
+EACH = 8
 
 
 class FlatWindows(NamedTuple):
@@ -39,6 +48,19 @@ class FlatWindows(NamedTuple):
         """Mean colour of each window, (M, 3)."""
         return self.pixels.mean((2, 3))
 
+    @property
+    def variances(self) -> Tensor:
+        """Variance within each window, (M, 3)."""
+        return self.pixels.var((2, 3))
+
+
+def usual_side(*folders: Sequence[tuple[int, int]]) -> int:
+    """The side of windows for photos of these sizes (height, width): 32 pixels, or 16 if one of the folders
+    has fewer than 1,000 such windows.
+    """
+    fewest = min(sum((h // SIDE) * (w // SIDE) for h, w in sizes) for sizes in folders)
+    return SIDE if fewest >= ENOUGH else SMALL_SIDE
+
 
 def flat_windows(
     read: Callable[[int], Tensor], count: int, *, side: int = SIDE, share: float = SHARE
@@ -46,41 +68,108 @@ def flat_windows(
     """The windows of a grid that vary least after a blur, equally many of every range of brightness.
 
     Photos are read one at a time, and twice: once to choose, once to cut. Those smaller than a window have
-    none.
+    none. Memory does not grow with their number: at most 2,000 windows are kept, of at most 400,000
+    candidates.
 
     Args:
         read: number of a photo, from 0 -> (3, H, W) in [0, 1].
         count: how many photos there are.
         side: of the windows in pixels.
-        share: of all windows, in (0, 1]; of few photos more are taken, up to 40 windows.
+        share: of all windows, in (0, 1]; of few photos more are taken, up to 40 windows of 32 pixels, or as
+            many pixels of smaller ones.
 
     Raises:
         ValueError: no window is neither too dark nor too bright.
     """
-    if not 0 < share <= 1 or side < 2:
-        raise ValueError(f"share must be in (0, 1] and side at least 2, got {share} and {side}")
-    spreads, lights, photos, numbers = [], [], [], []
+    found = _candidates(read, count, side)
+    kept, share = _flattest(found, side, share)
+    return _windows(read, side, found, [(kept, share)])[0]
+
+
+def flat_windows_and_even(
+    read: Callable[[int], Tensor], count: int, *, side: int = SIDE, share: float = SHARE
+) -> tuple[FlatWindows, FlatWindows]:
+    """:func:`flat_windows`, and beside them the flattest of every photo, however textured it is: eight of
+    each, of at most 250 photos, evenly taken. Where the first are all from few photos the second say what the
+    others are like.
+    """
+    found = _candidates(read, count, side)
+    kept, share = _flattest(found, side, share)
+    each = _flattest_of_each(found)
+    flat, even = _windows(read, side, found, [(kept, share), (each, len(each) / len(found.spread))])
+    return flat, even
+
+
+class _Candidates(NamedTuple):
+    """Windows that are neither too dark nor too bright: variance after a blur, brightness, photo, and number
+    in it, (N,) each.
+    """
+
+    spread: Tensor
+    light: Tensor
+    photo: Tensor
+    number: Tensor
+
+
+def _flattest(found: _Candidates, side: int, share: float) -> tuple[Tensor, float]:
+    """Which windows vary least, in every range of brightness, and which share of all that is."""
+    if not 0 < share <= 1:
+        raise ValueError(f"share must be in (0, 1], got {share}")
+    fewest = FEWEST * (SIDE / side) ** 2
+    share = min(max(share, fewest / len(found.spread)), MOST / len(found.spread), 1.0)
+    chosen = []
+    for one in found.light.argsort(stable=True).tensor_split(RANGES):
+        chosen.append(one[found.spread[one].argsort(stable=True)[: max(round(share * len(one)), 1)]])
+    return torch.cat(chosen).sort().values, share
+
+
+def _flattest_of_each(found: _Candidates) -> Tensor:
+    photos = found.photo.unique()
+    photos = photos[:: math.ceil(len(photos) * EACH / MOST)]
+    chosen = []
+    for photo in photos.tolist():
+        mine = (found.photo == photo).nonzero()[:, 0]
+        chosen.append(mine[found.spread[mine].argsort(stable=True)[:EACH]])
+    return torch.cat(chosen).sort().values
+
+
+def _windows(read, side: int, found: _Candidates, choices: list) -> list[FlatWindows]:
+    """Cut several choices of windows out of their photos, each of which is read once."""
+    pixels: list[list[Tensor]] = [[] for _ in choices]
+    for i in torch.cat([found.photo[kept] for kept, _ in choices]).unique().tolist():
+        photo = read(i)
+        for pieces, (kept, _) in zip(pixels, choices):
+            pieces += _cut(photo, side, found.number[kept[found.photo[kept] == i]].tolist())
+    return [
+        FlatWindows(torch.stack(pieces).double(), found.photo[kept], share)
+        for pieces, (kept, share) in zip(pixels, choices)
+    ]
+
+
+def _candidates(read: Callable[[int], Tensor], count: int, side: int) -> _Candidates:
+    """Those of all photos, evenly thinned to CANDIDATES."""
+    if side < 2:
+        raise ValueError(f"side must be at least 2, got {side}")
+    found = torch.zeros(2, 0), torch.zeros(2, 0, dtype=torch.long)
+    places, seen, stride = torch.zeros(0, dtype=torch.long), 0, 1
     for i in range(count):
         spread, light = _statistics(read(i), side)
-        spreads.append(spread)
-        lights.append(light)
-        photos.append(torch.full((len(spread),), i))
-        numbers.append(torch.arange(len(spread)))
-    spread, light, photo, number = (torch.cat(part) for part in (spreads, lights, photos, numbers))
-    usable = light.isfinite().nonzero()[:, 0]
-    if not len(usable):
+        usable = light.isfinite().nonzero()[:, 0]
+        place = seen + torch.arange(len(usable))
+        seen += len(usable)
+        taken = place % stride == 0
+        usable, place = usable[taken], place[taken]
+        values = torch.stack((spread[usable], light[usable]))
+        names = torch.stack((torch.full_like(usable, i), usable))
+        found = torch.cat((found[0], values), 1), torch.cat((found[1], names), 1)
+        places = torch.cat((places, place))
+        while len(places) > CANDIDATES:
+            stride *= 2
+            taken = places % stride == 0
+            found, places = (found[0][:, taken], found[1][:, taken]), places[taken]
+    if not len(places):
         raise ValueError(f"no window of {side}x{side} pixels is neither too dark nor too bright")
-    share = min(max(share, FEWEST / len(usable)), 1.0)
-    chosen = []
-    for one in usable[light[usable].argsort(stable=True)].tensor_split(RANGES):
-        chosen.append(one[spread[one].argsort(stable=True)[: max(round(share * len(one)), 1)]])
-    kept = torch.cat(chosen).sort().values
-    pixels = [
-        window
-        for i in photo[kept].unique().tolist()
-        for window in _cut(read(i), side, number[kept[photo[kept] == i]].tolist())
-    ]
-    return FlatWindows(torch.stack(pixels).double(), photo[kept], share)
+    return _Candidates(*found[0], *found[1])
 
 
 def _statistics(image: Tensor, side: int) -> tuple[Tensor, Tensor]:

@@ -2,24 +2,30 @@
 
 from .degradation import degrade
 from .evaluation import Evaluation, evaluate
-from .inspection import Finding, Gap, Inspection, inspect
-from .noise import ChannelNoise, NoiseEstimate, estimate_noise
+from .findings import Finding
+from .inspection import Gap, Inspection, inspect
+from .learning import LearnedRestorer, learn_restorer
+from .noise import BRIGHTNESS, ChannelNoise, NoiseEstimate, NoiseLevel, estimate_noise
 from .photo_facts import FolderFacts, PhotoFacts
 from .photos import DEGRADATIONS, write_photos
 from .preparation import Prepared, prepare, stored_statistics
-from .restoration import restore
+from .restoration import UNIVERSAL, restore
 from .samples import Samples
 from .super_resolution import super_resolve
 
 __all__ = [
+    "BRIGHTNESS",
     "DEGRADATIONS",
+    "UNIVERSAL",
     "ChannelNoise",
     "Evaluation",
     "Finding",
     "FolderFacts",
     "Gap",
     "Inspection",
+    "LearnedRestorer",
     "NoiseEstimate",
+    "NoiseLevel",
     "PhotoFacts",
     "Prepared",
     "Samples",
@@ -27,6 +33,7 @@ __all__ = [
     "estimate_noise",
     "evaluate",
     "inspect",
+    "learn_restorer",
     "prepare",
     "restore",
     "stored_statistics",

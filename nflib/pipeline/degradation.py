@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 import os
-from collections.abc import Iterator
+import pickle
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +21,7 @@ from .sharing import shared
 
 def degrade(
     source: str | os.PathLike,
-    model: str | os.PathLike,
+    model: str | os.PathLike | Callable[..., Tensor],
     out: str | os.PathLike,
     *,
     tau: float = 1.0,
@@ -43,8 +46,10 @@ def degrade(
     Args:
         source: an image or a folder of images. Files that cannot be read are skipped and listed in the
             answer.
-        model: what :func:`nflib.degraders.load` takes: a model that was trained or comes with the package,
-            "ntire", "aim", "camera", "white:12", "patches:FOLDER".
+        model: what :func:`nflib.degraders.as_degrader` takes: a model that was trained or comes with the
+            package, "ntire", "aim", "camera", "white:12", "patches:FOLDER", "MODEL+jpeg:62"; or a degrader,
+            or a function ``f(clean, strength, generator)``. A function is known by its module and name only:
+            after a change of what it does, choose another ``out``.
         out: folder, made if it is not there.
         tau: strength; 0 writes the images as they are.
         samples: per image.
@@ -71,13 +76,37 @@ def degrade(
 def _degrade(
     source, model, out, *, tau: float, samples: int, tile: int, seed: int, device: torch.device, share: Share
 ) -> Samples:
-    degrader = degraders.load(model, tile, device)
-    settings = {"model": str(model), "tau": tau, "samples": samples, "seed": seed, "tile": tile}
+    degrader = degraders.as_degrader(model, tile, device)
+    settings = {"model": _called(model), "tau": tau, "samples": samples, "seed": seed, "tile": tile}
     suffixes = [""] if samples == 1 else [f"_{i + 1}" for i in range(samples)]
 
     def make(image: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
         return degrader.samples(image, tau, samples, generator)
 
     return write_samples(
-        source, out, suffixes=suffixes, settings=settings, make=make, description="degrade", share=share
+        source,
+        out,
+        suffixes=suffixes,
+        settings=settings,
+        make=make,
+        description="degrade",
+        share=share,
+        grey_channel=1,  # green, with the noise of a channel: the mean of three would have less
     )
+
+
+def _called(model: Any) -> str:
+    """What the settings call a degrader: a function by its module and name, an object also by its content."""
+    if isinstance(model, str | os.PathLike):
+        return str(model)
+    named = model if hasattr(model, "__qualname__") else type(model)
+    name = f"{named.__module__}.{named.__qualname__}"
+    if named is model:
+        return name
+    held: Any = model
+    if isinstance(model, degraders.Learned):  # pickled modules differ from process to process
+        held = [(key, tensor.cpu().numpy()) for key, tensor in model.model.state_dict().items()]
+    try:
+        return f"{name} {hashlib.sha256(pickle.dumps(held)).hexdigest()}"
+    except (pickle.PicklingError, AttributeError, TypeError):  # it holds a lambda, or the like
+        return name

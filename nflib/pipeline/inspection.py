@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,31 +15,27 @@ from ..domain import Compose, Leak, leak, parse, spell
 from ..files import write_json
 from ..images import read
 from ..models.deflow.model import usual_h
+from ..noise import FolderTraces, find_jpeg_in_folder
 from ..training.deflow import USUAL as DEFLOW
 from ..training.deflow import deflow_config
+from .findings import (
+    LEVELS,
+    Finding,
+    of_both,
+    of_count,
+    of_folder,
+    of_jpeg,
+    of_leaks,
+    of_order,
+    verdict,
+)
 from .noise import CHANNELS
-from .photo_facts import FolderFacts, PhotoFacts, folder_facts, same_pixels, same_scene
+from .photo_facts import FolderFacts, PhotoFacts, folder_facts, same_scene
 
 # What the leak test looks at: enough to tell, and done in a minute.
 LEAK_PHOTOS, LEAK_SIDE, LEAK_CROP, LEAK_CROPS, RELABELLINGS = 40, 512, 16, 640, 100
 FEW_CROPS = 50  # with less in a folder, no tree grows
-FEW = 10  # photos of a folder with which a flow can hardly be trained
-DARK = 0.5  # the brightest value of a folder below which something is wrong with the range
-LARGER = 1.5  # times the sides of the other folder's photos
-# Intervals wider than these say nothing.
-WIDE_GAP, WIDE_AUC = 64 / 255, 0.5
-NAMED = 3  # photos that are named in a finding
-
-
-class Finding(NamedTuple):
-    """``level`` is "error" (do not train), "warning" or "good"; ``text`` is one line.
-
-    >>> Finding("warning", "clean: 8 photos, few to train on").level
-    'warning'
-    """
-
-    level: str
-    text: str
+WIDE_GAP = 64 / 255  # an interval wider than this says nothing
 
 
 class Gap(NamedTuple):
@@ -66,9 +61,9 @@ class Inspection:
     >>> from pathlib import Path
     >>> from nflib.pipeline import FolderFacts
     >>> nothing = FolderFacts(Path("photos"), (), ())
-    >>> found = Inspection(nothing, nothing, (Finding("error", "no photos"),), {}, {}, {}, {})
-    >>> [finding.text for finding in found.errors]
-    ['no photos']
+    >>> found = Inspection(nothing, nothing, (Finding("error", "no photos"),), {}, {}, {}, {}, {})
+    >>> found.verdict
+    'do not train: no photos'
 
     Attributes:
         clean, degraded: what is in the folders.
@@ -78,6 +73,7 @@ class Inspection:
             h, and between h of two halves of the clean photos; empty where there were too few.
         memory: model and crops of a batch -> what training takes; "full" is as large as the published models.
         settings: the arguments.
+        jpeg: "clean", "degraded" -> what up to twelve of their photos say about JPEG.
     """
 
     clean: FolderFacts
@@ -87,6 +83,12 @@ class Inspection:
     leaks: dict[str, Leak]
     memory: dict[str, TrainingMemory]
     settings: dict
+    jpeg: dict[str, FolderTraces]
+
+    @property
+    def verdict(self) -> str:
+        """One line: "train", "train, but mind: ..." or "do not train: ..."."""
+        return verdict(self.findings)
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -114,7 +116,9 @@ class Inspection:
                 "nflib": __version__,
                 "settings": self.settings,
                 "unit": "image range [0, 1]",
+                "verdict": self.verdict,
                 "findings": [finding._asdict() for finding in self.findings],
+                "jpeg": {name: {"found": str(one), **one.counts} for name, one in self.jpeg.items()},
                 **folders,
                 "gaps": {name: gap._asdict() for name, gap in self.gaps.items()},
                 "leaks": {name: found._asdict() for name, found in self.leaks.items()},
@@ -146,18 +150,26 @@ def inspect(
         )
     memory = _memory(h, crop)
     x, y = folder_facts(clean), folder_facts(degraded)
-    findings = [*_of_folder(x, "clean", crop), *_of_folder(y, "degraded", crop)]
+    jpeg = {
+        name: find_jpeg_in_folder([photo.file for photo in facts.photos])
+        for name, facts in (("clean", x), ("degraded", y))
+    }
     alike = same_scene(x.photos, y.photos)
-    findings += [*_of_both(x, y, alike)]
+    findings = [
+        *of_folder(x, "clean", crop),
+        *of_folder(y, "degraded", crop),
+        *of_count(x, y, crop),
+        *of_both(x, y, alike),
+        *of_order(x, y, jpeg["degraded"]),
+        *of_jpeg(jpeg["clean"], jpeg["degraded"]),
+    ]
     gaps = dict(zip(CHANNELS, _gaps(x, y)))
     findings.append(_of_gaps(gaps))
     leaks, finding = _leaks(x, y, alike, h=h, generator=units.generator(seed))
     findings.append(finding)
     settings = {"h": spell(h), "crop": crop, "seed": seed}
-    order = ("error", "warning", "good")
-    return Inspection(
-        x, y, tuple(sorted(findings, key=lambda f: order.index(f.level))), gaps, leaks, memory, settings
-    )
+    findings.sort(key=lambda finding: LEVELS.index(finding.level))
+    return Inspection(x, y, tuple(findings), gaps, leaks, memory, settings, jpeg)
 
 
 def _memory(h: Compose, crop: int) -> dict[str, TrainingMemory]:
@@ -168,61 +180,6 @@ def _memory(h: Compose, crop: int) -> dict[str, TrainingMemory]:
         batch = usual.recipe.batch
         found[f"{size}, {batch} of {side}x{side}"] = training_memory(deflow_config(size, h), batch, side)
     return found
-
-
-def _of_folder(facts: FolderFacts, name: str, crop: int) -> Iterator[Finding]:
-    """Findings about one folder."""
-
-    def told(what: str, photos=()) -> Finding:
-        return Finding("warning", f"{name}: {what}" + (f": {_names(photos)}" if photos else ""))
-
-    count = len(facts.photos)
-    if facts.skipped:
-        yield told(f"{len(facts.skipped)} files cannot be read and will be left out")
-    small = [photo for photo in facts.photos if min(photo.height, photo.width) < crop]
-    if len(small) == count:
-        yield Finding("error", f"{name}: no photo has {crop}x{crop} pixels, the size of a crop")
-    elif small:
-        yield told(
-            f"{len(small)} photos are smaller than a crop of {crop}x{crop} and will be left out", small
-        )
-    if count - len(small) < FEW:
-        yield told(f"{count - len(small)} photos are few; what is learned will be about these")
-    if grey := [photo for photo in facts.photos if photo.grey]:
-        yield told(f"{len(grey)} photos are grey, their noise the same in all channels", grey)
-    if deep := [photo for photo in facts.photos if photo.deep]:
-        yield told(f"{len(deep)} photos have more than 8 bits; training rounds them to 8", deep)
-    if (high := max(photo.high for photo in facts.photos)) < DARK:
-        yield told(f"no value is above {high:.3g} of the range; 10 or 12 bits stored as 16 look like that")
-    jpeg = [photo for photo in facts.photos if photo.kind.startswith("JPEG")]
-    if jpeg and name == "clean":
-        yield told(
-            f"{len(jpeg)} photos are JPEG files, their compression passes for clean; shrinking them hides it",
-            jpeg,
-        )
-    for group in same_pixels(facts.photos):
-        yield told("the same pixels more than once", group)
-
-
-def _of_both(x: FolderFacts, y: FolderFacts, alike: list) -> Iterator[Finding]:
-    """Findings about what the folders share."""
-    groups = same_pixels((*x.photos, *y.photos))
-    identical = [group for group in groups if len({photo.file.parent for photo in group}) > 1]
-    if identical:
-        what = f"{len(identical)} photos are clean and degraded at once, the same pixels in both folders"
-        yield Finding("error", f"{what}: {_names(identical[0])}")
-    pairs = [pair for pair in alike if pair[0].digest != pair[1].digest]
-    if pairs:
-        what = f"{len(pairs)} clean and degraded photos seem to show the same scene"
-        yield Finding("warning", f"{what}; fine to train on, but nothing to validate on: {_names(pairs[0])}")
-    if not identical and not pairs:
-        yield Finding("good", "no photo is in both folders")
-    for one, other, name in ((x, y, "clean"), (y, x, "degraded")):
-        if one.side > LARGER * other.side:
-            what = f"the {name} photos are {one.side / other.side:.1f} times larger"
-            yield Finding(
-                "warning", f"{what}: content should have the same scale (nflib data prepare shrinks)"
-            )
 
 
 def _gaps(x: FolderFacts, y: FolderFacts) -> list[Gap]:
@@ -248,14 +205,13 @@ def _of_gaps(gaps: dict[str, Gap]) -> Finding:
     if not sure and any(
         gap.low is None or gap.high is None or gap.high - gap.low > WIDE_GAP for gap in gaps.values()
     ):
-        return Finding("warning", "whether the colours differ cannot be told from so few photos")
+        return Finding("note", "whether the colours differ cannot be told from so few photos")
     if not sure:
         return Finding("good", "the colours differ no more than those of so many photos do by chance")
     named = ", ".join(f"{name} {units.grey_levels(gap.difference):+.1f}" for name, gap in sure.items())
-    why = "other scenes, or a cast that nflib.data.ColourMatch takes out"
-    return Finding(
-        "warning", f"the colours differ, and the model will learn that (grey levels: {named}): {why}"
-    )
+    why = "other scenes, or a cast that --match-colours takes out"
+    text = f"the colours differ, and the model will learn that (grey levels: {named}): {why}"
+    return Finding("warning", text, "colours that differ")
 
 
 def _leaks(
@@ -273,7 +229,7 @@ def _leaks(
             f"{len(chosen[0])} and {len(chosen[1])} photos of {side}x{side} pixels or more, "
             f"{crops[0]} and {crops[1]} crops"
         )
-        return {}, Finding("warning", f"too little to test what h gives away: {few}")
+        return {}, Finding("note", f"too little to test what h gives away: {few}")
     scene = {other.file: photo.file for photo, other in alike}
     clean, degraded = ([scene.get(photo.file, photo.file) for photo in part] for part in chosen)
     names = (clean, degraded)
@@ -286,28 +242,7 @@ def _leaks(
     }
     if len(mapped[0]) >= 4:
         found["control"] = leak(mapped[0][::2], mapped[0][1::2], crop=LEAK_CROP, **how)
-    return found, _of_leaks(found)
-
-
-def _of_leaks(found: dict[str, Leak]) -> Finding:
-    h, control = found["h"], found.get("control")
-    auc = f"AUC {h.auc:.2f}, {h.interval[0]:.2f} to {h.interval[1]:.2f}"
-    if h.interval[1] - h.interval[0] > WIDE_AUC:
-        return Finding(
-            "warning", f"whether h gives away the folder cannot be told from so few photos ({auc})"
-        )
-    if h.interval[0] <= 0.5:
-        return Finding("good", f"h does not give away the folder ({auc})")
-    if control is not None and h.auc <= control.interval[1]:
-        return Finding(
-            "good",
-            f"h tells the folders apart ({auc}) no better than clean photos from clean ones "
-            f"({control.auc:.2f})",
-        )
-    return Finding(
-        "warning",
-        f"h gives away the folder ({auc}): a larger scale or more noise hides more; or the scenes differ",
-    )
+    return found, of_leaks(found)
 
 
 def _some(photos: list[PhotoFacts], generator: torch.Generator) -> list[PhotoFacts]:
@@ -322,8 +257,3 @@ def _crops(photo: PhotoFacts, side: int) -> int:
 def _centre(image: torch.Tensor) -> torch.Tensor:
     top, left = (max(0, (n - LEAK_SIDE) // 2) for n in image.shape[1:])
     return image[:, top : top + LEAK_SIDE, left : left + LEAK_SIDE]
-
-
-def _names(photos) -> str:
-    names = [str(photo.file) for photo in photos[:NAMED]]
-    return ", ".join(names) + (f" and {len(photos) - NAMED} more" if len(photos) > NAMED else "")

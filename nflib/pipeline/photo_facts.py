@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from PIL import Image
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, conv2d, max_pool2d
 
 from .. import units
 from ..data import ChannelStatistics
@@ -21,6 +22,7 @@ THUMBNAIL = 16
 # Correlation of the thumbnails of two photos that probably show the same scene: other scenes stayed below
 # 0.90 (8,777 pairs of photos), a photo and its half-size, noisy or compressed version above 0.98.
 SAME_SCENE = 0.95
+FLOOR_SIDE, FLOOR_BLOCK = 1024, 8  # in pixels: where noise is looked for, and what is flat or not
 FLAT = 2 / 255  # deviation of a thumbnail below which there is nothing to compare
 
 
@@ -42,6 +44,7 @@ class PhotoFacts(NamedTuple):
         digest: equal for equal pixels only.
         thumbnail: 16x16 brightnesses, less their mean, of unit length; None if it is flat.
         statistics: of the channels.
+        floor: deviation of the noise in the flattest places, content included, in units of the image range.
     """
 
     file: Path
@@ -55,6 +58,7 @@ class PhotoFacts(NamedTuple):
     digest: str
     thumbnail: np.ndarray | None
     statistics: ChannelStatistics
+    floor: float
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ def photo_facts(file: Path) -> PhotoFacts:
         digest=digest,
         thumbnail=_thumbnail(image),
         statistics=ChannelStatistics.of_image(image),
+        floor=_floor(image),
     )
 
 
@@ -152,7 +157,8 @@ def same_scene(
 def _kind(file: Path) -> str:
     try:
         with Image.open(file) as image:
-            return f"{image.format} {image.mode}"
+            lossy = image.format == "WEBP" and _is_lossy_webp(file)
+            return f"{image.format}{' lossy' if lossy else ''} {image.mode}"
     except Image.UnidentifiedImageError:  # float RGB TIFF and the like
         return file.suffix[1:].upper()
 
@@ -161,3 +167,33 @@ def _thumbnail(image) -> np.ndarray | None:
     small = adaptive_avg_pool2d(image.mean(0)[None], THUMBNAIL).flatten().double().numpy()
     small = small - small.mean()
     return None if small.std() < FLAT else (small / np.linalg.norm(small)).astype(np.float32)
+
+
+def _is_lossy_webp(file: Path) -> bool:
+    """Whether a WebP file has a VP8 chunk, which is lossy, and not VP8L, which is not."""
+    with file.open("rb") as opened:
+        return b"VP8 " in opened.read(4096)
+
+
+def _floor(image: torch.Tensor) -> float:
+    """What a tenth of the blocks stay below: deviation of second differences, which leave white noise its
+    strength; at full, half and quarter size, for correlated noise shows in the smaller ones.
+    """
+    side = [
+        slice(max(0, (n - FLOOR_SIDE) // 2), max(0, (n - FLOOR_SIDE) // 2) + FLOOR_SIDE)
+        for n in image.shape[1:]
+    ]
+    piece, highest = image[None, :, side[0], side[1]].float(), 0.0
+    difference = torch.tensor([1.0, -2.0, 1.0])
+    kernel = (difference[:, None] * difference / 6)[None, None]
+    for _ in range(3):
+        if min(piece.shape[2:]) < FLOOR_BLOCK + 2:
+            break
+        fine = conv2d(piece.transpose(0, 1), kernel).square()
+        clipped = max_pool2d(((piece <= 0) | (piece >= 1)).float().transpose(0, 1), 3, 1)
+        blocks, lost = (avg_pool2d(x, FLOOR_BLOCK).mean(0).flatten() for x in (fine, clipped))
+        usable = blocks[lost == 0]
+        if len(usable):
+            highest = max(highest, usable.quantile(0.1).sqrt().item())
+        piece = avg_pool2d(piece, 2)
+    return highest

@@ -16,6 +16,9 @@ from ..processes import Share
 from .samples import Samples, write_samples
 from .sharing import shared
 
+UNIVERSAL = "denoiser_universal"
+"""The bundled denoiser that knows no camera: for whoever has no restorer of their own."""
+
 
 def restore(
     source: str | os.PathLike,
@@ -40,8 +43,8 @@ def restore(
         source: an image or a folder of images. Files that cannot be read are skipped and listed in the
             answer.
         model: a file of a training, such as :func:`nflib.training.train_denoiser`, or the name of a bundled
-            model; a DnCNN, an RRDBNet or RefinementNet, whose results are larger by its scale, or a
-            LowLightFlow, whose results are its most likely ones.
+            model, such as :data:`UNIVERSAL`; a RestorationNet or DnCNN, an RRDBNet or RefinementNet, whose
+            results are larger by its scale, or a LowLightFlow, whose results are its most likely ones.
         out: folder, made if it is not there.
         tile: larger images are computed in tiles of this side, in pixels of the source; for a LowLightFlow a
             multiple of 2^levels.

@@ -17,13 +17,13 @@ from torch import Tensor
 from .. import __version__, units
 from ..checkpoints.files import find
 from ..files import digest, read_json, write_json
-from ..images import list_images, read, write
+from ..images import list_images, read_picture, write
 from ..processes import Share, claimed
 
 
 class Samples(NamedTuple):
     """What a job on images did: files written now, images that were done already, one line for each that was
-    skipped.
+    skipped, and what of images the results do not have, such as "EXIF data", once for each image.
 
     >>> Samples(written=(Path("out/a.png"),), kept=3, skipped=()).kept
     3
@@ -32,6 +32,7 @@ class Samples(NamedTuple):
     written: tuple[Path, ...]
     kept: int
     skipped: tuple[str, ...]
+    lost: tuple[str, ...] = ()
 
 
 def write_samples(
@@ -43,6 +44,7 @@ def write_samples(
     make: Callable[[Tensor, torch.Generator], Iterable[Tensor]],
     description: str,
     share: Share = Share(),
+    grey_channel: int | None = None,
 ) -> Samples:
     """Write what ``make`` makes of every image of a share, and beside it ``out/NAME.json``: of what and how
     it was made.
@@ -51,6 +53,9 @@ def write_samples(
     source has changed since is made again. Each image has its own random numbers, which depend on the seed
     and its name only: the files are the same however many processes share the work. Files are whole or not
     there, and the JSON says last that an image is done. What this job did not write it does not touch.
+
+    Results have the depth, alpha and colour profile of their image, and are grey if it is
+    (:func:`nflib.images.read_picture`).
 
     Args:
         source: an image or a folder of images. Files that cannot be read are skipped and listed in the
@@ -65,6 +70,8 @@ def write_samples(
         description: for the progress bar.
         share: of the images, sorted by name. Nothing is done about the files of others, which may be writing
             them now.
+        grey_channel: the channel that is kept of what was made of a grey image; the mean of the three by
+            default, which has less noise than each.
 
     Raises:
         ValueError: no images, ``out`` has results of other settings or files of somebody else that would be
@@ -82,7 +89,7 @@ def write_samples(
     files = share.of(files)
     todo = [file for file in files if file not in done]
     out.mkdir(parents=True, exist_ok=True)
-    written, skipped = [], []
+    written, skipped, lost = [], [], []
     with claimed(out, share):
         _tidy(out, {name for file in files for name in _written(names[file], targets[file])})
         for file in units.progress(todo, description) if share.index == 0 else todo:
@@ -90,7 +97,7 @@ def write_samples(
             generator = units.generator(zlib.crc32(f"{settings.get('seed')} {file.stem}".encode()))
             path, begun = out / f"{names[file]}.json", False
             try:
-                image = read(file)
+                picture = read_picture(file)
                 record = {
                     **settings,
                     "source": file.name,
@@ -100,8 +107,10 @@ def write_samples(
                 }
                 write_json(path, {**record, "done": False})
                 begun = True
-                for result, made in zip(results, make(image, generator), strict=True):
-                    write(result, made)
+                for result, made in zip(results, make(picture.pixels, generator), strict=True):
+                    if picture.grey and grey_channel is not None:
+                        made = made[grey_channel]
+                    write(result, made, like=picture)
             except ValueError as error:
                 skipped.append(str(error) if str(file) in str(error) else f"{file}: {error}")
                 for result in (*results, path) if begun else ():
@@ -109,7 +118,8 @@ def write_samples(
                 continue
             write_json(path, {**record, "done": True})
             written += results
-    return Samples(tuple(written), len(files) - len(todo), tuple(skipped))
+            lost += picture.lost
+    return Samples(tuple(written), len(files) - len(todo), tuple(skipped), tuple(lost))
 
 
 def result_names(files: Sequence[Path]) -> dict[Path, str]:

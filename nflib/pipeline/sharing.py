@@ -66,8 +66,8 @@ def _together(tasks: list[tuple]) -> Samples:
     for answer in answers:
         if isinstance(answer, str):
             raise ValueError(answer)
-    written, kept, skipped = zip(*answers)
-    return Samples(tuple(sorted(sum(written, ()))), sum(kept), tuple(sorted(sum(skipped, ()))))
+    written, kept, skipped, lost = zip(*answers)
+    return Samples(tuple(sorted(sum(written, ()))), sum(kept), tuple(sorted(sum(skipped, ()))), sum(lost, ()))
 
 
 def _answer(index: int, tasks: list[tuple], files: list[Path], threads: int) -> None:

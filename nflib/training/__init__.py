@@ -2,6 +2,7 @@
 one file each.
 """
 
+from .affine_deflow import AffineDeFlowTask, train_affine_deflow
 from .catalogue import TRAININGS, Training, training
 from .deflow import DeFlowTask, train_deflow
 from .denoiser import train_denoiser
@@ -9,36 +10,48 @@ from .enhancer import LowLightTask, train_enhancer
 from .esrgan import ESRGANTask, train_esrgan
 from .fit import fit
 from .glow import GlowTask, train_glow
-from .law import learn_law, train_law
+from .law import train_law
+from .law_found import NEIGHBOURS, Estimate, LawFound, find_law, learn_law
 from .ludvae import LUDVAETask, train_ludvae
+from .noise_flow import NoiseFlowTask, train_noise_flow
 from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal, rehearse
-from .restorer import RestorerTask
+from .restorer import RestorationTask, RestorerTask
 from .rrdb import RRDBTask, train_rrdb
 from .running import Running
 from .srflow import SRFlowTask, train_srflow
+from .stopping import Stopped
 from .super_resolver import train_super_resolver
 from .tasks import Task
 
 __all__ = [
+    "NEIGHBOURS",
     "TRAININGS",
+    "AffineDeFlowTask",
     "DeFlowTask",
     "ESRGANTask",
+    "Estimate",
     "GlowTask",
     "LUDVAETask",
+    "LawFound",
     "LowLightTask",
+    "NoiseFlowTask",
     "RRDBTask",
     "Recipe",
     "Rehearsal",
+    "RestorationTask",
     "RestorerTask",
     "Running",
     "SRFlowTask",
+    "Stopped",
     "Task",
     "Training",
     "Usual",
+    "find_law",
     "fit",
     "learn_law",
     "rehearse",
+    "train_affine_deflow",
     "train_deflow",
     "train_denoiser",
     "train_enhancer",
@@ -46,6 +59,7 @@ __all__ = [
     "train_glow",
     "train_law",
     "train_ludvae",
+    "train_noise_flow",
     "train_rrdb",
     "train_srflow",
     "train_super_resolver",

@@ -12,31 +12,37 @@ from typing import Any
 
 from ..models import (
     LUDVAE,
+    AffineDeFlow,
     DeFlow,
     DeFlowConfig,
-    DnCNN,
     Glow,
     ImageModel,
     LowLightFlow,
     LUDVAEConfig,
+    NoiseFlow,
     RefinementNet,
+    RestorationNet,
     RRDBNet,
     SRFlow,
     SRFlowConfig,
 )
+from .affine_deflow import USUAL as AFFINE
+from .affine_deflow import AffineDeFlowTask, affine_config, train_affine_deflow
 from .deflow import USUAL as DEFLOW
 from .deflow import DeFlowTask, deflow_config, train_deflow
 from .denoiser import USUAL as DENOISER
-from .denoiser import dncnn_config, train_denoiser
+from .denoiser import denoiser_config, train_denoiser
 from .enhancer import USUAL as ENHANCER
 from .enhancer import LowLightTask, low_light_config, train_enhancer
 from .glow import USUAL as GLOW
 from .glow import GlowTask, glow_config, train_glow
 from .ludvae import USUAL as LUDVAE_USUAL
 from .ludvae import LUDVAETask, ludvae_config, train_ludvae
+from .noise_flow import USUAL as NOISE_FLOW
+from .noise_flow import NoiseFlowTask, noise_flow_config, train_noise_flow
 from .recipe import Usual
 from .rehearsal import Rehearsal
-from .restorer import RestorerTask
+from .restorer import RestorationTask
 from .rrdb import USUAL as RRDB
 from .rrdb import RRDBTask, rrdb_config, train_rrdb
 from .srflow import USUAL as SRFLOW
@@ -95,14 +101,40 @@ class Training:
 _ROWS = (
     Training("deflow", "DeFlow", train_deflow, DeFlow, DeFlowTask, deflow_config, DEFLOW, DeFlowConfig.aim),
     Training(
+        "affine-deflow",
+        "Affine DeFlow",
+        train_affine_deflow,
+        AffineDeFlow,
+        AffineDeFlowTask,
+        affine_config,
+        AFFINE,
+    ),
+    Training(
         "ludvae", "LUD-VAE", train_ludvae, LUDVAE, LUDVAETask, ludvae_config, LUDVAE_USUAL, LUDVAEConfig
+    ),
+    Training(
+        "noise-flow",
+        "Noise flow",
+        train_noise_flow,
+        NoiseFlow,
+        NoiseFlowTask,
+        noise_flow_config,
+        NOISE_FLOW,
     ),
     Training(
         "srflow", "SRFlow", train_srflow, SRFlow, SRFlowTask, srflow_config, SRFLOW, SRFlowConfig.df2k_x4
     ),
     Training("glow", "Glow", train_glow, Glow, GlowTask, glow_config, GLOW),
     Training("rrdb", "RRDB", train_rrdb, RRDBNet, RRDBTask, rrdb_config, RRDB),
-    Training("denoiser", "DnCNN", train_denoiser, DnCNN, RestorerTask, dncnn_config, DENOISER),
+    Training(
+        "denoiser",
+        "Restoration net",
+        train_denoiser,
+        RestorationNet,
+        RestorationTask,
+        denoiser_config,
+        DENOISER,
+    ),
     Training(
         "super_resolver",
         "Refinement",

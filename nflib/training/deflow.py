@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,17 +17,21 @@ from ..models import DeFlow, DeFlowConfig, RRDBConfig, linear_start
 from ..models.deflow.model import usual_h
 from ..units import bits_per_dim, numbered_generator, rand
 from .fit import fit
-from .folders import Folder, best, check_crop, known_size
+from .folders import Folder, check_crop, known_size
+from .last_stage import known_stage
 from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
 from .running import Running
-from .unpaired import UnpairedTask, first_crops, unpaired_folders
+from .unpaired import UnpairedTask, first_crops, handed_back, limit_noise, unpaired_folders
 
 # Values are moved by up to half of 1/LEVELS: 8 grey levels in all, as published. It hides what 8 bits and
 # JPEG do to dark and flat places, and keeps the flow from putting its likelihood there.
 LEVELS = 32
 # The noise has a few parameters of its own, far from a network's, which may move faster.
 NOISE_RATE = 5.0
+# Crops of each domain by which a start is judged likely, and the bits per dimension that are not; values that
+# may be anything take five.
+LIKELY_CROPS, UNLIKELY = 8, 10.0
 # Crops of each domain for the linear start.
 START_CROPS = 1024
 RECIPE = Recipe(lr=1e-3, batch=8, average=0.99, every=100, betas=(0.9, 0.999))
@@ -53,7 +58,8 @@ class DeFlowTask(UnpairedTask):
     def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         noise = list(self.model.flow.base.parameters())
         own = {id(parameter) for parameter in noise}
-        return [([p for p in self.model.parameters() if id(p) not in own], 1.0), (noise, NOISE_RATE)]
+        groups = [([p for p in self.model.parameters() if id(p) not in own], 1.0), (noise, NOISE_RATE)]
+        return [group for group in groups if group[0]]
 
     def figures(self) -> dict[str, float]:
         return {"noise_power": sum(self.model.flow.base.noise_power())}
@@ -84,6 +90,7 @@ def train_deflow(
     validation_clean: Folder | None = None,
     validation_degraded: Folder | None = None,
     match_colours: bool = False,
+    last_stage: str = "auto",
     reversible: bool = False,
     steps: int | None = None,
     batch: int | None = None,
@@ -110,17 +117,25 @@ def train_deflow(
             model is chosen; by default the training photos themselves.
         match_colours: bring degraded photos to the colours of clean ones first, and what is degraded later
             back: for folders whose colours differ for reasons other than the degradation.
+        last_stage: what happened to the degraded photos last: "auto" looks for JPEG, "none", or such as
+            "jpeg:62". The clean photos are compared after it, and it is put back when degrading.
         reversible: see :class:`~nflib.models.FlowSize`.
         steps, batch, crop, lr: what the size suggests, by default.
         seed: of weights, crops and noise.
         running: on which devices, how precisely.
 
     Returns:
-        The path of ``best.safetensors``: the best by noise spectrum, which is not the last and not the most
-        likely.
+        The path of ``best.safetensors``: the best by the noise in dark and bright, flat and textured places,
+        which is not the last and not the most likely. A logged line says of which step it is.
     """
     h = usual_h(scale) if h is None else parse(h) if isinstance(h, str) else h
-    config = replace(deflow_config(size, h), matched=match_colours, reversible=reversible)
+    stage = known_stage(last_stage, clean, degraded)
+    config = replace(
+        deflow_config(size, h),
+        matched=match_colours,
+        last_stage="" if stage is None else str(stage),
+        reversible=reversible,
+    )
     check_crop(crop, config.multiple)
     usual = USUAL[size].but(steps=steps, batch=batch, crop=crop, lr=lr)
     match = ColourMatch(channel_statistics(degraded), channel_statistics(clean)) if match_colours else None
@@ -135,6 +150,7 @@ def train_deflow(
         seed=seed,
         align=config.multiple,  # where blocks of JPEG files and of the flow begin
         match=match,
+        stage=stage,
     )
     torch.manual_seed(seed)
     model = DeFlow(config)
@@ -142,7 +158,9 @@ def train_deflow(
         model.set_colours(match)
     fit_h(model, data, seed=seed)
     start_linear(model, data, seed=seed)
-    return best(
+    limit_noise(model, data, seed=seed)
+    say_how_likely(model, data, seed=seed)
+    return handed_back(
         fit(
             DeFlowTask(model), data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running
         )
@@ -157,6 +175,27 @@ def fit_h(model: DeFlow, data: UnpairedImages, *, seed: int) -> None:
         if isinstance(network, DenoisingAutoencoder):
             crops = torch.cat(first_crops(data, START_CROPS))
             network.requires_grad_(True).fit(crops, generator=numbered_generator(seed, 3, number))
+
+
+@torch.no_grad()
+def say_how_likely(model: DeFlow, data: UnpairedImages, *, seed: int) -> None:
+    """Log a line where the start is so unlikely that the first losses would look like a fault.
+
+    The noise is found in flat places. Where degraded photos have more detail than clean ones elsewhere, the
+    start takes none of it for possible.
+    """
+    generator = numbered_generator(seed, 5)
+    for domain, crops in zip(DOMAINS, first_crops(data, LIKELY_CROPS)):
+        image = dequantised(crops, generator)
+        nll = model.nll(image, model.condition(image, generator), domain)
+        bits = bits_per_dim(nll, image[0].numel(), LEVELS).mean().item()
+        if bits > UNLIKELY:
+            logging.getLogger(__name__).warning(
+                "the start has the noise of flat places right, and takes detail of %s photos for unlikely "
+                "(%.0f bits/dim): the first losses are large, and no fault",
+                domain,
+                bits,
+            )
 
 
 def start_linear(model: DeFlow, data: UnpairedImages, *, seed: int, closed_form: bool = True) -> None:

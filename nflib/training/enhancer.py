@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..data.folders import Source
 from ..models import LowLightFlow, LowLightFlowConfig
 from ..units import bits_per_dim, rand
 from .deflow import LEVELS, dequantised
@@ -49,8 +50,8 @@ class LowLightTask(Task):
 
 
 def train_enhancer(
-    clean: Folder,
-    degrader: str,
+    clean: Source,
+    degrader: object,
     out: Folder,
     *,
     size: str = "small",
@@ -68,7 +69,7 @@ def train_enhancer(
 
     Args:
         clean: photos of any sizes and formats.
-        degrader: one that darkens, such as "dark+MODEL": what :func:`nflib.degraders.load` takes. It is
+        degrader: one that darkens, such as "dark+MODEL", see :func:`nflib.degraders.as_degrader`. It is
             computed on the CPU, where crops are prepared.
         out: folder of the run, see :func:`nflib.training.fit`.
         size: "small" (minutes on a laptop) or "full".

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from .. import checkpoints
+from ..data.folders import Source
 from ..metrics import MissingWeights
 from ..models import ESRGANDiscriminator, ESRGANDiscriminatorConfig, ImageModel
 from ..models.esrgan import (
@@ -124,8 +125,8 @@ class ESRGANTask(Task):
 
 
 def train_esrgan(
-    clean: Folder,
-    degrader: str,
+    clean: Source,
+    degrader: object,
     out: Folder,
     *,
     scale: int = 2,
@@ -145,7 +146,7 @@ def train_esrgan(
 
     Args:
         clean: photos of any sizes and formats.
-        degrader: what :func:`nflib.degraders.load` takes. It is computed on the CPU, where crops are
+        degrader: what :func:`nflib.degraders.as_degrader` takes. It is computed on the CPU, where crops are
             prepared.
         out: folder of the run, see :func:`nflib.training.fit`.
         scale: 2, 4, 8 or 16.

@@ -1,21 +1,26 @@
-"""What all trainings on folders share: the names of sizes, crops of photos, and what is said of photos that
-cannot be used.
+"""What all trainings on folders share: the names of sizes, crops of photos of one folder or several, and what
+is said of photos that cannot be used.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..data import ImageCrops
+from ..data import PHOTOS, ImageCrops
+from ..data.folders import Source
+from ..images import list_images
 from .rehearsal import Rehearsal
 
 Folder = str | os.PathLike
 # "small" trains on a laptop; "full" has the size of the published models.
 SIZES = ("small", "full")
 HELD_OUT_CROPS = 64
+# In place of a folder: the photos that come with the packages nflib needs, but for those of validation.
+BUNDLED = "bundled"
 
 
 def known_size(size: str) -> str:
@@ -23,6 +28,22 @@ def known_size(size: str) -> str:
     if size not in SIZES:
         raise ValueError(f"size must be one of {', '.join(SIZES)}, got {size!r}")
     return size
+
+
+def photos_of(folders: Folder | Sequence[Folder]) -> Source:
+    """The photos of one folder or of several, with "bundled" for the bundled ones that are not for
+    validation.
+    """
+    named = [folders] if isinstance(folders, str | os.PathLike) else list(folders)
+    if len(named) == 1 and str(named[0]) != BUNDLED:
+        return named[0]
+    return [file for folder in named for file in _files(folder)]
+
+
+def _files(folder: Folder) -> list[Path]:
+    if str(folder) == BUNDLED:
+        return [photo.path for photo in PHOTOS if photo.role != "validation"]
+    return list_images(folder)
 
 
 def best(done: Path | Rehearsal) -> Path | Rehearsal:

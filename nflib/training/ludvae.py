@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,10 +16,11 @@ from ..noise import noise_filter, window_gain
 from ..units import numbered_generator
 from .fit import fit
 from .folders import Folder, known_size
+from .last_stage import known_stage
 from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
 from .running import Running
-from .unpaired import UnpairedTask, first_crops, unpaired_folders
+from .unpaired import UnpairedTask, first_crops, handed_back, limit_noise, unpaired_folders
 
 # Share of the steps in which the weight of the KL term grows to its final value, as published: or the latent
 # is given up early.
@@ -46,6 +48,8 @@ FULL = Recipe(
 USUAL = {"small": Usual(SMALL, 32), "full": Usual(FULL, 64)}
 # Crops of each domain in which the noise is looked for, and their side.
 NOISE_CROPS, NOISE_SIDE = 1024, 64
+# Where JPEG came last, crops lie as its blocks do: colours at half resolution have blocks of 16 pixels.
+JPEG_BLOCK = 16
 
 
 class LUDVAETask(UnpairedTask):
@@ -85,11 +89,13 @@ class LUDVAETask(UnpairedTask):
         return total / (2 * variance) + math.log(2 * math.pi * variance) / 2
 
 
-def ludvae_config(size: str, deviation: float = 0.03) -> LUDVAEConfig:
+def ludvae_config(size: str, deviation: float = 0.03, last_stage: str = "") -> LUDVAEConfig:
     """The configuration of a size, for noise of a deviation in units of the image range."""
     if known_size(size) == "small":
-        return LUDVAEConfig.small(deviation)
-    return LUDVAEConfig(sigma_clean=math.hypot(deviation, deviation), sigma_degraded=deviation)
+        return replace(LUDVAEConfig.small(deviation), last_stage=last_stage)
+    return LUDVAEConfig(
+        sigma_clean=math.hypot(deviation, deviation), sigma_degraded=deviation, last_stage=last_stage
+    )
 
 
 def train_ludvae(
@@ -100,6 +106,7 @@ def train_ludvae(
     size: str = "small",
     validation_clean: Folder | None = None,
     validation_degraded: Folder | None = None,
+    last_stage: str = "auto",
     steps: int | None = None,
     batch: int | None = None,
     crop: int | None = None,
@@ -120,14 +127,17 @@ def train_ludvae(
         size: "small" (minutes on a laptop) or "full" (as published).
         validation_clean, validation_degraded: other photos of both kinds, whose noise spectra are compared
             during the training; by default the training photos themselves.
+        last_stage: what happened to the degraded photos last: "auto" looks for JPEG, "none", or such as
+            "jpeg:62". The clean photos are compared after it, and it is put back when degrading.
         steps, batch, crop, lr: what the size suggests, by default.
         seed: of weights, crops and noise.
         running: see :class:`nflib.training.Running`.
 
     Returns:
-        The path of ``model.safetensors``, the last weights: the noise is right at the start, and training is
-        for what depends on the content, so the best by spectrum alone would often be the first.
+        The path of ``best.safetensors``: the best by the noise in dark and bright, flat and textured places.
+        A logged line says of which step it is.
     """
+    stage = known_stage(last_stage, clean, degraded)
     usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
     data, held_out = unpaired_folders(
         clean,
@@ -138,18 +148,24 @@ def train_ludvae(
         validation_crop=NOISE_SIDE,
         batch=usual.recipe.batch,
         seed=seed,
+        align=1 if stage is None else JPEG_BLOCK,
+        stage=stage,
     )
-    model = _started(size, UnpairedImages(clean, degraded, NOISE_SIDE, seed=seed), seed)
+    crops = UnpairedImages(clean, degraded, NOISE_SIDE, seed=seed, stage=stage)
+    model = _started(size, crops, seed, "" if stage is None else str(stage))
+    if size == "small":
+        limit_noise(model, crops, seed=seed)
     task = LUDVAETask(model, content_first=0.35 if size == "small" else 0.0)
-    return fit(task, data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)
+    done = fit(task, data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)
+    return handed_back(done)
 
 
-def _started(size: str, data: UnpairedImages, seed: int) -> LUDVAE:
+def _started(size: str, data: UnpairedImages, seed: int, last_stage: str) -> LUDVAE:
     """A new model for the noise in the data."""
     crops = first_crops(data, NOISE_CROPS)
     taps, deviation = noise_filter(*crops)
     torch.manual_seed(seed)
-    model = LUDVAE(ludvae_config(size, deviation))
+    model = LUDVAE(ludvae_config(size, deviation, last_stage))
     if size == "full":
         return model
     start_near_identity(model, numbered_generator(seed, 2))

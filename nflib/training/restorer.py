@@ -4,6 +4,7 @@ time.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch.utils.data import Dataset, Subset
 
 from .. import checkpoints, degraders
 from ..data import PairedImages
+from ..data.folders import Source
 from ..models import ImageModel
 from .fit import fit
 from .folders import HELD_OUT_CROPS, Folder, best, report_skipped
@@ -37,6 +39,20 @@ class RestorerTask(Task):
     def loss(self, model, batch, generator) -> Tensor:
         clean, degraded = batch
         return (model(degraded) - clean).square().mean()
+
+
+class RestorationTask(Task):
+    """Mean absolute error of the restored image, to which weak and strong noise add more equally than to the
+    squared error. Batches are (clean, degraded).
+    """
+
+    recipe = replace(RECIPE, lr=2e-3, clip=1.0)
+    unit = "mean absolute error"
+    unused = False
+
+    def loss(self, model, batch, generator) -> Tensor:
+        clean, degraded = batch
+        return (model(degraded) - clean).abs().mean()
 
 
 def trained_start(start: Folder, kinds: tuple[type[ImageModel], ...], scale: int = 1) -> ImageModel:
@@ -83,21 +99,28 @@ def fit_restorer(
 
 
 def same_size_pairs(
-    clean: Folder,
-    degrader: str,
+    clean: Source,
+    degrader: object,
     validation_clean: Folder | None,
     validation_degraded: Folder | None,
     *,
     crop: int,
     seed: int,
+    strength: float | tuple[float, float] = 1.0,
 ) -> tuple[PairedImages, PairedImages | None]:
     """Pairs to train on, made on the fly, and true pairs of two folders, of images of one size."""
-    data = PairedImages(clean, crop=crop, seed=seed, degrader=degraders.load(degrader))
-    if validation_clean is None or validation_degraded is None:
-        return data, None
-    return data, PairedImages(validation_clean, validation_degraded, crop, seed=seed + 1)
+    made = degraders.as_degrader(degrader)
+    data = PairedImages(clean, crop=crop, seed=seed, degrader=made, strength=strength)
+    return data, held_out_pairs(validation_clean, validation_degraded, crop=crop, seed=seed)
 
 
-def noted(degrader: str, start: Folder | None) -> dict[str, str]:
+def held_out_pairs(
+    clean: Folder | None, degraded: Folder | None, *, crop: int, seed: int
+) -> PairedImages | None:
+    """True pairs of two folders, with other crops than those of the training."""
+    return None if clean is None or degraded is None else PairedImages(clean, degraded, crop, seed=seed + 1)
+
+
+def noted(degrader: object, start: Folder | None) -> dict[str, str]:
     """Notes of a run on synthetic pairs, by which it is known."""
     return {"degrader": str(degrader)} | ({} if start is None else {"start": str(start)})

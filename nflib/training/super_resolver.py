@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from .. import degraders
 from ..data import DegradedLowResolution, LowResolutionPairs
+from ..data.folders import Source
 from ..models import ImageModel, RefinementConfig, RefinementNet, RRDBConfig, RRDBNet
 from .folders import Folder, known_size
 from .recipe import Usual
@@ -45,8 +46,8 @@ def new_super_resolver(size: str, scale: int, start: Folder | None) -> ImageMode
 
 
 def low_resolution_pairs(
-    clean: Folder,
-    degrader: str,
+    clean: Source,
+    degrader: object,
     validation_clean: Folder | None,
     validation_degraded: Folder | None,
     *,
@@ -55,15 +56,15 @@ def low_resolution_pairs(
     seed: int,
 ) -> tuple[Dataset, Dataset | None]:
     """Pairs to train on, made on the fly, and true pairs of two folders."""
-    data = DegradedLowResolution(clean, scale, crop, seed=seed, degrader=degraders.load(degrader))
+    data = DegradedLowResolution(clean, scale, crop, seed=seed, degrader=degraders.as_degrader(degrader))
     if validation_clean is None or validation_degraded is None:
         return data, None
     return data, LowResolutionPairs(validation_clean, validation_degraded, scale, crop=crop, seed=seed + 1)
 
 
 def train_super_resolver(
-    clean: Folder,
-    degrader: str,
+    clean: Source,
+    degrader: object,
     out: Folder,
     *,
     scale: int = 2,
@@ -82,7 +83,7 @@ def train_super_resolver(
 
     Args:
         clean: photos of any sizes and formats.
-        degrader: what :func:`nflib.degraders.load` takes. It is computed on the CPU, where crops are
+        degrader: what :func:`nflib.degraders.as_degrader` takes. It is computed on the CPU, where crops are
             prepared.
         out: folder of the run, see :func:`nflib.training.fit`.
         scale: 2, 4, 8 or 16.

@@ -7,12 +7,14 @@ from .affine import Affine
 from .base import Pulled, Retraced, Transform
 from .conditioners import convnet, mlp
 from .coupling import AffineCoupling
+from .filter import CircularConvolution
 from .injector import AffineInjector
 from .linear import FullConv1x1, InvertibleConv1x1
 from .multiscale import Multiscale
 from .reversible import Recomputation
 from .scales import BoundedScale, ExponentialScale, Scale, SigmoidScale
 from .sequential import Inverse, Sequential
+from .spline import Spline
 from .split import Split
 from .squeeze import Squeeze
 
@@ -22,6 +24,7 @@ __all__ = [
     "AffineCoupling",
     "AffineInjector",
     "BoundedScale",
+    "CircularConvolution",
     "ExponentialScale",
     "FullConv1x1",
     "Inverse",
@@ -33,6 +36,7 @@ __all__ = [
     "Scale",
     "Sequential",
     "SigmoidScale",
+    "Spline",
     "Split",
     "Squeeze",
     "Transform",

@@ -103,3 +103,25 @@ def test_low_resolution_pairs_show_the_same_place(tmp_path) -> None:
     (tmp_path / "lr" / "1.png").unlink()
     with pytest.raises(ValueError, match="same names, found 1 in one only"):
         LowResolutionPairs(tmp_path / "hr", tmp_path / "lr", 2, crop=16)
+
+
+def test_a_plain_function_degrades() -> None:
+    def noisy(clean, strength, generator) -> torch.Tensor:
+        assert clean.shape == (1, 3, 16, 16)
+        return clean + strength * 0.1 * torch.randn(clean.shape, generator=generator)
+
+    photos = random_images((40, 40), (36, 48))
+    data = PairedImages(photos, crop=16, degrader=noisy, seed=5, strength=0.5)
+    clean, degraded = data[3]
+    expected = noisy(clean[None], 0.5, numbered_generator(5, 2, 3))[0].clamp(0, 1)
+    assert torch.equal(degraded, (expected * 255).round() / 255)
+    low = DegradedLowResolution(photos, scale=2, crop=32, seed=0, degrader=noisy)[1][1]
+    assert low.shape == (3, 16, 16)
+    with pytest.raises(ValueError, match=r"a function f\(clean, strength, generator\), got str"):
+        PairedImages(photos, crop=16, degrader="ntire")  # type: ignore[arg-type]
+
+
+def test_the_length_is_that_of_a_pass_and_indices_go_on() -> None:
+    data = PairedImages(random_images((40, 40), (36, 48)), crop=16, degrader=White(0.1))
+    assert len(data) == 2
+    assert not torch.equal(data[0][0], data[2][0])

@@ -51,7 +51,7 @@ def test_a_model(tmp_path) -> None:
         (
             "nothing",
             r"nothing: no such file, bundled model \(.*srflow_x4_small.*\) or degradation \(ntire, aim, "
-            r"camera, lowlight, dark, white:12, patches:FOLDER, dark\+OTHER\)",
+            r"camera, lowlight, dark, random, white:12, patches:FOLDER, jpeg:62, ONE\+OTHER\)",
         ),
         ("dark+nothing", "nothing: no such file"),
         ("dark+", ": no such file"),

@@ -28,8 +28,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def requirements() -> dict[str, SpecifierSet]:
-    """Everything pyproject asks for, extras included."""
-    extras = PROJECT["project"]["optional-dependencies"]
+    """Everything pyproject asks for, extras included, but for what a single experiment compares with."""
+    extras = {**PROJECT["project"]["optional-dependencies"]}
+    extras.pop("compare")
     lines = PROJECT["project"]["dependencies"] + [line for extra in extras.values() for line in extra]
     parsed = [Requirement(line) for line in lines]
     return {canonicalize_name(r.name): r.specifier for r in parsed if r.name != "nflib"}

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from nflib.files import write_bytes
-from nflib.images import list_images, read, write
+from nflib.images import read, write
 
 
 def pixels(channels, white=255, height=6, width=5) -> np.ndarray:
@@ -299,14 +299,3 @@ def test_a_write_that_fails_keeps_the_old_file(tmp_path, monkeypatch) -> None:
         write_bytes(tmp_path / "a.txt", b"new")
     assert (tmp_path / "a.txt").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.txt"]
-
-
-def test_list_images(tmp_path) -> None:
-    for name in ("b.png", "a.JPG", "c.webp", "notes.txt", ".hidden.png"):
-        (tmp_path / name).write_bytes(b"")
-    (tmp_path / "folder.png").mkdir()
-    assert [p.name for p in list_images(tmp_path)] == ["a.JPG", "b.png", "c.webp"]
-    with pytest.raises(ValueError, match="no images in this folder"):
-        list_images(tmp_path / "folder.png")
-    with pytest.raises(ValueError, match="gone: no such folder"):
-        list_images(str(tmp_path / "gone"))

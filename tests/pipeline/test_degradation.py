@@ -124,7 +124,7 @@ def test_it_goes_on_where_it_stopped(folder, tmp_path, monkeypatch) -> None:
     assert len(done.written) == 2
     (out / ".mine.png.123.part").unlink()
     assert contents(out) == before
-    monkeypatch.setattr("nflib.pipeline.samples.read", None)  # what is done is not even read
+    monkeypatch.setattr("nflib.pipeline.samples.read_picture", None)  # what is done is not even read
     assert degrade(folder, "ntire", out, samples=2).kept == 2
     assert contents(out) == before
 
@@ -318,3 +318,55 @@ def test_the_command(folder, model, tmp_path) -> None:
     assert wrong.exit_code == 2
     assert wrong.stderr.count("\n") == 1
     assert "bundled model" in wrong.stderr
+
+
+def inverted(clean, strength, generator) -> torch.Tensor:
+    return (1 - strength) * clean + strength * (1 - clean)
+
+
+class Dimmer:
+    def __init__(self, by: float):
+        self.by = by
+
+    def __call__(self, clean, strength, generator) -> torch.Tensor:
+        return clean * (1 - strength * self.by)
+
+
+def test_a_function_and_an_object_degrade_a_folder(folder, tmp_path) -> None:
+    assert len(degrade(folder, inverted, tmp_path / "out").written) == 2
+    clean = images.read(folder / "a.png")
+    assert torch.equal(images.read(tmp_path / "out" / "a.png"), ((1 - clean) * 255).round() / 255)
+    assert json.loads((tmp_path / "out" / "a.json").read_text())["model"].endswith(".inverted")
+    assert degrade(folder, inverted, tmp_path / "out").kept == 2
+    degrade(folder, Dimmer(0.5), tmp_path / "dim")
+    assert degrade(folder, Dimmer(0.5), tmp_path / "dim").kept == 2
+    for other in (Dimmer(0.4), inverted, "ntire"):
+        with pytest.raises(ValueError, match="was made with model"):
+            degrade(folder, other, tmp_path / "dim")
+    with pytest.raises(ValueError, match="must be a name, a file, a Degrader or a function"):
+        degrade(folder, 3, tmp_path / "none")  # type: ignore[arg-type]
+
+
+def test_a_loaded_model_is_known_by_its_weights(folder, model, tmp_path) -> None:
+    for _ in range(2):
+        done = degrade(folder, degraders.load(model), tmp_path / "out", device="cpu")
+    assert done.kept == 2
+    other: Any = degraders.load(model)
+    with torch.no_grad():
+        next(other.model.parameters()).add_(1)
+    with pytest.raises(ValueError, match="was made with model"):
+        degrade(folder, other, tmp_path / "out", device="cpu")
+
+
+def test_jpeg_after_a_model(folder, model, tmp_path) -> None:
+    degrade(folder, f"{model}+jpeg:40", tmp_path / "out", device="cpu", seed=3)
+    degrade(folder, model, tmp_path / "before", device="cpu", seed=3)
+    for name in "ab":
+        expected = images.JPEG(40)(images.read(tmp_path / "before" / f"{name}.png"))
+        assert torch.equal(images.read(tmp_path / "out" / f"{name}.png"), expected)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is here")
+def test_cuda_that_is_not_here(folder, model, tmp_path) -> None:
+    with pytest.raises(ValueError, match="device cuda cannot be used here"):
+        degrade(folder, model, tmp_path / "out", device="cuda")

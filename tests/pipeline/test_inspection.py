@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
-from nflib import images
+from nflib import data, images
 from nflib.cli import app
 from nflib.pipeline import inspect
 from tests.helpers.folders import folder_of, random_images
@@ -36,9 +37,11 @@ def test_nothing_wrong(folders) -> None:
         "no photo is in both folders",
         "the colours differ no more than those of so many photos do by chance",
     ]
-    assert warnings(found) == [
+    assert [f.text for f in found.findings if f.level == "note"] == [
         "too little to test what h gives away: 0 and 0 photos of 64x64 pixels or more, 0 and 0 crops"
     ]
+    assert not warnings(found)
+    assert found.verdict == "train"
 
 
 @pytest.mark.parametrize("side", [0, 1])
@@ -50,7 +53,8 @@ def test_what_can_be_wrong_with_a_folder(folders, side) -> None:
     images.write(folder / "grey.png", torch.rand(1, 32, 32).expand(3, -1, -1))
     images.write(folder / "twin.png", images.read(folder / "0.png"))
     images.write(folder / "photo.jpg", torch.rand(3, 32, 32))
-    texts = warnings(inspect(*folders, **SMALL))
+    found = inspect(*folders, **SMALL)
+    texts = [*warnings(found), *(f.text for f in found.findings if f.level == "note")]
     photos = ["are smaller than a crop of 16x16", "are grey", "have more than 8 bits"]
     for start in ("1 files cannot be read", *(f"1 photos {what}" for what in photos)):
         assert any(text.startswith(f"{name}: {start}") for text in texts), start
@@ -63,12 +67,14 @@ def test_what_can_be_wrong_with_a_folder(folders, side) -> None:
 def test_dark_few_and_larger(tmp_path) -> None:
     x = folder_of(tmp_path / "x", [0.2 * photo for photo in random_images((96, 32), (96, 34))])
     y = folder_of(tmp_path / "y", random_images((32, 40)))
-    texts = warnings(inspect(x, y, **SMALL))
+    found = inspect(x, y, **SMALL)
+    texts = warnings(found)
     assert any(text.startswith("clean: no value is above 0.2 of the range") for text in texts)
-    assert any("clean: 2 photos are few" in text for text in texts)
-    assert any("degraded: 1 photos are few" in text for text in texts)
+    assert any(text.startswith("2 clean and 1 degraded photos are few") for text in texts)
     assert any(text.startswith("the clean photos are 1.6 times larger") for text in texts)
-    assert any("whether the colours differ cannot be told" in text for text in texts)
+    notes = [finding.text for finding in found.findings if finding.level == "note"]
+    assert any("whether the colours differ cannot be told" in text for text in notes)
+    assert found.verdict == "train, but mind: dark clean photos; few photos; larger clean photos"
 
 
 def test_the_same_photos_in_both_folders(folders) -> None:
@@ -78,6 +84,7 @@ def test_the_same_photos_in_both_folders(folders) -> None:
     (error,) = found.errors
     assert error.text.startswith("1 photos are clean and degraded at once")
     assert "copy.bmp" in error.text
+    assert found.verdict == f"do not train: {error.text}"
     (text,) = [
         text for text in warnings(found) if "1 clean and degraded photos seem to show the same scene" in text
     ]
@@ -100,7 +107,7 @@ def test_a_gap_of_colours_has_welchs_interval(tmp_path) -> None:
         np.testing.assert_allclose([gap.low, gap.high], expected, rtol=1e-9)
     (text,) = [text for text in warnings(found) if text.startswith("the colours differ")]
     assert f"red {255 * found.gaps['red'].difference:+.1f}" in text
-    assert "ColourMatch" in text
+    assert "--match-colours" in text
 
 
 def smooth_photos(seed, count) -> list[torch.Tensor]:
@@ -116,7 +123,49 @@ def test_what_h_gives_away(tmp_path) -> None:
     found = inspect(*folders, h="noise:0.0", crop=16)
     assert found.leaks["h"].auc == 1
     assert set(found.leaks) == {"photos", "h"}
-    assert any(text.startswith("h gives away the folder (AUC 1.00") for text in warnings(found))
+    assert any(text.startswith("h tells the folders apart (AUC 1.00") for text in warnings(found))
+    assert found.verdict.startswith("train, but mind: ")
+    assert "h gives away the folder" in found.verdict
+
+
+def test_one_folder_twice(folders) -> None:
+    found = inspect(folders[0], folders[0], **SMALL)
+    (error,) = found.errors
+    assert found.verdict == f"do not train: {error.text}"
+    assert error.text.startswith("both folders hold the same photos: ")
+
+
+def test_folders_that_are_exchanged(tmp_path) -> None:
+    x, y = smooth_photos(0, 3), smooth_photos(1, 3)
+    noise = torch.randn(3, 128, 128, generator=torch.Generator().manual_seed(2))
+    noisy = [(photo + 8 / 255 * noise).clamp(0, 1) for photo in y]
+    clean, degraded = folder_of(tmp_path / "x", x), folder_of(tmp_path / "y", noisy)
+    assert not inspect(clean, degraded, h="noise:0.5", crop=16).errors
+    (error,) = inspect(degraded, clean, h="noise:0.5", crop=16).errors
+    assert error.text.startswith("the folders seem to be exchanged: noise of 7.")
+
+
+def test_what_went_through_jpeg_and_webp_is_named(tmp_path) -> None:
+    photos = [photo[:, :200, :240] for photo in data.photos().values()]
+    x = folder_of(tmp_path / "x", photos[:2])
+    y = folder_of(tmp_path / "y", [images.JPEG(62)(photo) for photo in photos[2:4]])
+    found = inspect(x, y, h="noise:0.5", crop=16)
+    assert (
+        "the degraded folder went through JPEG 4:2:0, quality 62 (2 of 2 photos); the clean one did not: "
+        "--last-stage auto learns what came before it, and ends with jpeg:62"
+    ) in [finding.text for finding in found.findings]
+    assert found.jpeg["clean"].stage is None
+    both = inspect(y, folder_of(tmp_path / "z", [images.JPEG(62)(photos[4])]), h="noise:0.5", crop=16)
+    assert any(finding.text.startswith("both folders went through JPEG 4:2:0") for finding in both.findings)
+    web = tmp_path / "web"
+    web.mkdir()
+    for lossless in (False, True):
+        pixels = (255 * photos[5]).round().byte().permute(1, 2, 0).numpy()
+        Image.fromarray(pixels).save(web / f"{lossless}.webp", lossless=lossless)
+    texts = warnings(inspect(x, web, h="noise:0.5", crop=16))
+    (text,) = [text for text in texts if "WebP" in text]
+    assert text.startswith("degraded: 1 photos are WebP files")
+    assert "False.webp" in text
 
 
 def test_nothing_to_train_on(folders, tmp_path) -> None:
@@ -148,9 +197,12 @@ def test_the_command(folders, tmp_path) -> None:
         "good: no photo is in both folders",
     ):
         assert line in result.stdout.splitlines()
+    assert result.stdout.splitlines()[-1] == "train, but mind: files that cannot be read"
     record = json.loads((tmp_path / "found.json").read_text())
     assert record["settings"] == {"h": "downsample:4+noise:0.03", "crop": 16, "seed": 0}
     assert record["leaks"] == {}
+    assert record["verdict"] == result.stdout.splitlines()[-1]
+    assert record["jpeg"]["clean"]["found"] == "no JPEG"
     assert len(record["clean"]["photos"]) == 12
     assert len(record["clean"]["skipped"]) == 1
     assert record["gaps"]["red"]["low"] < 0 < record["gaps"]["red"]["high"]

@@ -77,6 +77,115 @@ def test_write_photos_refuses_to_mix(bundle, tmp_path) -> None:
     assert sorted(f.name for f in tmp_path.iterdir()) == ["mine.txt", "photos.json"]
 
 
+def squares(folder, n, sigma, seed) -> Path:
+    """Random images of squares with white noise of deviation sigma (one per channel), 16-bit so that rounding
+    adds nothing.
+    """
+    folder.mkdir()
+    generator = units.generator(seed)
+    for i in range(n):
+        image = 0.3 + 0.4 * torch.rand(3, 3, 4, generator=generator)
+        image = image.repeat_interleave(32, 1).repeat_interleave(32, 2)
+        noise = torch.randn(image.shape, generator=generator) * torch.tensor(sigma).view(3, 1, 1)
+        images.write(folder / f"{i}.png", (image + noise).clamp(0, 1), bits=16)
+    return folder
+
+
+def test_estimate_noise_finds_the_level_of_each_channel(tmp_path) -> None:
+    clean = squares(tmp_path / "clean", 8, (0.0, 0.0, 0.0), 0)
+    sigma = (0.02, 0.03, 0.05)
+    estimate = pipeline.estimate_noise(clean, squares(tmp_path / "degraded", 10, sigma, 1))
+    assert (estimate.clean_photos, estimate.degraded_photos, estimate.skipped) == (8, 10, ())
+    for truth, found in zip(sigma, estimate.channels.values()):
+        assert found.seen
+        assert found.low < found.sigma < found.high
+        assert found.sigma == pytest.approx(truth, rel=0.03)
+        assert found.high - found.low < 0.1 * truth
+        assert found.curve["middle"].value == pytest.approx(truth, rel=0.03)
+    assert all(abs(level.value) < 0.05 for level in estimate.neighbours.values())
+    estimate.save(tmp_path / "noise.json")
+    saved = json.loads((tmp_path / "noise.json").read_text())
+    assert saved["channels"]["blue"]["sigma"] == estimate.channels["blue"].sigma
+    assert saved["channels"]["blue"]["curve"]["middle"]["value"] == pytest.approx(0.05, rel=0.03)
+    assert saved["neighbours"].keys() == {"right", "down", "diagonal", "antidiagonal"}
+    assert saved["last_stage"] == ""
+    assert saved["assumes"]
+
+
+def test_correlated_noise_is_found_at_full_strength(bundle) -> None:
+    """NTIRE-like noise of 12 grey levels, which a filter of the finest detail alone takes for 17; and noise
+    whose neighbours are alike, of which that filter sees next to nothing.
+    """
+    out, _ = bundle
+    estimate = pipeline.estimate_noise(out / "clean", out / "degraded")
+    found = estimate.channels["green"]
+    assert 255 * found.sigma == pytest.approx(12, rel=0.2)
+    assert found.low < 12 / 255 < found.high
+    covariance = degraders.NTIRE().covariance(64, 64)[1, 1]
+    low, high = estimate.neighbours["diagonal"][1:]
+    assert low < covariance[1, 1] / covariance[0, 0] < high
+    assert estimate.neighbours["diagonal"].value > 0.4 > 0 > estimate.neighbours["right"].value
+
+
+def test_doubled_pixels_have_all_of_their_noise(tmp_path) -> None:
+    """Each pixel four times: in one of four 2x2 phases there is no difference at all."""
+    for name, sigma, seed in (("clean", 0.0, 0), ("degraded", 0.04, 1)):
+        small = squares(tmp_path / f"small {name}", 4, (sigma,) * 3, seed)
+        (tmp_path / name).mkdir()
+        for file in small.iterdir():
+            large = images.read(file).repeat_interleave(2, 1).repeat_interleave(2, 2)
+            images.write(tmp_path / name / file.name, large, bits=16)
+    estimate = pipeline.estimate_noise(tmp_path / "clean", tmp_path / "degraded")
+    assert estimate.channels["red"].sigma == pytest.approx(0.04, rel=0.05)
+    assert estimate.neighbours["right"].value == pytest.approx(0.5, abs=0.1)
+
+
+def test_less_detail_than_the_clean_is_not_seen(tmp_path) -> None:
+    noisy = squares(tmp_path / "noisy", 3, (0.05, 0.05, 0.05), 0)
+    estimate = pipeline.estimate_noise(noisy, squares(tmp_path / "quiet", 3, (0.01, 0.01, 0.01), 1))
+    assert all(not found.seen and found.sigma == 0 == found.low for found in estimate.channels.values())
+
+
+def test_one_photo_gives_no_interval(tmp_path) -> None:
+    clean = squares(tmp_path / "clean", 1, (0.0, 0.0, 0.0), 0)
+    estimate = pipeline.estimate_noise(clean, squares(tmp_path / "degraded", 4, (0.03, 0.03, 0.03), 1))
+    found = estimate.channels["red"]
+    assert found.sigma == pytest.approx(0.03, rel=0.05)
+    assert found.low is None
+    assert found.high is None
+    assert any("1 clean and 4 degraded photos only" in remark for remark in estimate.remarks)
+
+
+def test_bad_images_are_skipped_and_named(tmp_path) -> None:
+    clean = squares(tmp_path / "clean", 3, (0.0, 0.0, 0.0), 0)
+    degraded = squares(tmp_path / "degraded", 3, (0.03, 0.03, 0.03), 1)
+    without = pipeline.estimate_noise(clean, degraded)
+    (degraded / "a_text.png").write_text("not an image")
+    whole = (degraded / "2.png").read_bytes()
+    (degraded / "cut off.png").write_bytes(whole[: len(whole) // 2])
+    estimate = pipeline.estimate_noise(clean, degraded)
+    assert estimate.channels == without.channels
+    assert [line.split(":")[0].split("/")[-1] for line in estimate.skipped] == ["a_text.png", "cut off.png"]
+
+
+def test_nothing_to_learn_from(tmp_path) -> None:
+    good = squares(tmp_path / "good", 2, (0.0, 0.0, 0.0), 0)
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    with pytest.raises(ValueError, match="bad: no images in this folder"):
+        pipeline.estimate_noise(good, bad)
+    (bad / "a.png").write_bytes(b"")
+    with pytest.raises(
+        ValueError, match=r"bad: none of 1 images could be read; the first: .*a\.png: is empty"
+    ):
+        pipeline.estimate_noise(good, bad)
+    small = tmp_path / "small"
+    small.mkdir()
+    images.write(small / "a.png", torch.full((3, 8, 8), 0.5))
+    with pytest.raises(ValueError, match="small: 1 photos can be read; no window of 16x16 pixels"):
+        pipeline.estimate_noise(small, good)
+
+
 def scenes(folder, n, sigma, seed) -> Path:
     """Smooth random images with white noise of deviation sigma (one per channel), 16-bit so that rounding
     adds nothing.
@@ -89,120 +198,6 @@ def scenes(folder, n, sigma, seed) -> Path:
         noise = torch.randn(image.shape, generator=generator) * torch.tensor(sigma).view(3, 1, 1)
         images.write(folder / f"{i}.png", (image + noise).clamp(0, 1), bits=16)
     return folder
-
-
-def test_estimate_noise_finds_the_level_of_each_channel(tmp_path) -> None:
-    clean = scenes(tmp_path / "clean", 8, (0.0, 0.0, 0.0), 0)
-    sigma = (0.02, 0.03, 0.05)
-    estimate = pipeline.estimate_noise(clean, scenes(tmp_path / "degraded", 10, sigma, 1))
-    assert (estimate.clean_photos, estimate.degraded_photos, estimate.skipped) == (8, 10, ())
-    for truth, found in zip(sigma, estimate.channels.values()):
-        assert found.case == 1
-        assert found.low < found.sigma < found.high
-        assert found.sigma == pytest.approx(truth, rel=0.03)
-        assert found.high - found.low < 0.1 * truth
-    estimate.save(tmp_path / "noise.json")
-    saved = json.loads((tmp_path / "noise.json").read_text())
-    assert saved["channels"]["blue"]["sigma"] == estimate.channels["blue"].sigma
-    assert saved["assumes"]
-
-
-def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
-    """100 data sets whose photos differ in how much detail they have: 95 % intervals must fail
-    about 5 times."""
-    rng = np.random.default_rng(0)
-    truth, hits = 0.04**2, 0
-
-    def sums(photos, noise) -> np.ndarray:
-        content = 0.02**2 * rng.gamma(4, 0.25, (photos, 1))  # detail differs from photo to photo
-        squares = (content + noise) * rng.chisquare(500, (photos, 3))
-        return np.stack([np.full((photos, 3), 500.0), squares], 1)
-
-    for _ in range(100):
-        centre, spread = pipeline.noise._jackknife(sums(12, 0), sums(9, truth))
-        hits += abs(centre[1] - truth) < spread[1]
-    assert 89 <= hits <= 99  # binomial with 0.95: outside with probability 0.012
-
-
-def test_jackknife_of_equal_photos_is_the_usual_standard_error() -> None:
-    """Leaving out one of n equally large photos gives exactly the standard error of a mean of n."""
-    rng = np.random.default_rng(1)
-    x, y = (np.stack([np.full((n, 3), 7.0), rng.random((n, 3))], 1) for n in (5, 9))
-    _, spread = pipeline.noise._jackknife(x, y)
-    parts = [v.var(0, ddof=1) / len(v) for v in (x[:, 1] / 7, y[:, 1] / 7)]
-    from scipy.stats import t, ttest_ind
-
-    degrees = ttest_ind(x[:, 1, 0], y[:, 1, 0], equal_var=False).df
-    assert spread[0] == pytest.approx(t.ppf(0.975, degrees) * math.sqrt(parts[0][0] + parts[1][0]))
-
-
-def test_estimate_on_correlated_noise_is_the_level_in_its_band(bundle) -> None:
-    """On the bundled photos the interval holds the deviation of filtered NTIRE-like noise, which is known,
-    not the pixel's 12.
-    """
-    out, _ = bundle
-    weights = {
-        (0, 0): 1,
-        (0, 1): -0.5,
-        (0, -1): -0.5,
-        (1, 0): -0.5,
-        (-1, 0): -0.5,
-        (1, 1): 0.25,
-        (-1, -1): 0.25,
-        (1, -1): 0.25,
-        (-1, 1): 0.25,
-    }
-    covariance = degraders.NTIRE().covariance(64, 64)[1, 1]
-    truth = math.sqrt(sum(w * covariance[lag] for lag, w in weights.items()))
-    found = pipeline.estimate_noise(out / "clean", out / "degraded").channels["green"]
-    assert truth * 255 == pytest.approx(16.56, abs=0.05)
-    assert found.low < truth < found.high
-
-
-def test_less_detail_than_the_clean_is_case_two(tmp_path) -> None:
-    noisy = scenes(tmp_path / "noisy", 3, (0.05, 0.05, 0.05), 0)
-    estimate = pipeline.estimate_noise(noisy, scenes(tmp_path / "quiet", 3, (0.01, 0.01, 0.01), 1))
-    assert all(found.case == 2 and found.sigma == 0 == found.low for found in estimate.channels.values())
-
-
-def test_one_photo_gives_no_interval(tmp_path) -> None:
-    clean = scenes(tmp_path / "clean", 1, (0.0, 0.0, 0.0), 0)
-    found = pipeline.estimate_noise(clean, scenes(tmp_path / "degraded", 4, (0.03, 0.03, 0.03), 1)).channels[
-        "red"
-    ]
-    assert found.sigma == pytest.approx(0.03, rel=0.05)
-    assert found.low is None
-    assert found.high is None
-
-
-def test_bad_images_are_skipped_and_named(tmp_path) -> None:
-    clean = scenes(tmp_path / "clean", 3, (0.0, 0.0, 0.0), 0)
-    degraded = scenes(tmp_path / "degraded", 3, (0.03, 0.03, 0.03), 1)
-    without = pipeline.estimate_noise(clean, degraded)
-    (degraded / "a_text.png").write_text("not an image")
-    images.write(clean / "line.png", torch.rand(3, 1, 9))
-    estimate = pipeline.estimate_noise(clean, degraded)
-    assert estimate.channels == without.channels
-    assert [line.split(":")[0].split("/")[-1] for line in estimate.skipped] == ["line.png", "a_text.png"]
-    assert "9x1 pixels, expected at least 2x2" in estimate.skipped[0]
-
-
-def test_nothing_to_learn_from(tmp_path) -> None:
-    good = scenes(tmp_path / "good", 2, (0.0, 0.0, 0.0), 0)
-    bad = tmp_path / "bad"
-    bad.mkdir()
-    with pytest.raises(ValueError, match="bad: no images in this folder"):
-        pipeline.estimate_noise(good, bad)
-    (bad / "a.png").write_bytes(b"")
-    with pytest.raises(
-        ValueError, match=r"bad: none of 1 images could be read; the first: .*a\.png: is empty"
-    ):
-        pipeline.estimate_noise(good, bad)
-    flat = tmp_path / "flat"
-    flat.mkdir()
-    images.write(flat / "a.png", torch.full((3, 8, 8), 0.5))
-    with pytest.raises(ValueError, match="flat: the clean photos have no detail at all in red"):
-        pipeline.estimate_noise(flat, good)
 
 
 def pairs(tmp_path, n=3, sigma=(0.02, 0.02, 0.02)) -> tuple[Path, Path]:

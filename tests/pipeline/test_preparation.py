@@ -142,7 +142,8 @@ def test_the_command(tmp_path, scales, last) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0
     assert result.stdout == f"6 photos written to {target} at scales 1 2 8\n"
-    lines = result.stderr.splitlines()
+    left, *lines = result.stderr.splitlines()
+    assert left == f"{source}: left out: 1 .txt"
     assert len(lines) == 5
     assert all(line.startswith("skipped ") for line in lines[:4])
     assert lines[4] == "files skipped: 4"

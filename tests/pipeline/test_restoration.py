@@ -136,7 +136,7 @@ def test_it_goes_on_where_it_stopped(folder, files, tmp_path, monkeypatch) -> No
     done = restore(folder, model, out, device="cpu")
     assert (done.kept, done.written) == (1, (out / "b.png",))
     assert contents(out) == before
-    monkeypatch.setattr("nflib.pipeline.samples.read", None)  # what is done is not even read
+    monkeypatch.setattr("nflib.pipeline.samples.read_picture", None)  # what is done is not even read
     assert restore(folder, model, out, device="cpu").kept == 2
     with pytest.raises(ValueError, match="a.json: was made with .*choose another folder"):
         restore(folder, model, out, tile=64, device="cpu")

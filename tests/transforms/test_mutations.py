@@ -28,7 +28,7 @@ TRANSFORMS = exported_transforms()
 # What changes nothing is no mutant: zero doubled, negated or dropped; a log_det that is the same for all
 # samples, averaged.
 NO_CHANGE = {("Squeeze", m) for m in ("double", "negate", "drop", "average")} | {
-    (t, "average") for t in ("Affine", "ActNorm", "InvertibleConv1x1", "FullConv1x1")
+    (t, "average") for t in ("Affine", "ActNorm", "CircularConvolution", "InvertibleConv1x1", "FullConv1x1")
 }
 
 

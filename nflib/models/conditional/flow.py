@@ -25,7 +25,7 @@ from ...transforms import (
     Transform,
 )
 from ...transforms.base import Latent, Shape, zeros
-from ...transforms.context import Context
+from ...transforms.context import Context, tensors
 from ...transforms.reversible import Recomputation
 from ...transforms.scales import GaussianScale
 from .condition import Conditioning, LevelFeatures, LevelMaps, StepContext, Told
@@ -50,6 +50,8 @@ class ConditionalFlow(Transform):
         reversible: training with :meth:`tell` keeps of each level what leaves it, and recomputes what is
             inside (:class:`~nflib.transforms.reversible.Recomputation`), the condition's part included:
             memory does not grow with the steps.
+        couplings: of every step. Without them the flow is affine in the image, block by block of 2^L pixels,
+            and :meth:`linear` says how.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class ConditionalFlow(Transform):
         lu: bool = True,
         splits: bool = True,
         reversible: bool = False,
+        couplings: bool = True,
     ):
         super().__init__()
         self.reversible = reversible
@@ -84,6 +87,7 @@ class ConditionalFlow(Transform):
                     eps=eps,
                     lu=lu,
                     split=split,
+                    coupled=couplings,
                 )
             )
             channels = channels - channels // 2 if split else channels
@@ -145,6 +149,34 @@ class ConditionalFlow(Transform):
             x = x if one.split is None else x[0]
         return self.levels[level].mixed(x, context.levels[level])[0]
 
+    def linear(self, differences: Tensor, context: Conditioning) -> Tensor:
+        """What a flow without couplings and splits makes of differences of images, K of each: ``A(h) d``.
+
+        Args:
+            differences: (B, K, 3, H, W).
+
+        Returns:
+            Differences of the latents, (B, K, C, H / 2^L, W / 2^L).
+        """
+        for level, told in zip(self.levels, context.levels, strict=True):
+            differences = level.linear(differences, told)
+        return differences
+
+    def blocks(self, context: Conditioning) -> Tensor:
+        """The matrices of :meth:`linear`: the flow takes each block of 2^L x 2^L pixels by itself.
+
+        Returns:
+            (B, H / 2^L, W / 2^L, C, C), rows for latents, columns for the values of the block's pixels, in an
+            order of their own.
+        """
+        height, width = context.size
+        like = tensors(context)[0]
+        found = torch.eye(3, dtype=like.dtype, device=like.device).view(1, 3, 3, 1, 1)
+        found = found.expand(context.batch, 3, 3, height, width)
+        for level, told in zip(self.levels, context.levels, strict=True):
+            found = level.blocks(found, told)
+        return found.permute(0, 3, 4, 2, 1)
+
     def latent_shape(self, shape: Shape) -> tuple[Shape, ...]:
         shapes = []
         for level in self.levels:
@@ -168,6 +200,7 @@ class _Level(Transform):
         eps: float,
         lu: bool,
         split: bool,
+        coupled: bool,
     ):
         super().__init__()
         mixing = InvertibleConv1x1 if lu else FullConv1x1
@@ -179,7 +212,15 @@ class _Level(Transform):
         self.steps = cast(
             Sequence[Step],
             nn.ModuleList(
-                Step(channels, hidden=hidden, condition=condition, affine=affine, eps=eps, mixing=mixing)
+                Step(
+                    channels,
+                    hidden=hidden,
+                    condition=condition,
+                    affine=affine,
+                    eps=eps,
+                    mixing=mixing,
+                    coupled=coupled,
+                )
                 for _ in range(steps)
             ),
         )
@@ -213,6 +254,40 @@ class _Level(Transform):
         """
         return self.recomputation(self.stages(), x, context[0])
 
+    def linear(self, x: Tensor, context: tuple[Told, ...]) -> Tensor:
+        """What a level without couplings does to differences of what it is given, (B, K, C, H, W)."""
+        flat, _ = self.squeeze(x.flatten(0, 1))
+        x = flat.unflatten(0, x.shape[:2])
+        for mix, scale in self._differences(context):
+            x = torch.einsum("oc,bkchw->bkohw", mix, x) * scale
+        return x
+
+    def blocks(self, x: Tensor, context: tuple[Told, ...]) -> Tensor:
+        """:meth:`linear` of differences that are each at one of the four places of a square, (B, 4 K, 4 C,
+        H / 2, W / 2) of (B, K, C, H, W).
+        """
+        (mix, scale), *more = self._differences(context)
+        # channel 4 c + p of a squeezed image is channel c at place p: what is zero is left out
+        parts = [
+            torch.einsum("oc,bkchw->bkohw", mix[:, 2 * row + column :: 4], x[..., row::2, column::2])
+            for row in (0, 1)
+            for column in (0, 1)
+        ]
+        x = torch.cat(parts, 1) * scale
+        for mix, scale in more:
+            x = torch.einsum("oc,bkchw->bkohw", mix, x) * scale
+        return x
+
+    def _differences(self, context: tuple[Told, ...]) -> list[tuple[Tensor, Tensor | float]]:
+        """What each layer does to differences: a matrix on channels, then factors (B, 1, C, H, W)."""
+        return [
+            *((_matrix(*transition.transforms), 1.0) for transition in self.transitions),
+            *(
+                (_matrix(step.actnorm, step.mixing), step.factors(told))
+                for step, told in zip(self.steps, context, strict=True)
+            ),
+        ]
+
     def mixed(self, x: Tensor, context: tuple[Told, ...]) -> tuple[Tensor, Tensor]:
         """All but the split."""
         x, log_det = self.squeeze(x)
@@ -237,6 +312,13 @@ class _Level(Transform):
             z, term = layer.inverse(z, told)
             log_det = log_det + term
         return self.squeeze.inverse(z)[0], log_det
+
+
+def _matrix(actnorm: Transform, mixing: Transform) -> Tensor:
+    """ActNorm and a 1x1 convolution as one matrix on differences."""
+    assert isinstance(actnorm, ActNorm)
+    assert isinstance(mixing, InvertibleConv1x1)
+    return mixing.weight() * actnorm.log_scale.exp()
 
 
 def check_sizes(config: Any, **pair: Any) -> None:

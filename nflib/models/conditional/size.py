@@ -30,6 +30,7 @@ class FlowSize:
         eps: smallest scale of the published forms.
         reversible: training keeps of each level what leaves it, and recomputes what is inside: memory does
             not grow with the steps.
+        couplings: every step has one. Without them the flow is affine in the image given the condition.
     """
 
     FORMS: ClassVar[tuple[str, ...]] = ("bounded", "multiply", "divide")
@@ -43,6 +44,7 @@ class FlowSize:
     affine: str = "bounded"
     eps: float = 1e-4
     reversible: bool = False
+    couplings: bool = True
 
     def __post_init__(self):
         if self.affine not in self.FORMS:
@@ -82,4 +84,5 @@ class FlowSize:
             lu=lu,
             splits=splits,
             reversible=self.reversible,
+            couplings=self.couplings,
         )

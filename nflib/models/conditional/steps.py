@@ -27,7 +27,7 @@ from .condition import LevelMaps, StepContext, Told, pointwise
 
 class Step(Transform):
     """ActNorm, 1x1 convolution, then injector and coupling ("divide" has the coupling first, as the published
-    DeFlow).
+    DeFlow). Without a coupling it is affine in what it is given.
 
     The context is what :meth:`prepare` returns; or the maps of the level, of which injector and coupling then
     compute their parts at each call.
@@ -42,22 +42,31 @@ class Step(Transform):
         affine: str,
         eps: float,
         mixing: Callable[[int], Transform],
+        coupled: bool = True,
     ):
         super().__init__()
         self.actnorm, self.mixing = ActNorm(channels), mixing(channels)
         self.scale = _scale(affine, eps)
         self.injector = StepInjector(channels, condition, hidden, self.scale)
-        self.coupling = StepCoupling(channels, condition, hidden, self.scale)
+        self.coupling = StepCoupling(channels, condition, hidden, self.scale) if coupled else None
         self.coupling_first = affine == "divide"
 
     def prepare(self, maps: LevelMaps) -> StepContext:
-        return StepContext(*maps.injected(self.injector), maps.part(self.coupling))
+        raw, shift = maps.injected(self.injector)
+        return StepContext(raw, shift, raw[:, :0] if self.coupling is None else maps.part(self.coupling))
 
     def stages(self) -> tuple[Transform, ...]:
+        if self.coupling is None:
+            return self.actnorm, self.mixing, self.injector
         first, second = (
             (self.coupling, self.injector) if self.coupling_first else (self.injector, self.coupling)
         )
         return self.actnorm, self.mixing, first, second
+
+    def factors(self, context: Told) -> Tensor:
+        """By what the injector multiplies, (B, 1, C, H, W): all that it does to differences."""
+        raw, _ = context.injected(self.injector)
+        return self.scale.log_scale(raw).exp().unsqueeze(1)
 
     def forward(self, x: Tensor, context: Context = None) -> tuple[Tensor, Tensor]:
         log_det = zeros(x)

@@ -1,6 +1,7 @@
-"""DeFlow: the model, and its start at the solution in closed form."""
+"""DeFlow: the model, its start at the solution in closed form, and the form whose noise is held."""
 
-from .linear_start import linear_start
+from .affine import AffineDeFlow, AffineDeFlowConfig
+from .linear_start import linear_start, white_start
 from .model import DeFlow, DeFlowConfig
 
-__all__ = ["DeFlow", "DeFlowConfig", "linear_start"]
+__all__ = ["AffineDeFlow", "AffineDeFlowConfig", "DeFlow", "DeFlowConfig", "linear_start", "white_start"]

@@ -67,13 +67,9 @@ def linear_start(
     if model.config.affine != "bounded":
         raise ValueError(f'the linear start needs affine="bounded", the model has {model.config.affine!r}')
     flow, base = cast(ConditionalFlow, model.flow.transform), model.flow.base
-    _make_identity(flow)
     # the same conditions at every level
-    conditions = [
-        torch.cat([model.condition(part, generator) for part in crops.split(BATCH)])
-        for crops in (clean, degraded)
-    ]
-    _whiten(model, clean, conditions[0])
+    conditions = [_conditions(model, crops, generator) for crops in (clean, degraded)]
+    _make_white(model, clean, conditions[0])
     if not closed_form:
         for mean, factor in zip(base.mean, base.factor):
             mean.zero_()
@@ -119,6 +115,32 @@ def linear_start(
         model.gain.bias.copy_(-gain.slope @ gain.centre)
 
 
+@torch.no_grad()
+def white_start(model: DeFlow, clean: Tensor, generator: torch.Generator | None = None) -> None:
+    """The part of :func:`linear_start` that concerns the flow: clean latents get mean 0 and covariance I.
+
+    It is the whole start of a model whose noise is held.
+
+    Args:
+        model: with ``affine="bounded"``.
+        clean: dequantised crops, as there.
+        generator: of the noise on the conditions.
+    """
+    _make_white(model, clean, _conditions(model, clean, generator))
+
+
+def _conditions(model: DeFlow, crops: Tensor, generator: torch.Generator | None) -> Tensor:
+    return torch.cat([model.condition(part, generator) for part in crops.split(BATCH)])
+
+
+def _make_white(model: DeFlow, clean: Tensor, condition: Tensor) -> None:
+    """Set the flow to the identity, but for ActNorm and the last 1x1 convolution before each latent, which
+    whiten clean latents.
+    """
+    _make_identity(cast(ConditionalFlow, model.flow.transform))
+    _whiten(model, clean, condition)
+
+
 def _whiten(model: DeFlow, clean: Tensor, condition: Tensor) -> None:
     """Set ActNorm and the last 1x1 convolution before each latent so that clean latents have mean 0 and
     covariance I.
@@ -151,7 +173,7 @@ def _level_moments(model: DeFlow, crops: Tensor, condition: Tensor, level: int) 
     square: Any = 0
     count = 0
     for part, known in zip(crops.split(BATCH), condition.split(BATCH)):
-        x = cast(ConditionalFlow, model.flow.transform).until(level, part, model.prepare(known).conditioning)
+        x = model.until(level, part, known)
         values = x.transpose(0, 1).flatten(1).double()
         total, square, count = total + values.sum(1), square + values @ values.T, count + values.shape[1]
     mean = total / count
@@ -183,7 +205,7 @@ def _make_identity(flow: ConditionalFlow) -> None:
                 layer.set_weight(torch.eye(len(layer.sign)))
         for step in level.steps:
             for net in (step.injector, step.coupling):
-                for parameter in net.last.parameters():
+                for parameter in () if net is None else net.last.parameters():
                     parameter.zero_()
 
 

@@ -14,6 +14,7 @@ from ...bases import Domain, DomainGaussian, LocalDomainGaussian, StandardNormal
 from ...domain import AddNoise, Compose, Downsample, Map, spell
 from ...flow import Flow
 from ...images import pad_to_multiple
+from ...images.jpeg import parse_stage
 from ...images.tiling import Window, joined, overlap_of
 from ...transforms import BoundedScale
 from ...transforms.base import Latent
@@ -60,6 +61,10 @@ class DeFlowConfig(FlowSize):
             in the published work on AIM.
         noise: the noise factor A of each latent starts as ``noise * I``. The published configurations have 0,
             a saddle from which it never moves; zero is for loading them.
+        last_stage: what degraded images went through last, such as "jpeg:62"; empty for nothing. The flow
+            knows clean and degraded images after it, and samples go through it.
+        most_noise: the strongest that the noise may be at any place, of each channel
+            (:meth:`~nflib.models.ImageModel.limited`); empty for no limit.
     """
 
     FORMS: ClassVar[tuple[str, ...]] = ("bounded", "divide")
@@ -71,6 +76,8 @@ class DeFlowConfig(FlowSize):
     local: bool = False
     matched: bool = False
     noise: float = 0.05
+    last_stage: str = ""
+    most_noise: tuple[float, ...] = ()
 
     def __post_init__(self):
         super().__post_init__()
@@ -82,6 +89,7 @@ class DeFlowConfig(FlowSize):
                 f"h must shrink images by the encoder's scale {self.scale}, got {spell(self.h)}, which "
                 f"shrinks by {self.h.shrink}"
             )
+        parse_stage(self.last_stage)
         if not self.noise >= 0:
             raise ValueError(f"noise must not be negative, got {self.noise}")
         if self.local and self.splits:
@@ -171,9 +179,7 @@ class DeFlow(ImageModel):
         transform = config.flow(splits=config.splits)
         side = 2**config.levels
         channels = [shape[1] for shape in transform.latent_shape((1, 3, side, side))]
-        self.flow = Flow(
-            transform, (LocalDomainGaussian if config.local else DomainGaussian)(channels, config.noise)
-        )
+        self.flow = Flow(transform, self._latent_law(channels))
         self.gain = _no_change(nn.Conv2d(3, channels[-1], 1)) if config.local else None
         # the networks of h, if it has any
         self.h = nn.ModuleList(
@@ -182,6 +188,9 @@ class DeFlow(ImageModel):
         if config.matched:
             # mean and deviation of the clean and of the degraded domain; equal ones change nothing
             self.register_buffer("colours", torch.tensor([0.0, 1.0]).view(1, 2, 1).repeat(2, 1, 3))
+
+    def _latent_law(self, channels: list[int]) -> nn.Module:
+        return (LocalDomainGaussian if self.config.local else DomainGaussian)(channels, self.config.noise)
 
     def set_colours(self, match: ColourMatch) -> None:
         """Say how degraded images were brought to the colours of clean ones in training: ``degrade`` then
@@ -262,6 +271,10 @@ class DeFlow(ImageModel):
         with full_precision(image):
             return -self.base(known).log_prob(latents, domain) - log_det
 
+    def until(self, level: int, image: Tensor, condition: Tensor | Known) -> Tensor:
+        """What images are at the end of a level, counted from 0, before a split takes some of it."""
+        return self._transform.until(level, image, self._known(condition).conditioning)
+
     def encode(self, image: Tensor, condition: Tensor | Known) -> Latent:
         """Latents of images, a tuple, the finest first."""
         check_sizes(self.config, image=image, condition=condition)
@@ -328,22 +341,30 @@ class DeFlow(ImageModel):
             return clean.expand(n, *clean.shape)
         padded, crop = pad_to_multiple(clean, self.multiple)
         condition = self._padded_condition(padded, condition, generator)
-        like = tuple(clean.new_empty(s) for s in self._transform.latent_shape(tuple(padded.shape)))
-        draws = [StandardNormal().sample(like, generator=generator) for _ in range(n)]
+        draws = [self._draw(padded, condition, generator) for _ in range(n)]
 
         def degraded(window: Window) -> Iterator[Tensor]:
             known = self.prepare(window(condition))
             latents = self.encode(window(padded), known)
-            with full_precision(clean):
-                base = self.base(known)
             for draw in draws:
                 with full_precision(clean):
-                    shift = base.shift_of(tuple(window(white) for white in draw), tau)
+                    shift = self._shift(tuple(window(part) for part in draw), known, tau)
                     shifted = tuple(z + u for z, u in zip(latents, shift, strict=True))
                 yield self.decode(shifted, known)
 
         results = joined(degraded, clean.new_zeros(n, *padded.shape), tile=tile, overlap=overlap)
-        return self.to_image(crop(results), "degraded")
+        return self.finished(self.to_image(self.limited(crop(results), clean, tau), "degraded"))
+
+    def _draw(
+        self, image: Tensor, condition: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor, ...]:
+        """What a shift of the latents of whole images is made of, as maps that windows can be cut from."""
+        like = tuple(image.new_empty(s) for s in self._transform.latent_shape(tuple(image.shape)))
+        return StandardNormal().sample(like, generator=generator)
+
+    def _shift(self, draw: tuple[Tensor, ...], known: Known, tau: float) -> Latent:
+        """``tau * u`` of what was drawn, shaped like the latents."""
+        return self.base(known).shift_of(draw, tau)
 
     @torch.no_grad()
     def restore(

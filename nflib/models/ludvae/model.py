@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...images.jpeg import parse_stage
 from ...images.tiling import Window, joined, overlap_of
 from ...noise.spectrum import SIDE
 from ...transforms.precision import full_precision, raised
@@ -46,6 +47,10 @@ class LUDVAEConfig:
             weight of the KL term.
         difference: C2N adds to the clean image what the latent changes in the decoder's output. Published is
             False, the output itself: then the image also carries what the decoder could not reconstruct.
+        last_stage: what degraded images went through last, such as "jpeg:62"; empty for nothing. The model
+            knows clean and degraded images after it, and samples go through it.
+        most_noise: the strongest that the noise may be at any place, of each channel
+            (:meth:`~nflib.models.ImageModel.limited`); empty for no limit.
     """
 
     levels: int = 3
@@ -56,8 +61,11 @@ class LUDVAEConfig:
     shaped: bool = False
     decoder_sd: float = 0.01
     difference: bool = False
+    last_stage: str = ""
+    most_noise: tuple[float, ...] = ()
 
     def __post_init__(self):
+        parse_stage(self.last_stage)
         if not 1 <= self.levels <= 5 or self.width < 6:
             raise ValueError(
                 f"levels must be 1 to 5 and width at least 6, got {self.levels} and {self.width}"
@@ -370,7 +378,8 @@ class LUDVAE(ImageModel):
             for white in draws:
                 yield self.translate(window(clean), features, tau, [window(layer) for layer in white])
 
-        return joined(degraded, clean.new_zeros(n, *clean.shape), tile=tile, overlap=overlap).clamp(0, 1)
+        results = joined(degraded, clean.new_zeros(n, *clean.shape), tile=tile, overlap=overlap)
+        return self.finished(self.limited(results, clean, tau).clamp(0, 1))
 
     def white(self, images: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, ...]:
         """White noise for one draw of z_n, the top layer's first."""

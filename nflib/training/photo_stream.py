@@ -1,0 +1,83 @@
+"""Photos of a folder, or given ones, one at a time: for what looks at all of them and keeps none."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..data.folders import Source, size_of
+from ..images import as_images, list_images, read
+from ..noise.transfer import hats
+
+# Colours are taken from means of so many pixels squared, in which there is less noise.
+COARSE = 4
+
+
+class PhotoStream:
+    """Photos that are read when they are wanted; what cannot be read is logged once, and counts as empty.
+
+    >>> photos = PhotoStream([torch.full((3, 40, 60), 0.5)])
+    >>> len(photos), photos.sizes, photos.read(0).shape
+    (1, [(40, 60)], torch.Size([3, 40, 60]))
+
+    Args:
+        source: a folder, or images (3, H, W) in [0, 1], or files.
+
+    Attributes:
+        sizes: (height, width) of each.
+        skipped: one line for each that could not be used.
+
+    Raises:
+        ValueError: there is no photo that can be read.
+    """
+
+    def __init__(self, source: Source):
+        found: list[Any]
+        if isinstance(source, (str, os.PathLike)):
+            self.name, found = str(source), list_images(source)
+        else:
+            self.name, found = "source", list(source)
+        self.skipped: list[str] = []
+        self.sizes: list[tuple[int, int]] = []
+        self._photos: list[Any] = []
+        self._colours: dict[int, tuple[int, Tensor]] = {}
+        for photo in found:
+            try:
+                self.sizes.append(size_of(photo))
+                self._photos.append(photo)
+            except ValueError as error:
+                self._skip(str(error))
+        if not self._photos:
+            first = f"; the first: {self.skipped[0]}" if self.skipped else ""
+            raise ValueError(f"{self.name}: none of {len(found)} images could be read{first}")
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def read(self, number: int) -> Tensor:
+        """(3, H, W) in [0, 1], or (3, 0, 0) if it turns out that it cannot be read."""
+        photo = self._photos[number]
+        try:
+            image = as_images(photo)[0] if isinstance(photo, Tensor) else read(photo)
+        except ValueError as error:
+            if str(error) not in self.skipped:
+                self._skip(str(error))
+            return torch.zeros(3, 0, 0)
+        if number not in self._colours:
+            coarse = torch.nn.functional.avg_pool2d(image, min(COARSE, *image.shape[1:]))
+            self._colours[number] = coarse.numel() // 3, hats(coarse).mean((1, 2))
+        return image
+
+    @property
+    def colours(self) -> Tensor:
+        """How often the values of the photos read so far lie at each knot of curves, (3, knots)."""
+        total = sum(count for count, _ in self._colours.values())
+        return torch.stack([count / total * found for count, found in self._colours.values()]).sum(0)
+
+    def _skip(self, line: str) -> None:
+        logging.getLogger(__name__).warning("skipped %s", line)
+        self.skipped.append(line)

@@ -1,0 +1,62 @@
+"""The bundled denoiser that knows no camera: on noise of several kinds and strengths, and on none."""
+
+import pytest
+import torch
+
+import nflib
+from nflib import data, degraders, metrics
+from nflib.degraders import AIM, NTIRE, Camera, White
+from nflib.models import RestorationNet
+from nflib.pipeline import UNIVERSAL
+
+
+@pytest.fixture(scope="module")
+def model() -> RestorationNet:
+    return nflib.load(UNIVERSAL)
+
+
+def crops() -> list:
+    return [photo[:, :192, :256] for photo in data.photos("validation").values()]
+
+
+@torch.no_grad()
+def gain(model, degrade) -> float:
+    """By how many dB the worse of two photos, which it has not seen, is nearer to the truth than before."""
+    gains = []
+    for clean in crops():
+        noisy = clean if degrade is None else degrade(clean, generator=torch.Generator().manual_seed(0))
+        restored = model(noisy[None]).clamp(0, 1)
+        gains.append((metrics.psnr(restored, clean[None]) - metrics.psnr(noisy[None], clean[None])).item())
+    return min(gains)
+
+
+@pytest.mark.parametrize(
+    ("degrade", "least"),
+    [
+        (NTIRE(), 4),
+        (Camera(), 3),
+        (AIM(), 0.3),
+        (White(5 / 255), 1),
+        (White(25 / 255), 6),
+        (degraders.Composed(White(15 / 255), degraders.load("jpeg:80")), 3),
+    ],
+    ids=str,
+)
+def test_noise_of_any_kind_becomes_less(model, degrade, least) -> None:
+    assert gain(model, degrade) > least
+
+
+@torch.no_grad()
+def test_what_is_clean_stays(model) -> None:
+    for clean in crops():
+        assert metrics.psnr(model(clean[None]).clamp(0, 1), clean[None]) > 41
+
+
+def test_it_saw_no_photo_of_validation() -> None:
+    """Its notes name Kodak's photos; the last six are kept for tables."""
+    from experiments.photos import KODAK_VALIDATION
+
+    noted = nflib.checkpoints.describe(UNIVERSAL).notes
+    assert "not for validation" in noted["data"]
+    assert not any(f" {number}," in noted["data"] for number in KODAK_VALIDATION)
+    assert noted["steps"] == sum(recipe["steps"] for recipe in noted["recipes"])
