@@ -64,13 +64,7 @@ def device(name: torch.device | str | None = None) -> torch.device:
         ValueError: there is no such device here.
     """
     if name is not None:
-        try:
-            torch.empty(0, device=name)
-        except (RuntimeError, AssertionError) as error:  # torch without CUDA answers with an AssertionError
-            raise ValueError(
-                f"device {name} cannot be used here: {str(error).partition(chr(10))[0]}"
-            ) from None
-        return torch.device(name)
+        return _usable(name)
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
@@ -79,8 +73,20 @@ def device(name: torch.device | str | None = None) -> torch.device:
 
 
 def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A seeded ``torch.Generator`` for the ``generator=`` argument of every stochastic function of nflib."""
-    return torch.Generator(device).manual_seed(seed)
+    """A seeded ``torch.Generator`` for the ``generator=`` argument of every stochastic function of nflib.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    return torch.Generator(_usable(device)).manual_seed(seed)
+
+
+def _usable(name: torch.device | str) -> torch.device:
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA answers with an AssertionError
+        raise ValueError(f"device {name} cannot be used here: {str(error).partition(chr(10))[0]}") from None
+    return torch.device(name)
 
 
 def randn(

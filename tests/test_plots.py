@@ -119,3 +119,17 @@ def test_bad_arguments(call, message) -> None:
 def test_importing_plots_does_not_import_matplotlib() -> None:
     program = "import sys, nflib.plots; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_law_of_a_noise_is_drawn_with_its_bands() -> None:
+    """Two curves apart are two curves in the picture; the band is around its curve."""
+    deviation = torch.stack([torch.full((17,), level) for level in (0.02, 0.04, 0.06)])
+    figure = plots.show_law(deviation, torch.eye(9), torch.stack((0.9 * deviation, 1.1 * deviation)))
+    curves, around, *_ = figure.axes
+    assert [line.get_ydata()[0] for line in curves.lines] == pytest.approx([5.1, 10.2, 15.3])
+    bands = [collection.get_datalim(curves.transData) for collection in curves.collections]
+    assert [band.y0 for band in bands] == pytest.approx([4.59, 9.18, 13.77])
+    assert [band.y1 for band in bands] == pytest.approx([5.61, 11.22, 16.83])
+    assert around.images[0].get_extent() == [-4.5, 4.5, 4.5, -4.5]
+    assert rendered(figure).shape[1] <= 650
+    assert not plots.show_law(deviation, torch.eye(9)).axes[0].collections

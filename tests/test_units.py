@@ -113,3 +113,10 @@ def test_progress_without_a_terminal_is_silent_unless_lines_are_asked_for(capsys
     assert len(capsys.readouterr().err.splitlines()) == 1
     units.progress(range(3), "quiet").close()
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is here")
+def test_a_device_that_is_not_here() -> None:
+    for call in (lambda: units.device("cuda"), lambda: units.generator(0, "cuda")):
+        with pytest.raises(ValueError, match="device cuda cannot be used here"):
+            call()

@@ -51,12 +51,15 @@ class EveryLevelTask(RestorationTask):
 
 @dataclass(frozen=True)
 class Stage:
-    """How long, by which loss, and with how much enlarged photos beside those as they are."""
+    """How long, by which loss, with how much enlarged photos beside those as they are, and whether with
+    colours that photos seldom have.
+    """
 
     steps: int
     lr: float
     task: type[RestorationTask]
     enlarged: tuple[float, ...]
+    colourful: bool = False
 
     @property
     def recipe(self) -> Recipe:
@@ -66,18 +69,38 @@ class Stage:
 STAGES = (
     Stage(7_000, 2e-3, RestorationTask, (1.6, 2.5)),
     Stage(10_000, 1e-3, EveryLevelTask, (1.6, 2.5)),
-    Stage(6_000, 1e-3, EveryLevelTask, (1.6, 4.0, 2.5)),
+    Stage(6_000, 1e-3, EveryLevelTask, (1.6, 4.0, 2.5), colourful=True),
 )
 
 
-def clean_photos(kodak: Path | None, enlarged: tuple[float, ...]) -> list[torch.Tensor]:
+def clean_photos(kodak: Path | None, stage: Stage) -> list[torch.Tensor]:
     """Each photo as it is, its central parts enlarged, and the last of them darkened."""
     photos = [photo.load() for photo in data.PHOTOS if photo.role != "validation"]
     photos += [] if kodak is None else kodak_photos(kodak, KODAK)
     found = []
     for photo in photos:
-        large = [images.resize(central(photo, factor), factor).clamp(0, 1) for factor in enlarged]
+        large = [images.resize(central(photo, factor), factor).clamp(0, 1) for factor in stage.enlarged]
         found += [photo, *large, DARKER * large[-1]]
+        found += [saturated(photo)] if stage.colourful else []
+    return found + (colours() if stage.colourful else [])
+
+
+def saturated(photo: torch.Tensor) -> torch.Tensor:
+    """The photo with its channels in another order, and colours that are twice as strong."""
+    grey = photo.mean(0, keepdim=True)
+    return (grey + 2 * (photo.roll(1, 0) - grey)).clamp(0, 1)
+
+
+def colours() -> list[torch.Tensor]:
+    """Colours at random, in cells of 8 to 64 pixels that fade into each other or have edges: without them
+    patches of strong colour are taken for noise.
+    """
+    generator = torch.Generator().manual_seed(SEED)
+    found = []
+    for cells in (6, 12, 24, 48):
+        for mode in ("bicubic", "nearest"):
+            coarse = torch.rand(2, 3, cells, cells, generator=generator)
+            found += list(torch.nn.functional.interpolate(coarse, 384, mode=mode).clamp(0, 1))
     return found
 
 
@@ -118,11 +141,12 @@ def trained(kodak: Path | None, stages: int) -> list[RestorationNet]:
     model, found = RestorationNet(CONFIG), []
     running = Running(device="cpu", precision="bfloat16", channels_last=True, resume=True)
     for number, stage in enumerate(STAGES[:stages]):
-        clean = clean_photos(kodak, stage.enlarged)
-        pairs = data.PairedImages(clean, crop=CROP, seed=SEED + number, degrader=RandomLaws())
         run = RUNS / f"{NAME}_{number + 1}"
-        done = fit(stage.task(model), pairs, run, recipe=stage.recipe, seed=SEED, running=running)
-        found.append(model := checkpoints.load(done))
+        if not (run / "model.safetensors").is_file():
+            clean = clean_photos(kodak, stage)
+            pairs = data.PairedImages(clean, crop=CROP, seed=SEED + number, degrader=RandomLaws())
+            fit(stage.task(model), pairs, run, recipe=stage.recipe, seed=SEED, running=running)
+        found.append(model := checkpoints.load(run / "model.safetensors"))
     return found
 
 

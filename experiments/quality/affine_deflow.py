@@ -41,7 +41,7 @@ from nflib.training import AffineDeFlowTask, Running, find_law, fit
 from nflib.training.affine_deflow import RECIPE, start_white
 from nflib.training.deflow import LEVELS, dequantised
 
-STEPS, MIDDLE = 300, 128
+STEPS, MIDDLE = 200, 128
 H = {"ntire": "downsample:4+noise:0.03", "camera": "downsample:4+noise:0.1", "aim": "downsample:4+noise:0.1"}
 STAGES = {"aim": "jpeg:30"}
 

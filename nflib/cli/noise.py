@@ -54,30 +54,28 @@ def show_noise(estimate) -> None:
     def interval(level, unit=grey_levels) -> str:
         return "unknown" if level.low is None else f"{unit(level.low):.2f} to {unit(level.high):.2f}"
 
-    title = "Noise level (standard deviation, grey levels of 255)"
-    levels = Table(title=title, title_justify="left")
-    places = list(next(iter(estimate.channels.values())).curve)
-    headings = (
-        "channel",
-        "noise",
-        "95 % interval",
-        *(f"where {place}" for place in places),
-        "content beside it",
+    def table(title: str, *headings: str) -> Table:
+        made = Table(title=title, title_justify="left")
+        for heading in headings:
+            made.add_column(heading, justify="right" if made.columns else "left", no_wrap=True)
+        return made
+
+    levels = table(
+        "Noise level (standard deviation, grey levels of 255)",
+        *("channel", "noise", "95 % interval", "content beside it"),
     )
-    for heading in headings:
-        levels.add_column(heading, justify="left" if heading == "channel" else "right")
+    places = list(next(iter(estimate.channels.values())).curve)
+    curves = table("The same by brightness", "channel", *places)
     for name, found in estimate.channels.items():
-        curve = (f"{grey_levels(found.curve[place].value):.2f}" for place in places)
         content = f"{grey_levels(found.content):.2f}"
-        levels.add_row(name, f"{grey_levels(found.sigma):.2f}", interval(found), *curve, content)
-    around = Table(title="Correlation of a pixel's noise with its neighbours", title_justify="left")
-    for heading in ("neighbour", "correlation", "95 % interval"):
-        around.add_column(heading, justify="left" if heading == "neighbour" else "right")
+        levels.add_row(name, f"{grey_levels(found.sigma):.2f}", interval(found), content)
+        curves.add_row(name, *(f"{grey_levels(found.curve[place].value):.2f}" for place in places))
+    around = table("Correlation of neighbours", "neighbour", "correlation", "95 % interval")
     for name, found in estimate.neighbours.items():
         around.add_row(name, f"{found.value:.2f}", interval(found, float))
     console = Console(highlight=False)
-    console.print(levels)
-    console.print(around)
+    for part in (levels, curves, around):
+        console.print(part)
     if estimate.last_stage:
         console.print(
             f"The degraded photos went through {estimate.last_stage} after the noise, the clean ones did "

@@ -32,6 +32,8 @@ LEAST = 0.01 / 255
 FLOOR, GRID = 0.1, 64
 # Moments of the curve are sums over a grid of the normal law from -RANGE to RANGE.
 RANGE, POINTS = 8.0, 801
+# The curve takes several times the memory of what it is given: so many rows of an image at a time.
+ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,8 @@ class NoiseFlow(ImageModel):
         self.mixing.taps.copy_(self.filter())
 
     def deviation(self, values: Tensor) -> Tensor:
-        """Deviation of the noise, before clipping, at values (..., 3, H, W) or colours (..., 3, 1, 1), in
-        units of the image range.
+        """Deviation of the noise, clipped as middle grey clips it, at values (..., 3, H, W) or colours
+        (..., 3, 1, 1), in units of the image range.
         """
         return self.unit(values) * self.moments()[1].view(3, 1, 1).to(values)
 
@@ -138,12 +140,12 @@ class NoiseFlow(ImageModel):
     def moments(self) -> tuple[Tensor, Tensor]:
         """Mean of what the curve makes of the normal law, which is taken out, and deviation, (3,) each.
 
-        Noise larger than the whole range counts as the range: how much larger it is nobody can see.
+        On middle grey and clipped: how much lies beyond black and white nobody can see.
         """
         points = torch.linspace(-RANGE, RANGE, POINTS).to(self.bend)
         weights = torch.softmax(-points.square() / 2, 0)
         found = self.spline.inverse(points.view(1, 1, -1).expand(1, 3, -1))[0][0]
-        most = 1 / self.unit(torch.full((3, 1, 1), 0.5).to(points))[:, 0]
+        most = 0.5 / self.unit(torch.full((3, 1, 1), 0.5).to(points))[:, 0]
         found = found.clamp(-most, most)
         mean = (weights * found).sum(1)
         return mean, (weights * (found - mean[:, None]).square()).sum(1).sqrt()
@@ -152,8 +154,7 @@ class NoiseFlow(ImageModel):
         """Noise (B, 3, H, W) at colours that broadcast to it -> what the filter made, standard normal in
         itself, and the log-determinant, (B,).
         """
-        # Without gradient: where the colours are found by the noise, its mean is nothing to be learned from.
-        mean, unit = self.moments()[0].detach().view(3, 1, 1).to(noise), self.unit(colours)
+        mean, unit = self.moments()[0].view(3, 1, 1).to(noise), self.unit(colours)
         found, log_det = self.spline(mean + noise / unit)
         return found, log_det - sum_per_sample(unit.log().expand_as(noise))
 
@@ -165,6 +166,7 @@ class NoiseFlow(ImageModel):
         white, of_filter = circular_filter(found, self.filter(), inverse=True)
         return StandardNormal().log_prob(white) + of_values + of_filter
 
+    @torch.no_grad()
     def samples(
         self,
         clean: Tensor,
@@ -195,7 +197,8 @@ class NoiseFlow(ImageModel):
         taps, strength, mean = self.filter(), tau * self.unit(clean), self.moments()[0].view(3, 1, 1)
         noisy = []
         for _ in range(n):
-            made = self.spline.inverse(filtered_noise(clean, taps, generator))[0]
+            rows = filtered_noise(clean, taps, generator).split(ROWS, 2)
+            made = torch.cat([self.spline.inverse(part)[0] for part in rows], 2)
             noisy.append(clean + strength * (made - mean))
         return self.finished(torch.stack(noisy).clamp(0, 1))
 

@@ -29,7 +29,10 @@ def strongest(noise: Tensor) -> tuple[float, ...]:
 
 
 def limited(noise: Tensor, most: tuple[float, ...]) -> Tensor:
-    """A noise (B, C, H, W), made weaker where it is stronger than ``most``, (C,)."""
+    """A noise (B, C, H, W), made weaker in all places where it is stronger than ``most``, (C,): nowhere is it
+    then.
+    """
     bound = torch.tensor(most, dtype=noise.dtype, device=noise.device).view(-1, 1, 1)
-    strength = local_strength(noise)
+    # of all places that a pixel belongs to, the one that asks for most
+    strength = F.max_pool2d(local_strength(noise), SIDE, 1, SIDE // 2)
     return torch.where(strength > bound, noise * bound / strength.clamp(min=1e-12), noise)

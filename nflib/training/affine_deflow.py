@@ -165,7 +165,7 @@ def train_affine_deflow(
     model.hold(law)
     fit_h(model, data, seed=seed)
     start_white(model, data, seed=seed)
-    validation = Subset(held_out, range(VALIDATION_CROPS))
+    validation = Subset(held_out, range(min(VALIDATION_CROPS, len(held_out))))
     task = AffineDeFlowTask(model)
     return handed_back(
         fit(task, data, out, recipe=usual.recipe, validation=validation, seed=seed, running=running)

@@ -7,6 +7,7 @@ JPEG may come after it.
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def train_law(clean: Source, degraded: Source, out: Folder, *, last_stage: str =
 
     Args:
         clean: folder of photos of any sizes and formats.
-        degraded: folder of degraded photos of other scenes. Files that cannot be read are left out.
+        degraded: folder of degraded photos of other scenes. Files that cannot be read are left out; it is
+            logged.
         out: folder of the result.
         last_stage: what came after the noise: "auto" looks for JPEG in the photos, "none" and "jpeg:62" (or
             "jpeg:62:444") say it. The law is then of the noise before it.
@@ -39,6 +41,8 @@ def train_law(clean: Source, degraded: Source, out: Folder, *, last_stage: str =
     if (out / "last.state").exists():
         raise ValueError(f"{out}: holds a run of another training; choose another folder")
     found = find_law(clean, degraded, last_stage=last_stage)
+    for line in (*(f"skipped {line}" for line in found.skipped), *found.remarks):
+        logging.getLogger(__name__).warning("%s", line)
     out.mkdir(parents=True, exist_ok=True)
     notes = {
         "training": "law, in closed form",

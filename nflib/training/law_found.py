@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -94,7 +93,7 @@ def find_law(clean: Source, degraded: Source, *, last_stage: str = "auto", seed:
     """The law of the noise that degraded photos have beyond clean ones of other scenes, with intervals.
 
     Photos are read one at a time. Where there are few windows of 32 pixels they have 16, and a larger share
-    of them is used; then, and where there are few photos, it is said (logged, and in ``remarks``).
+    of them is used; then, and where there are few photos, ``remarks`` say so.
 
     Args:
         clean, degraded: folders, or images (3, H, W) in [0, 1].
@@ -114,8 +113,6 @@ def find_law(clean: Source, degraded: Source, *, last_stage: str = "auto", seed:
         before_stage(law, seen, sides[0], stage, side=side, seed=seed)
     law.spread.copy_(torch.tensor(photo_strengths(Excess(*even, unit=seen.variance()))))
     remarks = _remarks(windows)
-    for remark in remarks:
-        logging.getLogger(__name__).warning("%s", remark)
     return LawFound(
         law=law.float().eval(),
         **_estimates(law, seen, sides[1].colours),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..data import UnpairedImages
+from ..images.jpeg import JPEG
 from ..models import LUDVAE, LUDVAEConfig, follow_colours, start_near_identity
 from ..noise import noise_filter, window_gain
 from ..units import numbered_generator
@@ -151,24 +152,23 @@ def train_ludvae(
         align=1 if stage is None else JPEG_BLOCK,
         stage=stage,
     )
-    crops = UnpairedImages(clean, degraded, NOISE_SIDE, seed=seed, stage=stage)
-    model = _started(size, crops, seed, "" if stage is None else str(stage))
-    if size == "small":
-        limit_noise(model, crops, seed=seed)
+    model = started(size, clean, degraded, seed=seed, stage=stage)
     task = LUDVAETask(model, content_first=0.35 if size == "small" else 0.0)
     done = fit(task, data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)
     return handed_back(done)
 
 
-def _started(size: str, data: UnpairedImages, seed: int, last_stage: str) -> LUDVAE:
-    """A new model for the noise in the data."""
+def started(size: str, clean: Folder, degraded: Folder, *, seed: int, stage: JPEG | None = None) -> LUDVAE:
+    """A new model for the noise in the photos, before the last stage that is known."""
+    data = UnpairedImages(clean, degraded, NOISE_SIDE, seed=seed, stage=stage)
     crops = first_crops(data, NOISE_CROPS)
     taps, deviation = noise_filter(*crops)
     torch.manual_seed(seed)
-    model = LUDVAE(ludvae_config(size, deviation, last_stage))
+    model = LUDVAE(ludvae_config(size, deviation, "" if stage is None else str(stage)))
     if size == "full":
         return model
     start_near_identity(model, numbered_generator(seed, 2))
     model.shape_noise(taps)
     follow_colours(model, window_gain(*crops))
+    limit_noise(model, data, seed=seed)
     return model

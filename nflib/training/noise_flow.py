@@ -53,6 +53,9 @@ KINDS, HALVES = 4, 96
 SHIFTS = 24
 # The filter learns from so many windows of a batch.
 FIELDS = 4
+# What holds the curves in the middle, in nats: since colours are found by the noise, nothing else does. The
+# mean of the noise is taken out when it is used.
+PIN = 0.01
 # What is seen may always be something else, with so much probability: no value is infinitely unlikely.
 OUTLIERS = 1e-6
 # The filter starts near its end, and moves less.
@@ -78,6 +81,7 @@ class NoiseFlowTask(Task):
     """
 
     model: NoiseFlow
+    content: Tensor
     recipe = SMALL
     unit = "nats per value"
 
@@ -115,6 +119,7 @@ class NoiseFlowTask(Task):
         likely = (1 - OUTLIERS) * torch.einsum("bcjn,kcn->bkcj", given, self.content) + OUTLIERS / LEVELS
         kinds = (likely.log() * counts[:, None]).sum((2, 3))
         loss = (math.log(len(self.content)) - kinds.logsumexp(1)).mean() / levels[0].numel()
+        loss = loss + PIN * model.spline(torch.zeros_like(windows[:1, :, :1, :1]))[0].square().mean()
         if not self.filtered:
             return loss
         few = slice(FIELDS)
@@ -149,7 +154,7 @@ class NoiseFlowTask(Task):
         outside = HALVES + more
         halves = torch.arange(-outside, 2 * LEVELS + outside + 1, device=colours.device)
         noise = (halves.to(colours) - 1) / (2 * (LEVELS - 1)) - colours
-        return model.normal(noise, colours)[0].clamp(-FARTHEST, FARTHEST)[:, :, 0]
+        return model.spline(noise / model.unit(colours))[0].clamp(-FARTHEST, FARTHEST)[:, :, 0]
 
 
 def content_of(clean: FlatWindows, kinds: int = KINDS) -> Tensor:

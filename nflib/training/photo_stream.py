@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import Any
 
@@ -18,7 +17,7 @@ COARSE = 4
 
 
 class PhotoStream:
-    """Photos that are read when they are wanted; what cannot be read is logged once, and counts as empty.
+    """Photos that are read when they are wanted; what cannot be read counts as empty.
 
     >>> photos = PhotoStream([torch.full((3, 40, 60), 0.5)])
     >>> len(photos), photos.sizes, photos.read(0).shape
@@ -50,7 +49,7 @@ class PhotoStream:
                 self.sizes.append(size_of(photo))
                 self._photos.append(photo)
             except ValueError as error:
-                self._skip(str(error))
+                self.skipped.append(str(error))
         if not self._photos:
             first = f"; the first: {self.skipped[0]}" if self.skipped else ""
             raise ValueError(f"{self.name}: none of {len(found)} images could be read{first}")
@@ -65,7 +64,7 @@ class PhotoStream:
             image = as_images(photo)[0] if isinstance(photo, Tensor) else read(photo)
         except ValueError as error:
             if str(error) not in self.skipped:
-                self._skip(str(error))
+                self.skipped.append(str(error))
             return torch.zeros(3, 0, 0)
         if number not in self._colours:
             coarse = torch.nn.functional.avg_pool2d(image, min(COARSE, *image.shape[1:]))
@@ -77,7 +76,3 @@ class PhotoStream:
         """How often the values of the photos read so far lie at each knot of curves, (3, knots)."""
         total = sum(count for count, _ in self._colours.values())
         return torch.stack([count / total * found for count, found in self._colours.values()]).sum(0)
-
-    def _skip(self, line: str) -> None:
-        logging.getLogger(__name__).warning("skipped %s", line)
-        self.skipped.append(line)

@@ -17,6 +17,7 @@ import torch
 
 from experiments import recording
 from experiments.gpu import full_training, longer_small, throughput
+from experiments.quality import laws
 from nflib import checkpoints
 from nflib.costs import Card
 from nflib.training import deflow, ludvae, unpaired
@@ -137,6 +138,22 @@ def test_full_training(run, tmp_path, monkeypatch) -> None:
         assert f"{name} " in said
     monkeypatch.setattr(full_training, "training", None)  # nothing is trained again
     again, _ = run(full_training, *words)
+    assert again["parts"] == found["parts"]
+
+
+def test_laws(run, monkeypatch) -> None:
+    found, said = run(laws, "--seeds", 1, 2)
+    assert found.keys() == PROVENANCE | {"share", "side"}
+    assert list(found["parts"]) == ["ntire 1", "ntire 2"]
+    for part in found["parts"].values():
+        assert part["noise"].keys() == {"model", "truth"}
+        assert part["last_stage"] == ""
+        assert len(part["level"]) == 3
+        assert part["distance"] > 0
+    assert found["parts"]["ntire 1"] != found["parts"]["ntire 2"]
+    assert "ntire 1" in said
+    monkeypatch.setattr(laws, "find_law", None)  # nothing is done again
+    again, _ = run(laws, "--seeds", 1, 2)
     assert again["parts"] == found["parts"]
 
 

@@ -14,7 +14,7 @@ import torch
 
 from experiments import photos as photo_module
 from experiments import restoring
-from experiments.bundled import cover, deflow, glow, ludvae, restorers, srflow
+from experiments.bundled import cover, deflow, glow, law, ludvae, restorers, srflow
 from experiments.quality import cameras, low_light, ludvae_ablations
 from experiments.quality import restorers as compared
 from experiments.speed import memory
@@ -32,7 +32,7 @@ def small(tmp_path, monkeypatch) -> Iterator[Path]:
     threads = torch.get_num_threads()
     for module in (cameras, low_light, compared, deflow, ludvae):
         monkeypatch.setattr(module, "RUNS", tmp_path / "runs")
-    for module in (deflow, ludvae, restorers, srflow):
+    for module in (deflow, law, ludvae, restorers, srflow):
         monkeypatch.setattr(module, "WEIGHTS", tmp_path)
     monkeypatch.setattr(srflow, "RUN", tmp_path / "run")
     monkeypatch.setattr(photo_module, "LARGEST", 64)
@@ -134,7 +134,8 @@ def test_comparison_on_cameras(small, call, monkeypatch) -> None:
 
 
 def test_bundled_models_of_degradations(small) -> None:
-    for script, name in ((deflow, "deflow_ntire_small"), (ludvae, "ludvae_ntire_small")):
+    scripts = {"deflow_ntire_small": deflow, "ludvae_ntire_small": ludvae, "law_ntire": law}
+    for name, script in scripts.items():
         script.train("ntire", None)
         notes = checkpoints.load(small / f"{name}.safetensors").notes
         assert {"metrics", "noise", "data", "licences", "command", "commit", "seed"} <= notes.keys()

@@ -141,3 +141,19 @@ def test_the_spectrum_of_ludvaes_noise_is_like_the_truth(name, channels) -> None
     assert metrics.spectrum_error(windows(made), windows(true)) < 2
     ratio = statistics(made)[0] / statistics(true)[0]
     assert ((ratio[["RGB".index(c) for c in channels]] - 1).abs() < 0.15).all(), ratio
+
+
+@pytest.mark.parametrize("name", ["ntire", "camera", "aim"])
+def test_the_laws_are_like_the_truth(name) -> None:
+    """Photos that were not trained on: deviation within 8 %, correlations within 0.1, spectrum within 1 dB;
+    AIM-like noise too, with the JPEG after it.
+    """
+    net = nflib.load(f"law_{name}")
+    generator = torch.Generator().manual_seed(0)
+    made = [net.degrade(x[None], generator=generator)[0] - x for x in crops()]
+    true = [DEGRADATIONS[name](x, generator=generator) - x for x in crops()]
+    (deviation, correlations), (true_deviation, true_correlations) = statistics(made), statistics(true)
+    assert ((deviation / true_deviation - 1).abs() < 0.08).all(), deviation / true_deviation
+    assert ((correlations - true_correlations).abs() < 0.1).all(), correlations - true_correlations
+    assert metrics.spectrum_error(windows(made), windows(true)) < 1
+    assert net.config.last_stage == ("jpeg:30" if name == "aim" else "")

@@ -33,7 +33,9 @@ def test_only_what_is_too_strong_becomes_weaker() -> None:
     most = strongest(noise)
     strong = torch.where(torch.arange(64) < 32, noise, 10 * noise)
     found = limited(strong, most)
-    assert torch.equal(found[..., :28], noise[..., :28])
-    assert found[..., 36:].std() < 1.1 * max(most)
+    assert torch.equal(found[..., :24], noise[..., :24])
+    bound = torch.tensor(most).view(3, 1, 1)
+    assert (local_strength(found) <= bound * (1 + 1e-6)).all()
+    assert (local_strength(found) > 0.5 * bound).any()
     assert (found[..., 36:] / strong[..., 36:]).std() < 0.1  # weaker, not clipped
     assert torch.equal(limited(torch.zeros(1, 3, 8, 8), most), torch.zeros(1, 3, 8, 8))

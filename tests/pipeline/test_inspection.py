@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from nflib import data, images
 from nflib.cli import app
-from nflib.pipeline import inspect
+from nflib.pipeline import inspect, write_photos
 from tests.helpers.folders import folder_of, random_images
 
 stats = pytest.importorskip("scipy.stats")
@@ -210,3 +210,14 @@ def test_the_command(folders, tmp_path) -> None:
     wrong = CliRunner().invoke(app, [*arguments, "--scale", "3"])
     assert wrong.exit_code == 2
     assert wrong.stderr == "nflib: scale must be 1, 2, 4, 8 or 16, got 3\n"
+
+
+def test_the_example_of_the_readme(tmp_path) -> None:
+    write_photos(tmp_path / "try")
+    found = inspect(tmp_path / "try" / "clean", tmp_path / "try" / "degraded")
+    assert found.verdict == "train, but mind: few photos"
+    (text,) = warnings(found)
+    assert text == "2 clean and 3 degraded photos are few; what is learned will be about these"
+    assert inspect(tmp_path / "try" / "degraded", tmp_path / "try" / "clean").verdict.startswith(
+        "do not train: "
+    )
