@@ -32,6 +32,8 @@ LEAST = 0.01 / 255
 FLOOR, GRID = 0.1, 64
 # Moments of the curve are sums over a grid of the normal law from -RANGE to RANGE.
 RANGE, POINTS = 8.0, 801
+# Within this there are nine tenths of it.
+INNER = 1.645
 # The curve takes several times the memory of what it is given: so many rows of an image at a time.
 ROWS = 256
 
@@ -67,7 +69,7 @@ class NoiseFlowConfig:
 
 class NoiseFlow(ImageModel):
     """``y_c = x_c + unit_c(x_c) s_c(K * n)_c``: white noise n through a colour filter K that keeps the
-    variance, a monotone curve s for each channel, with mean 0, and a unit that depends on the value.
+    variance, a monotone curve s for each channel, in its middle 0, and a unit that depends on the value.
 
     Each step can be undone, so that the density of a noise is known (:meth:`log_prob`), as in Noise Flow
     (Abdelhamed et al., ICCV 2019, arXiv 1908.08453), whose couplings are the curve and the filter here. What
@@ -138,17 +140,20 @@ class NoiseFlow(ImageModel):
         return taps / taps.square().sum((1, 2, 3), keepdim=True).sqrt().clamp(min=LEAST)
 
     def moments(self) -> tuple[Tensor, Tensor]:
-        """Mean of what the curve makes of the normal law, which is taken out, and deviation, (3,) each.
+        """Mean of what the curve makes of the inner nine tenths of the normal law, which is taken out, and
+        deviation of all of it, (3,) each.
 
-        On middle grey and clipped: how much lies beyond black and white nobody can see.
+        The deviation is that on middle grey, clipped: how much lies beyond black and white nobody can see.
+        Impulses do not move the mean: most pixels keep their value.
         """
         points = torch.linspace(-RANGE, RANGE, POINTS).to(self.bend)
         weights = torch.softmax(-points.square() / 2, 0)
+        inner = weights * (points.abs() < INNER)
         found = self.spline.inverse(points.view(1, 1, -1).expand(1, 3, -1))[0][0]
+        mean = (inner * found).sum(1) / inner.sum()
         most = 0.5 / self.unit(torch.full((3, 1, 1), 0.5).to(points))[:, 0]
-        found = found.clamp(-most, most)
-        mean = (weights * found).sum(1)
-        return mean, (weights * (found - mean[:, None]).square()).sum(1).sqrt()
+        found = (found - mean[:, None]).clamp(-most, most)
+        return mean, (weights * (found - (weights * found).sum(1, keepdim=True)).square()).sum(1).sqrt()
 
     def normal(self, noise: Tensor, colours: Tensor) -> tuple[Tensor, Tensor]:
         """Noise (B, 3, H, W) at colours that broadcast to it -> what the filter made, standard normal in

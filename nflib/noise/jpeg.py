@@ -48,6 +48,7 @@ CHROMA_MARGIN, LEAST_OF_COLOUR = 20.0, -0.5
 LOST = 1.4
 # A table is the standard one if it has so much of the evidence that steps of any size have.
 STANDARD = 0.75
+TIE = 1e-3  # share of the evidence by which two qualities of a smooth photo may differ by chance
 FEW_BLOCKS = 16  # with less nothing is said
 STEPS = 255
 # Nats that the step of one frequency costs where a table of steps is looked for that no quality has.
@@ -116,9 +117,10 @@ def find_jpeg(image: Tensor) -> JPEGTrace:
     """Look for JPEG as the last thing that happened to a photo, apart from cropping.
 
     A bounded number of blocks is looked at: about a third of a second, whatever the size of the photo.
-    Quality 100 has steps of 1, which rounding hides: it is never seen. Of a photo that was a JPEG twice with
-    blocks at the same place, the coarser one may be found. Resizing takes the traces away, and so do two
-    grey levels of noise after JPEG.
+    Where a smooth photo shows only steps that two qualities share, a multiple of five goes first. Quality 100
+    has steps of 1, which rounding nearly hides: it may not be seen. Of a photo that was a JPEG twice with
+    blocks at the same place, the coarser one may be found. Resizing takes the traces away, and so do two grey
+    levels of noise after JPEG.
 
     Args:
         image: (3, H, W) in [0, 1], of any size.
@@ -143,7 +145,7 @@ def find_jpeg(image: Tensor) -> JPEGTrace:
     known = best > 0
     of_quality = evidence[np.arange(63), _tables()[0][:, 1:] - 1].sum(1)
     standard = bool(of_quality.max() >= STANDARD * best[known].sum())
-    quality = int(of_quality.argmax()) + 1
+    quality = _likeliest(of_quality)
     steps = _tables()[0][quality - 1, 1:] if standard else own
     gained, possible, coefficients = (
         np.take_along_axis(counts @ of_step.T, steps[:, None] - 1, 1)[known].sum()
@@ -157,6 +159,16 @@ def find_jpeg(image: Tensor) -> JPEGTrace:
     return JPEGTrace(
         quality, _subsampling(tiles, corner, quality if standard else None), corner, standard, margin, blocks
     )
+
+
+def _likeliest(of_quality: np.ndarray) -> int:
+    """The quality with most evidence; where the steps that can be seen are nearly the same at a multiple of
+    five, which people choose, that one.
+    """
+    best = of_quality.max()
+    alike = np.flatnonzero(of_quality >= best - TIE * abs(best)) + 1
+    fives = alike[alike % 5 == 0]
+    return int(fives[0]) if len(fives) else int(of_quality.argmax()) + 1
 
 
 def quality_of(table: np.ndarray | list[int]) -> tuple[int, bool]:
@@ -205,8 +217,10 @@ def _possible() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _multiples() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of every size of a coefficient (columns) and step (rows): distance to the nearest multiple, the step,
-    and which multiple it is.
+    """How far every size of a coefficient (columns) is from a multiple of every step (rows).
+
+    Returns:
+        The distance to the nearest multiple, the step, and which multiple it is.
     """
     size = np.arange(round(REACH / BIN)) * BIN
     step = np.arange(1.0, STEPS + 1)[:, None]

@@ -1,4 +1,4 @@
-"""From two folders to a restorer in one job: the law of the noise, a denoiser taught with it, examples."""
+"""A job that leads from two folders to a restorer: law of the noise, denoiser taught with it, examples."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..files import digest, read_json, write_json
 from ..images import list_images, read, write
 from ..training import Running, train_denoiser, train_law
 from ..training.folders import BUNDLED
+from ..training.stopping import Stopped
 from .restoration import restored
 
 # So many photos are shown before and after, their central windows of at most so many pixels.
@@ -70,6 +71,7 @@ def learn_restorer(
     Raises:
         ValueError: a folder has no usable photo, or ``out`` holds a job on other photos or with other
             settings.
+        Stopped: by Ctrl-C or SIGTERM while the denoiser was taught, when its state was written.
     """
     out = Path(out)
     sides = {"clean": list_images(clean), "degraded": list_images(degraded)}
@@ -89,7 +91,13 @@ def learn_restorer(
     say(f"2 of 3: a denoiser for noise of {' / '.join(f'{n:.1f}' for n in middle)} grey levels, on {where}")
     if not restorer.is_file():
         running = Running(device=where, resume=True)
-        train_denoiser([clean, BUNDLED], str(law), restorer.parent, steps=steps, seed=seed, running=running)
+        try:
+            train_denoiser(
+                [clean, BUNDLED], str(law), restorer.parent, steps=steps, seed=seed, running=running
+            )
+        except Stopped as stopped:
+            stopped.args = (f"{out}: stopped at step {stopped.step}; the same command goes on",)
+            raise
     say("3 of 3: examples")
     model: Any = checkpoints.load(restorer).to(where)
     examples = []

@@ -70,7 +70,7 @@ class ValidationCrops(Subset):
 
     dataset: UnpairedImages
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         number = self.indices[index]
         return *self.dataset[number], torch.tensor(self.dataset.photo(number))
 

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import nflib
 from nflib import data, degraders, metrics
+from nflib.cli import app
 from nflib.degraders import AIM, NTIRE, Camera, White
 from nflib.models import RestorationNet
 from nflib.pipeline import UNIVERSAL
@@ -52,6 +54,15 @@ def test_what_is_clean_stays(model) -> None:
         assert metrics.psnr(model(clean[None]).clamp(0, 1), clean[None]) > 41
 
 
+@torch.no_grad()
+def test_patches_of_strong_colour_are_not_taken_for_noise(model) -> None:
+    """Colours at random in cells of 16 pixels, which no photo has: with a little noise they lose little."""
+    coarse = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(9))
+    clean = torch.nn.functional.interpolate(coarse, 128, mode="bicubic").clamp(0, 1)
+    noisy = White(5 / 255)(clean, generator=torch.Generator().manual_seed(0))
+    assert metrics.psnr(model(noisy).clamp(0, 1), clean) > metrics.psnr(noisy, clean)
+
+
 def test_it_saw_no_photo_of_validation() -> None:
     """Its notes name Kodak's photos; the last six are kept for tables."""
     from experiments.photos import KODAK_VALIDATION
@@ -60,3 +71,12 @@ def test_it_saw_no_photo_of_validation() -> None:
     assert "not for validation" in noted["data"]
     assert not any(f" {number}," in noted["data"] for number in KODAK_VALIDATION)
     assert noted["steps"] == sum(recipe["steps"] for recipe in noted["recipes"])
+
+
+def test_restore_uses_it_where_no_model_is_named_and_says_so(tmp_path) -> None:
+    nflib.images.write(tmp_path / "photo.png", crops()[0][:, :40, :40])
+    words = ["restore", str(tmp_path / "photo.png"), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert f"model: {UNIVERSAL}, a denoiser that knows no camera" in result.stdout
+    assert (tmp_path / "out" / "photo.png").is_file()

@@ -15,6 +15,7 @@ from nflib.noise.jpeg import _tables
 from tests.helpers.folders import random_images
 
 PHOTOS = {name: photo for name, photo in photos().items() if name in ("astronaut", "coffee", "motorcycle")}
+COFFEE = PHOTOS["coffee"]
 QUALITIES = (*range(5, 100, 5), 98)
 
 
@@ -39,6 +40,11 @@ def test_twenty_qualities_of_three_photos_are_exact(name, quality) -> None:
     found = find_jpeg(JPEG(quality)(PHOTOS[name]))
     assert (found.quality, found.standard, found.offset) == (quality, True, (0, 0))
     assert found.subsampling == "4:2:0" or (quality >= 95 and found.subsampling is None)
+
+
+@pytest.mark.parametrize("quality", [9, 24, 36, 49, 61, 74, 76, 84, 91, 96, 99])
+def test_other_qualities_than_multiples_of_five(quality) -> None:
+    assert find_jpeg(JPEG(quality)(COFFEE)).quality == quality
 
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
@@ -68,7 +74,6 @@ def checks(side: int) -> torch.Tensor:
     return (((y // side + x // side) % 2) * 100.0 + 50).expand(3, -1, -1) / 255
 
 
-COFFEE = PHOTOS["coffee"]
 NEVER = {
     **PHOTOS,
     "noisy": COFFEE + 12 / 255 * torch.randn(COFFEE.shape, generator=torch.Generator().manual_seed(0)),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from nflib import checkpoints, images, units
 from nflib.cli import app
 from nflib.models import NoiseLaw, RestorationNet
 from nflib.pipeline import LearnedRestorer, learn_restorer
+from nflib.training.stopping import Stopped
 from tests.helpers.folders import smooth_photo
 
 
@@ -83,3 +85,14 @@ def test_the_command_says_what_it_hands_back_and_the_next_one(folders, monkeypat
     assert f"model written to {last}\n" in result.stdout
     assert f"Try: nflib restore {folders / 'degraded'} --model {last}" in result.stdout
     assert "Restoration: " in result.stderr  # a line of progress, though nobody has a terminal
+
+
+def test_stopped_it_says_how_it_goes_on(folders, monkeypatch) -> None:
+    def stop(*arguments: Any, **options: Any) -> NoReturn:
+        raise Stopped(signal.SIGTERM, 40, folders)
+
+    monkeypatch.setattr("nflib.pipeline.learning.train_denoiser", stop)
+    words = ["train", "all", "--clean", folders / "clean", "--degraded", folders / "degraded"]
+    result = CliRunner().invoke(app, [*map(str, words), "--out", str(folders / "out"), "--device", "cpu"])
+    assert result.exit_code == 143
+    assert f"{folders / 'out'}: stopped at step 40; the same command goes on" in result.stderr

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +20,8 @@ from ..conditional.condition import Conditioning
 from ..conditional.flow import check_sizes
 from ..noise_law import NoiseLaw, NoiseLawConfig
 from .log_ratio import LogRatio
-from .model import DeFlow, DeFlowConfig
-from .noise_units import NoiseUnits
+from .model import DeFlow, DeFlowConfig, Known
+from .noise_units import NoiseUnits, drawn_noise
 
 # Noise is taken for at least this deviation, a tenth of a grey level.
 LEAST = 0.1 / 255
@@ -55,17 +55,7 @@ class AffineDeFlowConfig(DeFlowConfig):
     @classmethod
     def small(cls, scale: int = 4, **changes) -> AffineDeFlowConfig:
         """As :meth:`DeFlowConfig.small`."""
-        return super().small(scale, **{"local": False, "steps": 1, **changes})
-
-
-class AffineKnown(NamedTuple):
-    """What an affine model knows of conditions: what its flow is told, what it models the difference to, and
-    the noise.
-    """
-
-    conditioning: Conditioning
-    centre: Tensor
-    units: NoiseUnits
+        return cast(AffineDeFlowConfig, super().small(scale, **{"local": False, "steps": 1, **changes}))
 
 
 class AffineDeFlow(DeFlow):
@@ -106,26 +96,25 @@ class AffineDeFlow(DeFlow):
             raise ValueError(f"the law must have the configuration {self.config.law}, got {law.config}")
         self.law.load_state_dict(law.state_dict())
 
-    def _told(self, condition, tell) -> AffineKnown:  # type: ignore[override]
+    def _told(self, condition: Tensor, tell: Callable[..., Conditioning]) -> Known:
         conditioning = super()._told(condition, tell).conditioning
+        assert conditioning.centre is not None
         with full_precision(condition):
-            units = self._units(condition)
-        return AffineKnown(conditioning._replace(centre=None), conditioning.centre, units)
+            units = NoiseUnits(conditioning.centre, self._deviation(condition), self.law.taps.to(condition))
+        return Known(conditioning._replace(centre=None), units=units)
 
-    def _units(self, condition: Tensor) -> NoiseUnits:
-        """The noise at the colours of h, without most of h's own noise."""
+    def _deviation(self, condition: Tensor) -> Tensor:
+        """Of the noise at the colours of h, without most of h's own noise, (B, 3, H, W)."""
         smooth = F.avg_pool2d(F.pad(condition, (1, 1, 1, 1), mode="replicate"), 3, 1)
         if self.config.scale > 1:
             smooth = F.interpolate(smooth, scale_factor=self.config.scale, mode="bilinear")
-        return NoiseUnits(
-            self.law.deviation(smooth.clamp(0, 1)).clamp(min=LEAST), self.law.taps.to(condition)
-        )
+        return self.law.deviation(smooth.clamp(0, 1)).clamp(min=LEAST)
 
-    def nll(self, image: Tensor, condition: Tensor | AffineKnown, domain: Domain) -> Tensor:  # type: ignore[override]
+    def nll(self, image: Tensor, condition: Tensor | Known, domain: Domain) -> Tensor:
         check_sizes(self.config, image=image, condition=condition)
         known = self._told(condition, self._transform.tell) if isinstance(condition, Tensor) else condition
         with full_precision(image):
-            values, units_log_det = known.units.of(image - known.centre)
+            values, units_log_det = _units(known).of(image)
         (latent,), log_det = self.flow.transform(values, known.conditioning)
         degraded = is_degraded(domain, len(image))
         with full_precision(image):
@@ -142,25 +131,27 @@ class AffineDeFlow(DeFlow):
         blocks = self._transform.blocks(conditioning)
         return torch.eye(blocks.shape[-1]).to(blocks) + blocks @ blocks.mT
 
-    def until(self, level: int, image: Tensor, condition: Tensor | AffineKnown) -> Tensor:  # type: ignore[override]
+    def until(self, level: int, image: Tensor, condition: Tensor | Known) -> Tensor:
         known = self._known(condition)
-        return self._transform.until(level, known.units.of(image - known.centre)[0], known.conditioning)
+        return self._transform.until(level, _units(known).of(image)[0], known.conditioning)
 
-    def encode(self, image: Tensor, condition: Tensor | AffineKnown) -> Latent:  # type: ignore[override]
+    def encode(self, image: Tensor, condition: Tensor | Known) -> Latent:
         check_sizes(self.config, image=image, condition=condition)
         known = self._known(condition)
-        return self.flow.encode(known.units.of(image - known.centre)[0], known.conditioning)
+        return self.flow.encode(_units(known).of(image)[0], known.conditioning)
 
-    def decode(self, latents: Latent, condition: Tensor | AffineKnown) -> Tensor:  # type: ignore[override]
+    def decode(self, latents: Latent, condition: Tensor | Known) -> Tensor:
         known = self._known(condition)
-        return known.centre + known.units.back(self.flow.decode(latents, known.conditioning))
+        return _units(known).image(self.flow.decode(latents, known.conditioning))
 
-    def _draw(self, image, condition, generator) -> tuple[Tensor, ...]:
-        return (self._units(condition).noise(generator),)
+    def _draw(
+        self, image: Tensor, condition: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor, ...]:
+        return (drawn_noise(self._deviation(condition), self.law.taps, generator),)
 
-    def _shift(self, draw, known, tau) -> Latent:
+    def _shift(self, draw: tuple[Tensor, ...], known: Known, tau: float) -> Latent:
         """``A(h) n`` of noise n in image units."""
-        white, _ = known.units.of(tau * draw[0])
+        white = _units(known).white(tau * draw[0])
         return (self._transform.linear(white.unsqueeze(1), known.conditioning)[:, 0],)
 
     def example_loss(self, image: Tensor) -> Tensor:
@@ -179,7 +170,7 @@ class AffineDeFlow(DeFlow):
 
         def restored(window: Window) -> Iterator[Tensor]:
             known = self.prepare(window(condition))
-            (latent,) = self.encode(window(padded), known)
+            latent = self.encode(window(padded), known)[0]
             columns = latent.permute(0, 2, 3, 1).unsqueeze(-1)
             root = torch.linalg.cholesky(self._covariances(known.conditioning))
             mean = torch.cholesky_solve(columns, root).squeeze(-1).permute(0, 3, 1, 2)
@@ -190,13 +181,17 @@ class AffineDeFlow(DeFlow):
 
     @torch.no_grad()
     def sample(
-        self,
-        condition: Tensor | AffineKnown,
-        domain: Domain,
-        generator: torch.Generator | None = None,  # type: ignore[override]
+        self, condition: Tensor | Known, domain: Domain, generator: torch.Generator | None = None
     ) -> Tensor:
         known = self._known(condition)
-        like = known.centre.new_empty(self._transform.latent_shape(tuple(known.centre.shape))[0])
-        clean = self.decode((StandardNormal().sample(like, generator=generator),), known)
-        degraded = is_degraded(domain, len(clean)).to(clean.device)
-        return clean + degraded.view(-1, 1, 1, 1) * known.units.noise(generator)
+        units = _units(known)
+        shape = self._transform.latent_shape(tuple(units.centre.shape))[0]
+        latent = StandardNormal().sample((units.centre.new_empty(shape),), generator=generator)
+        clean = self.decode(latent, known)
+        degraded = is_degraded(domain, len(clean)).to(clean)
+        return clean + degraded.view(-1, 1, 1, 1) * drawn_noise(units.deviation, units.taps, generator)
+
+
+def _units(known: Known) -> NoiseUnits:
+    assert known.units is not None
+    return known.units

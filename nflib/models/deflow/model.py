@@ -25,6 +25,7 @@ from ..conditional.size import FlowSize
 from ..conditional.steps import Step
 from ..model import ImageModel, check_samples
 from ..rrdb import RRDBConfig, RRDBNet
+from .noise_units import NoiseUnits
 
 if TYPE_CHECKING:
     from ...data import ColourMatch
@@ -145,12 +146,13 @@ class DeFlowConfig(FlowSize):
 
 
 class Known(NamedTuple):
-    """What the model knows of conditions: what its flow is told, and, where noise is local, its gain (B, C,
-    h, w), shaped like the deepest latent.
+    """What the model knows of conditions: what its flow is told; where noise is local, its gain (B, C, h, w),
+    shaped like the deepest latent; and where noise is held, the units in which images are seen.
     """
 
     conditioning: Conditioning
     gain: Tensor | None = None
+    units: NoiseUnits | None = None
 
 
 class DeFlow(ImageModel):
@@ -360,7 +362,7 @@ class DeFlow(ImageModel):
     ) -> tuple[Tensor, ...]:
         """What a shift of the latents of whole images is made of, as maps that windows can be cut from."""
         like = tuple(image.new_empty(s) for s in self._transform.latent_shape(tuple(image.shape)))
-        return StandardNormal().sample(like, generator=generator)
+        return cast(tuple[Tensor, ...], StandardNormal().sample(like, generator=generator))
 
     def _shift(self, draw: tuple[Tensor, ...], known: Known, tau: float) -> Latent:
         """``tau * u`` of what was drawn, shaped like the latents."""

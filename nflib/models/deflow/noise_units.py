@@ -16,29 +16,33 @@ FLOOR = 0.05**2
 
 
 class NoiseUnits(NamedTuple):
-    """The noise of a law at the colours of a condition, and the map that makes it white.
+    """The noise of a law at the colours of a condition, and the map that makes it white. Images are seen as
+    their difference to a centre.
 
     The noise is ``n = D (T w + floor v)`` with the law's deviation D at every pixel, its colour filter T, and
     white w and v. So ``S_n = D (T T^T + floor^2) D``, and the map is ``e -> L^-1 e / D``, the root L taken at
     every frequency. That is exact for any D, and for a noise that goes on periodically beyond the border.
 
-    >>> units = NoiseUnits(torch.full((1, 3, 8, 8), 0.1), torch.eye(3)[..., None, None])
-    >>> values, log_det = units.of(torch.full((1, 3, 8, 8), 0.1))
+    >>> grey, tenth = torch.full((1, 3, 8, 8), 0.5), torch.full((1, 3, 8, 8), 0.1)
+    >>> units = NoiseUnits(grey, tenth, torch.eye(3)[..., None, None])
+    >>> values, log_det = units.of(grey + tenth)
     >>> round(values.mean().item(), 2), round(log_det.item() / 192, 2)
     (1.0, 2.3)
 
     Attributes:
+        centre: (B, 3, H, W).
         deviation: D, (B, 3, H, W), positive.
         taps: T, (3, 3, k, k), k odd.
     """
 
+    centre: Tensor
     deviation: Tensor
     taps: Tensor
 
-    def of(self, differences: Tensor) -> tuple[Tensor, Tensor]:
-        """Differences of images (..., 3, H, W), with the log-determinant of the map, (B,) in nats."""
+    def of(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, H, W) in these units, with the log-determinant of the map, (B,) in nats."""
         root = self._root()
-        white = _filtered(differences / self._broadcast(differences), torch.linalg.inv(root))
+        white = _filtered((image - self.centre) / self.deviation, torch.linalg.inv(root))
         volume = root.diagonal(dim1=-2, dim2=-1).real.log().sum((0, 2))
         width = self.deviation.shape[-1]
         # half of the frequencies stand for two
@@ -48,18 +52,13 @@ class NoiseUnits(NamedTuple):
             weight[-1] = 1
         return white, -(weight * volume).sum() - self.deviation.log().flatten(1).sum(1)
 
-    def back(self, white: Tensor) -> Tensor:
-        """The differences that :meth:`of` brings to these."""
-        return _filtered(white, self._root()) * self._broadcast(white)
+    def white(self, differences: Tensor) -> Tensor:
+        """Differences of images, (B, 3, H, W), in these units."""
+        return _filtered(differences / self.deviation, torch.linalg.inv(self._root()))
 
-    def noise(self, generator: torch.Generator | None = None) -> Tensor:
-        """A draw of the noise, shaped like the deviation; at borders it is as it is inside."""
-        correlated = filtered_noise(self.deviation, self.taps, generator)
-        floor = FLOOR**0.5 * randn(self.deviation.shape, self.deviation, generator)
-        return self.deviation * (correlated + floor)
-
-    def _broadcast(self, values: Tensor) -> Tensor:
-        return self.deviation.view(len(self.deviation), *[1] * (values.dim() - 4), *self.deviation.shape[1:])
+    def image(self, white: Tensor) -> Tensor:
+        """The images that :meth:`of` brings to these."""
+        return self.centre + _filtered(white, self._root()) * self.deviation
 
     def _root(self) -> Tensor:
         """Cholesky factor of the noise's spectrum, (H, W // 2 + 1, 3, 3), complex."""
@@ -73,6 +72,12 @@ class NoiseUnits(NamedTuple):
         response = torch.fft.rfft2(kernel.view(3, 3, height, width)).permute(2, 3, 0, 1).conj()
         identity = torch.eye(3, dtype=response.dtype, device=response.device)
         return torch.linalg.cholesky(response @ response.mH + FLOOR * identity)
+
+
+def drawn_noise(deviation: Tensor, taps: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """A draw of the noise, shaped like its deviation (B, 3, H, W); at borders it is as it is inside."""
+    correlated = filtered_noise(deviation, taps, generator)
+    return deviation * (correlated + FLOOR**0.5 * randn(deviation.shape, deviation, generator))
 
 
 def _filtered(values: Tensor, response: Tensor) -> Tensor:

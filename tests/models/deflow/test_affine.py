@@ -51,7 +51,9 @@ def model() -> AffineDeFlow:
     return made.eval()
 
 
-def dense(model: AffineDeFlow, image: torch.Tensor, condition: torch.Tensor):
+def dense(
+    model: AffineDeFlow, image: torch.Tensor, condition: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Latent, Jacobian of f by autograd, and the noise's covariance by moving pixels about, of one image."""
     known = model.prepare(condition)
     size = image.numel()
@@ -96,7 +98,7 @@ def test_gradients_of_the_density(model) -> None:
     z = torch.randn(2, 3, 4, generator=generator, dtype=torch.float64, requires_grad=True)
     root = torch.randn(2, 3, 4, 4, generator=generator, dtype=torch.float64, requires_grad=True)
 
-    def ratio(z, root):
+    def ratio(z, root) -> torch.Tensor:
         return LogRatio.apply(z, torch.eye(4).double() + root @ root.mT)
 
     assert torch.autograd.gradcheck(ratio, (z, root))
