@@ -2,8 +2,8 @@
 
     python -m experiments.bundled.ludvae --kodak FOLDER [ntire] [camera] [aim]
 
-On the photos of experiments/photos.py; training is nflib.training.train_ludvae as it is: its last weights are
-shipped, which no pair has chosen. One thread of the CPU; killed and started again it goes on. Runs are in
+On the photos of experiments/photos.py; training is nflib.training.train_ludvae as it is, and no pair has
+chosen what it hands back. One thread of the CPU; killed and started again it goes on. Runs are in
 _build/runs/, what is shipped in nflib/weights/; NAME.json beside a model has its notes, with the noise of the
 model and of the truth on the validation photos.
 """

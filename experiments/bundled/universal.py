@@ -3,7 +3,8 @@
     python -m experiments.bundled.universal --kodak FOLDER [--stages N]
 
 Clean photos are the bundled ones but for those of the role "validation", and Kodak's first eighteen: as they
-are, enlarged up to 4 times, since photos of today's cameras are smoother from pixel to pixel, and darkened.
+are, in other sizes, since photos of today's cameras are smoother from pixel to pixel, and darkened; later
+also in strong colours, since what has stronger ones than any photo seen is taken for noise.
 Pairs are made by nflib.degraders.RandomLaws, whose law of the noise is drawn anew for each crop. No photo of
 a camera whose noise is known was seen. The notes say how it does on Kodak's last six with noise that is
 known, and untouched; experiments/quality/denoisers.py says how on real ones. One thread of the CPU, in
@@ -51,8 +52,8 @@ class EveryLevelTask(RestorationTask):
 
 @dataclass(frozen=True)
 class Stage:
-    """How long, by which loss, with how much enlarged photos beside those as they are, and whether with
-    colours that photos seldom have.
+    """How long, by which loss, with photos of which sizes beside those as they are, and whether with colours
+    that photos seldom have.
     """
 
     steps: int
@@ -70,6 +71,7 @@ STAGES = (
     Stage(7_000, 2e-3, RestorationTask, (1.6, 2.5)),
     Stage(10_000, 1e-3, EveryLevelTask, (1.6, 2.5)),
     Stage(6_000, 1e-3, EveryLevelTask, (1.6, 4.0, 2.5), colourful=True),
+    Stage(20_000, 1e-3, EveryLevelTask, (1.0, 0.6, 1.6, 4.0, 2.5), colourful=True),
 )
 
 
@@ -159,6 +161,7 @@ def main() -> None:
     models = trained(arguments.kodak, arguments.stages)
     model = models[-1]
     folder = "" if arguments.kodak is None else " --kodak FOLDER"
+    fewer = "" if arguments.stages >= len(STAGES) else f" --stages {arguments.stages}"
     kept = ("task", "seed", "device", "precision", "nflib", "torch", "commit")
     notes = {
         **{key: model.notes[key] for key in kept},
@@ -170,7 +173,7 @@ def main() -> None:
         + ", with noise whose law was drawn at random",
         "licences": sorted({photo.licence for photo in data.PHOTOS if photo.role != "validation"})
         + ([] if arguments.kodak is None else ["Kodak: released for unrestricted usage"]),
-        "command": f"python -m experiments.bundled.universal{folder}",
+        "command": f"python -m experiments.bundled.universal{folder}{fewer}",
         "stored": "float16",
     }
     checkpoints.save(model.half(), WEIGHTS / f"{NAME}.safetensors", notes)

@@ -46,7 +46,7 @@ VERSIONS = 3
 DARK, LOW_LIGHT = degraders.LowLight(), degraders.degrade_low_light
 MATCHED = ", brightness matched"
 # How a degrader is learned, and its file in the run: once learned it stays.
-LEARNED = {"deflow": (train_deflow, "best.safetensors"), "ludvae": (train_ludvae, "model.safetensors")}
+LEARNED = {"deflow": (train_deflow, "best.safetensors"), "ludvae": (train_ludvae, "best.safetensors")}
 
 
 def test_photos(kodak: Path | None) -> tuple[list, list, list, list]:

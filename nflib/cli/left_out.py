@@ -9,8 +9,10 @@ from typing import Any
 import typer
 
 # Options and arguments that name folders of photos to read.
-READ = ("source", "images", "reference", "hr", "clean", "degraded", "pairs", "validation_clean")
-READ += ("validation_degraded",)
+READ = (
+    *("source", "images", "reference", "hr", "clean", "degraded", "pairs"),
+    *("validation_clean", "validation_degraded"),
+)
 
 
 def say_left_out(options: Mapping[str, Any]) -> None:

@@ -89,7 +89,9 @@ def write_samples(
     files = share.of(files)
     todo = [file for file in files if file not in done]
     out.mkdir(parents=True, exist_ok=True)
-    written, skipped, lost = [], [], []
+    written: list[Path] = []
+    skipped: list[str] = []
+    lost: list[str] = []
     with claimed(out, share):
         _tidy(out, {name for file in files for name in _written(names[file], targets[file])})
         for file in units.progress(todo, description) if share.index == 0 else todo:

@@ -114,7 +114,7 @@ class Spline(Transform):
 
 
 def _bins(values: Tensor, edges: Tensor, others: Tensor, slopes: Tensor) -> tuple[Tensor, ...]:
-    """Of the bin of each value: start and size, start and size on the other side, slopes at both ends."""
+    """The bin of each value: its start and size, those on the other side, and slopes at both ends."""
     number = torch.searchsorted(edges.detach(), values.detach(), right=True) - 1
     number = number.clamp(0, edges.shape[1] - 2)
     start, end = edges.gather(1, number), edges.gather(1, number + 1)

@@ -108,7 +108,7 @@ def test_intervals_hold_the_truth(gain, floor, taps) -> None:
     """Of level and neighbours, with small photos that differ in how much texture they have."""
     from scipy.stats import binom
 
-    runs, levels, neighbours = 12, 0, 0
+    runs, levels, neighbours = 10, 0, 0
     for seed in range(runs):
         clean, other = (uneven(3 * seed + side) for side in (0, 1))
         found = find_law(clean, noisy(other, gain, floor, taps, 3 * seed + 2), last_stage="none")
