@@ -18,7 +18,7 @@ REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def sample_type(bits: int, sample_format: int, order: str) -> np.dtype | None:
-    """Of samples that fill whole bytes; None for fewer bits than that.
+    """Type of samples that fill whole bytes; None for fewer bits than that.
 
     Raises:
         ValueError: signed, complex, or of more bits than are read.

@@ -79,7 +79,7 @@ class Excess:
         return found if clean is None else found - self._content.curve(clean) + self._content.curve()
 
     def variogram(self, clean: int | None = None, degraded: int | None = None) -> Tensor:
-        """Of noise divided by its deviation, perhaps without a group of photos."""
+        """Variogram of noise divided by its deviation, perhaps without a group of photos."""
         kept = self._member != (-1 if degraded is None else degraded)
         content = _mean(self._clean_grams, clean)
         strength = torch.einsum("nck,ck->nc", self._colours[kept], self._content.curve(clean)).clamp(min=0)
@@ -101,7 +101,7 @@ def _at(curves: Tensor, windows: FlatWindows) -> Tensor:
 
 
 def _variograms(pixels: Tensor, member: Tensor) -> list[tuple[int, Tensor]]:
-    """Of each group of windows: their number and their variogram."""
+    """Number and variogram of each group of windows."""
     return [
         (int((member == g).sum()), variogram(pixels[member == g], LAGS)) for g in range(int(member.max()) + 1)
     ]

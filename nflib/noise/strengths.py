@@ -11,8 +11,8 @@ from .excess import Excess, Ratios
 FEWEST_WINDOWS, FEWEST_PHOTOS = 3, 3
 # Weakest and strongest: the shares of the photos that are weaker.
 QUANTILES = (0.1, 0.9)
-# However the estimate scatters, a photo has at least so much of the noise.
-WEAKEST = 0.2
+# However the estimate scatters, a photo has at least half of the noise.
+WEAKEST = 0.5
 
 
 def photo_strengths(even: Excess) -> tuple[float, float]:
@@ -38,7 +38,7 @@ def photo_strengths(even: Excess) -> tuple[float, float]:
 
 
 def _of_photos(windows: Ratios) -> tuple[Tensor, Tensor]:
-    """Of each photo with enough windows the weighted mean of their ratios, and its squared standard error."""
+    """Weighted mean ratio of each photo with enough windows, and its squared standard error."""
     means, errors = [], []
     for number in windows.photo.unique():
         values, trust = (part[windows.photo == number] for part in windows[:2])

@@ -113,7 +113,7 @@ def filtered_noise(like: Tensor, taps: Tensor, generator: torch.Generator | None
 
 
 def _distances(gram: Tensor) -> tuple[Tensor, Tensor]:
-    """Of every lag of a variogram: its length, and its larger coordinate."""
+    """Length of every lag of a variogram, and its larger coordinate."""
     lags = len(gram) // 2
     steps = torch.arange(-lags, lags + 1, device=gram.device)
     rows, columns = torch.meshgrid(steps, steps, indexing="ij")

@@ -54,7 +54,7 @@ class AffineDeFlowConfig(DeFlowConfig):
 
     @classmethod
     def small(cls, scale: int = 4, **changes) -> AffineDeFlowConfig:
-        """As :meth:`DeFlowConfig.small`."""
+        """A small configuration, see :meth:`DeFlowConfig.small`."""
         return cast(AffineDeFlowConfig, super().small(scale, **{"local": False, "steps": 1, **changes}))
 
 
@@ -104,7 +104,7 @@ class AffineDeFlow(DeFlow):
         return Known(conditioning._replace(centre=None), units=units)
 
     def _deviation(self, condition: Tensor) -> Tensor:
-        """Of the noise at the colours of h, without most of h's own noise, (B, 3, H, W)."""
+        """Deviation of the noise at the colours of h, without most of h's own noise, (B, 3, H, W)."""
         smooth = F.avg_pool2d(F.pad(condition, (1, 1, 1, 1), mode="replicate"), 3, 1)
         if self.config.scale > 1:
             smooth = F.interpolate(smooth, scale_factor=self.config.scale, mode="bilinear")
