@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -19,15 +21,16 @@ def channel_statistics(source: Source) -> ChannelStatistics:
     Raises:
         ValueError: nothing can be read.
     """
-    photos = list_images(source) if isinstance(source, (str, os.PathLike)) else list(source)
+    photos: Sequence[Any] = list_images(source) if isinstance(source, (str, os.PathLike)) else source
     parts = []
     for photo in photos:
+        if isinstance(photo, Tensor):
+            parts.append(ChannelStatistics.of_image(photo))
+            continue
         try:
-            parts.append(ChannelStatistics.of_image(photo if isinstance(photo, Tensor) else read(photo)))
+            parts.append(ChannelStatistics.of_image(read(photo)))
         except ValueError as error:
-            if isinstance(photo, Tensor):
-                raise
             logging.getLogger(__name__).warning("skipped %s", error)
-    if not parts:
+    if photos and not parts:
         raise ValueError(f"{source}: none of {len(photos)} images can be read")
     return ChannelStatistics.pooled(parts)
