@@ -242,7 +242,7 @@ def restorer(
         done = train_denoiser(photos, None, out, degraded=pairs[1], network=network.value, **options)
     elif denoise:
         options |= {"strength": range_of(strength), "network": network.value}
-        done = train_denoiser(photos, degrader, out, **options)
+        done = train_denoiser(clean or [], degrader, out, **options)
     elif task is Restoration.lowlight:
         done = train_enhancer(photos, degrader, out, **options)
     elif loss is Loss.gan:

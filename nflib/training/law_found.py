@@ -140,11 +140,10 @@ def _law(seen: Excess, config: NoiseLawConfig) -> NoiseLaw:
     """The law of what was seen, as if it were before no stage."""
     law, gram = NoiseLaw(config).double(), seen.variogram()
     scatter = jackknife(lambda *without: _colours(seen.variogram(*without)), *seen.groups)
-    variance = seen.variance() * sill(gram).diagonal()[:, None]
-    law.set(
-        variance=variance.clamp(min=0),
-        taps=colour_filter(gram * _sure(_colours(gram), scatter)),
-    )
+    taps = colour_filter(gram * _sure(_colours(gram), scatter))
+    # how strong the filter makes it, without the negative powers that it left out: these are content
+    power = taps.square().sum((1, 2, 3))
+    law.set(variance=(seen.variance() * power[:, None]).clamp(min=0), taps=taps)
     return law
 
 
