@@ -26,7 +26,7 @@ def train(name: str, kodak: Path | None) -> None:
     running = Running(device="cpu", resume=True)
     file = train_ludvae(clean, degraded, RUNS / f"ludvae_{name}_small", seed=SEED, running=running)
     model = checkpoints.load(file).half()
-    trained = model.notes
+    trained = checkpoints.load(file.with_name("model.safetensors")).notes | model.notes
     found = judge(model.float(), pairs)
     kept = ("task", "recipe", "steps", "seed", "seconds", "device", "nflib", "torch", "commit")
     notes = {

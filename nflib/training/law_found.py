@@ -103,8 +103,8 @@ def find_law(clean: Source, degraded: Source, *, last_stage: str = "auto", seed:
     Raises:
         ValueError: a folder has no usable photo, or no window that is neither too dark nor too bright.
     """
-    stage = known_stage(last_stage, clean, degraded)
     sides = PhotoStream(clean), PhotoStream(degraded)
+    stage = known_stage(last_stage, clean, degraded)
     side = usual_side(*(photos.sizes for photos in sides))
     windows, even = zip(*(_windows(photos, side, after) for photos, after in zip(sides, (stage, None))))
     seen = Excess(*windows)

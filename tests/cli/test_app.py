@@ -60,6 +60,7 @@ def test_usage_errors() -> None:
 def test_a_job_that_is_stopped_says_so(tmp_path, number, code) -> None:
     program = f"""
 import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores
 from nflib import pipeline
 pipeline.degrade = lambda *_, **__: os.kill(os.getpid(), {int(number)})
 from nflib.cli import app

@@ -95,13 +95,17 @@ def test_rrdb_then_srflow_then_samples(tmp_path, photos) -> None:
 
 def test_deflow_then_degrade(tmp_path, photos) -> None:
     common = ("--steps", 2, "--batch", 2, "--crop", 16, "--scale", 2, "--device", "cpu")
+    degraded = tmp_path / "degraded"
+    degraded.mkdir()
+    for photo in images.list_images(photos):
+        images.write(degraded / photo.name, images.read(photo).flip(-1))
     arguments = (
         "train",
         "deflow",
         "--clean",
         photos,
         "--degraded",
-        photos,
+        degraded,
         "--out",
         tmp_path / "run",
         "--match-colours",
@@ -112,10 +116,12 @@ def test_deflow_then_degrade(tmp_path, photos) -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(f"model written to {best}\n"), result.output
     model = checkpoints.load(best)
-    assert model.config == replace(deflow_config("small", usual_h(2)), matched=True)
+    assert len(model.config.most_noise) == 3
+    expected = replace(deflow_config("small", usual_h(2)), matched=True)
+    assert replace(model.config, most_noise=()) == expected
     assert model.notes["validation"] is not None
-    # the same photos on both sides: nothing to match, and no tau no change
-    assert torch.equal(model.colours[0], model.colours[1])
+    # the same colours on both sides: nothing to match, and no tau no change
+    torch.testing.assert_close(model.colours[0], model.colours[1])
     assert "holds a run already" in run(*arguments).stderr
     assert run(*arguments, "--resume").exit_code == 0
     assert (
@@ -157,7 +163,7 @@ def test_ludvae_then_degrade(tmp_path) -> None:
         "--device",
         "cpu",
     )
-    model = tmp_path / "run" / "model.safetensors"
+    model = tmp_path / "run" / "best.safetensors"
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(f"model written to {model}\n"), result.output
     assert (
