@@ -24,7 +24,7 @@ from .. import __version__, checkpoints, provenance, units
 from .._compat import import_lightning
 from ..data.contents import changes, check_unpaired, contents, summary
 from ..files import write_bytes
-from ..processes import claimed, is_first, wait
+from ..processes import claimed, wait
 from .logs import Log
 from .recipe import Recipe
 from .rehearsal import Rehearsal, rehearse
@@ -131,15 +131,13 @@ def fit(
     before = random_states()
     with contextlib.ExitStack() as held:
         held.callback(restore_random_states, before)
-        if is_first():
-            held.enter_context(claimed(out))
         stop = held.enter_context(stop_request()) if running.together == 1 else StopRequest()
         torch.manual_seed(seed)
         np.random.seed(seed)
         random.seed(seed)
         with _quiet():
             recorder = _Recorder(out, state_file, settings, validation, saved)
-            recorder.photos, recorder.stop = read, stop
+            recorder.photos, recorder.stop, recorder.held = read, stop, held
             trainer = _trainer(device, running, task.unused, recorder)
             task.to(trainer.strategy.root_device)
             first = default_collate([data[i] for i in range(recipe.batch)])
@@ -236,6 +234,7 @@ class _Recorder(lightning.Callback):
     random_states: dict
     photos: dict[str, str]
     stop: StopRequest
+    held: contextlib.ExitStack
 
     def __init__(
         self, out: Path, state_file: Path, settings: dict, validation: Dataset | None, saved: dict | None
@@ -250,6 +249,7 @@ class _Recorder(lightning.Callback):
     def on_train_start(self, trainer, task) -> None:
         restore_random_states(self.random_states)  # the same in every process, whatever it took to start them
         if trainer.is_global_zero:
+            self.held.enter_context(claimed(self.out))  # only now it is known which process is the first
             for rest in self.out.glob(".*.part"):  # of a run that was killed while it wrote
                 rest.unlink()
             self.batches = _batches(self.validation, task.recipe.batch)
