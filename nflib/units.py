@@ -116,7 +116,7 @@ def _draw(law, shape, like, generator) -> Tensor:
 
 def progress(iterable: Any, description: str = "", total: int | None = None) -> tqdm:
     """A progress bar around an iterable. Silent where nobody watches, in executed notebooks, in CI and in
-    pipes, unless :func:`progress_lines` was asked for.
+    pipes, unless ``progress_lines`` was asked for.
     """
     from tqdm import tqdm
 

@@ -24,7 +24,7 @@ class ImageModel(nn.Module):
 
     - "degrade": ``samples(clean, tau, n, generator=, tile=, overlap=) -> (n, B, 3, H, W)`` in [0, 1];
       strength 0 returns the input. ``config.last_stage`` is the text of the JPEG stage that degraded images
-      go through last (:func:`nflib.images.jpeg.parse_stage`), or empty; samples are :meth:`finished`.
+      go through last (:func:`nflib.images.parse_stage`), or empty; samples are :meth:`finished`.
     - "restore" and "enhance": ``model(degraded) -> (B, 3, scale * H, scale * W)``, one answer.
     - "super-resolve":
       ``super_resolve(lr, tau, n, generator, tile=, overlap=) -> (n, B, 3, scale * H, scale * W)``.

@@ -76,7 +76,7 @@ class NoiseFlowTask(Task):
 
     Args:
         model: a :class:`~nflib.models.NoiseFlow`.
-        content: how likely each value of the content is, of :func:`content_of`; by default there is none.
+        content: how likely each value of the content is, of ``content_of``; by default there is none.
         filtered: whether the filter is trained, which cannot be where all channels have the same noise.
     """
 

@@ -62,7 +62,7 @@ class AffineDeFlow(DeFlow):
     """DeFlow whose flow is affine in the image given the condition, and whose noise is held.
 
     ``f(x; h) = A(h) x + b(h)``: injectors, ActNorm and 1x1 convolutions, after a fixed map that makes the
-    noise white (:class:`~nflib.models.deflow.noise_units.NoiseUnits`). Clean latents are N(0, I) and degraded
+    noise white (``NoiseUnits``). Clean latents are N(0, I) and degraded
     ones ``N(0, I + A(h) S_n A(h)^T)``, where S_n is the covariance of a :class:`~nflib.models.NoiseLaw` at
     the colours of h. So ``y = x + n`` with ``n ~ N(0, S_n)``, whatever f is: training f cannot bend the
     noise. It learns what clean images are like given h, and with that how to take the noise off:
