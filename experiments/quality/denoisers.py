@@ -55,7 +55,7 @@ RESULT = "denoisers.json"
 BUNDLED_DENOISERS = ("denoiser_ntire_small", "denoiser_camera_small", UNIVERSAL)
 OPENCV_LEVELS = (3, 5, 7, 10, 15, 25, 40, 60)
 # Of the estimated level of the noise.
-SHARES = (0.5, 0.8, 1.2, 1.8, 2.7)
+SHARES = (0.5, 0.8, 1.0, 1.2, 1.8, 2.7)
 BM3D_SHARES = (1, 2, 3)
 
 # From a photo (H, W, 3), uint8, to the like.
