@@ -51,6 +51,7 @@ DRAWS, MMD_SIDE, TIMED_SIDE = 10, 128, 256
 SIGMAS = ((0, 0), (10, 5), (15, 10), (20, 10), (15, 5), (20, 15))
 
 
+@dataclass(frozen=True)
 class TwoLevels(AdditiveNoise):
     """Noise with two modes: plus or minus 16 grey levels, and white noise of deviation 4 on top."""
 
