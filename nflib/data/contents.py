@@ -5,6 +5,7 @@ unnoticed.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,12 @@ def contents(data: Any) -> dict[str, str]:
 
     A data set without photos of its own, such as one that somebody wrote, has none.
     """
-    return {name: _digest(photo) for name, photo in _photos(data, "")}
+    found: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for name, photo in _photos(data, ""):
+        seen[name] += 1  # of several folders photos may have equal names
+        found[name if seen[name] == 1 else f"{name} ({seen[name]})"] = _digest(photo)
+    return found
 
 
 def summary(found: Mapping[str, str]) -> dict[str, Any]:
