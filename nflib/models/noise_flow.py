@@ -15,15 +15,14 @@ from torch import Tensor, nn
 
 from ..bases import StandardNormal
 from ..images.jpeg import parse_stage
-from ..images.tiling import overlap_of
 from ..noise.flat_blocks import BRIGHTEST, DARKEST
 from ..noise.transfer import KNOTS, interpolated
 from ..noise.variogram import filtered_noise
 from ..transforms import CircularConvolution, Spline
 from ..transforms.base import sum_per_sample
 from ..transforms.filter import circular_filter, frequency_response
-from .model import ImageModel, check_samples
 from .noise_law import NoiseLaw
+from .noise_model import NoiseModel
 
 # The least deviation, a hundredth of a grey level.
 LEAST = 0.01 / 255
@@ -67,7 +66,7 @@ class NoiseFlowConfig:
         return 1
 
 
-class NoiseFlow(ImageModel):
+class NoiseFlow(NoiseModel):
     """``y_c = x_c + unit_c(x_c) s_c(K * n)_c``: white noise n through a colour filter K that keeps the
     variance, a monotone curve s for each channel, in its middle 0, and a unit that depends on the value.
 
@@ -88,7 +87,6 @@ class NoiseFlow(ImageModel):
         mixing: the filter, whose taps are used in units that keep the variance (:meth:`filter`).
     """
 
-    purpose = "degrade"
     curve: Tensor
 
     def __init__(self, config: NoiseFlowConfig = NoiseFlowConfig()):
@@ -171,48 +169,10 @@ class NoiseFlow(ImageModel):
         white, of_filter = circular_filter(found, self.filter(), inverse=True)
         return StandardNormal().log_prob(white) + of_values + of_filter
 
-    @torch.no_grad()
-    def samples(
-        self,
-        clean: Tensor,
-        tau: float = 1.0,
-        n: int = 1,
-        *,
-        generator: torch.Generator | None = None,
-        tile: int | None = None,
-        overlap: int | None = None,
-    ) -> Tensor:
-        """n noisy versions of each clean image, (n, B, 3, H, W) in [0, 1].
-
-        Args:
-            clean: (B, 3, H, W) in [0, 1].
-            tau: strength; multiplies the noise. 0 returns the input, exactly.
-            n: how many.
-            generator: same seed, same result.
-            tile, overlap: as of other models; what one call takes is little beyond the images, so that there
-                are no tiles.
-
-        Raises:
-            ValueError: an argument out of range.
-        """
-        overlap_of(tile, overlap, most=self.largest_overlap)
-        check_samples(n, tau)
-        if tau == 0:
-            return clean.expand(n, *clean.shape)
-        taps, strength, mean = self.filter(), tau * self.unit(clean), self.moments()[0].view(3, 1, 1)
-        noisy = []
-        for _ in range(n):
-            rows = filtered_noise(clean, taps, generator).split(ROWS, 2)
-            made = torch.cat([self.spline.inverse(part)[0] for part in rows], 2)
-            noisy.append(clean + strength * (made - mean))
-        return self.finished(torch.stack(noisy).clamp(0, 1))
-
-    def degrade(self, clean: Tensor, tau: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
-        """Noisy versions of clean images, (B, 3, H, W) in [0, 1]: the first of :meth:`samples`."""
-        return self.samples(clean, tau, generator=generator)[0]
+    def noise(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        white = filtered_noise(clean, self.filter(), generator)
+        made = torch.cat([self.spline.inverse(part)[0] for part in white.split(ROWS, 2)], 2)
+        return self.unit(clean) * (made - self.moments()[0].view(3, 1, 1))
 
     def example_loss(self, image: Tensor) -> Tensor:
         return -self.log_prob(image - image.mean((2, 3), keepdim=True), image[:, :, :1, :1]).mean()
-
-    def example_result(self, image: Tensor) -> Tensor:
-        return self.degrade(image)

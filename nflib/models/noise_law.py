@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ..images.jpeg import parse_stage
-from ..images.tiling import overlap_of
 from ..noise.transfer import KNOTS, interpolated
 from ..noise.variogram import REACH, filtered_noise
-from .model import ImageModel, check_samples
+from .noise_model import NoiseModel
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class NoiseLawConfig:
         return 1
 
 
-class NoiseLaw(ImageModel):
+class NoiseLaw(NoiseModel):
     """``y_c = x_c + sqrt(v_c(x_c)) n_c``: n is white noise through a colour filter, of deviation 1 in each
     channel, and v the photon-transfer curves. Then comes the last stage, if there is one.
 
@@ -62,7 +61,6 @@ class NoiseLaw(ImageModel):
         taps: of the filter, (3, 3, k, k).
     """
 
-    purpose = "degrade"
     spread: Tensor
 
     def __init__(self, config: NoiseLawConfig = NoiseLawConfig()):
@@ -115,43 +113,8 @@ class NoiseLaw(ImageModel):
         places = torch.arange(-lags, lags + 1, device=taps.device)
         return covariance[..., places[:, None], places]
 
-    def samples(
-        self,
-        clean: Tensor,
-        tau: float = 1.0,
-        n: int = 1,
-        *,
-        generator: torch.Generator | None = None,
-        tile: int | None = None,
-        overlap: int | None = None,
-    ) -> Tensor:
-        """n noisy versions of each clean image, (n, B, 3, H, W) in [0, 1].
-
-        Args:
-            clean: (B, 3, H, W) in [0, 1].
-            tau: strength; multiplies the noise, not the last stage. 0 returns the input, exactly.
-            n: how many.
-            generator: same seed, same result.
-            tile, overlap: as of other models; what one call takes is little beyond the images, so that there
-                are no tiles.
-
-        Raises:
-            ValueError: an argument out of range.
-        """
-        overlap_of(tile, overlap, most=self.largest_overlap)
-        check_samples(n, tau)
-        if tau == 0:
-            return clean.expand(n, *clean.shape)
-        strength = tau * self.deviation(clean)
-        noisy = [clean + strength * filtered_noise(clean, self.taps, generator) for _ in range(n)]
-        return self.finished(torch.stack(noisy).clamp(0, 1))
-
-    def degrade(self, clean: Tensor, tau: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
-        """Noisy versions of clean images, (B, 3, H, W) in [0, 1]: the first of :meth:`samples`."""
-        return self.samples(clean, tau, generator=generator)[0]
+    def noise(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return self.deviation(clean) * filtered_noise(clean, self.taps, generator)
 
     def example_loss(self, image: Tensor) -> Tensor:
         return (self.degrade(image) - image).square().mean()
-
-    def example_result(self, image: Tensor) -> Tensor:
-        return self.degrade(image)
