@@ -232,6 +232,6 @@ def with_training_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def map_of(h: str | None, scale: int) -> "Compose":
     """The map that --h names, or the default one for --scale."""
     from ..domain import parse
-    from ..models.deflow.model import usual_h
+    from ..models.deflow.config import usual_h
 
     return usual_h(scale) if h is None else parse(h)

@@ -362,10 +362,8 @@ def _as_samples(x, y) -> tuple[np.ndarray, np.ndarray, bool]:
             raise ValueError(f"{name} must be an array of numbers of shape (N,) or (N, d): {error}") from None
         if values.ndim not in (1, 2) or 0 in values.shape:
             raise ValueError(f"{name} must have shape (N,) or (N, d) with N, d >= 1, got {values.shape}")
-        if not np.isfinite(values).all():
-            raise ValueError(
-                f"{name} must be finite, got {int((~np.isfinite(values)).sum())} NaN or infinite values"
-            )
+        if bad := int((~np.isfinite(values)).sum()):
+            raise ValueError(f"{name} must be finite, got {bad} NaN or infinite values")
         arrays.append(values)
     x, y = arrays
     if x.ndim != y.ndim or x.shape[1:] != y.shape[1:]:

@@ -14,7 +14,7 @@ from ..costs.memory import TrainingMemory, training_memory
 from ..domain import Compose, Leak, leak, parse, spell
 from ..files import write_json
 from ..images import read
-from ..models.deflow.model import usual_h
+from ..models.deflow.config import usual_h
 from ..noise import FolderTraces, find_jpeg_in_folder
 from ..training.deflow import USUAL as DEFLOW
 from ..training.deflow import deflow_config

@@ -16,7 +16,7 @@ from ..domain import Compose, parse
 from ..models import AffineDeFlow, AffineDeFlowConfig, RRDBConfig
 from ..models.conditional import ConditionalFlow
 from ..models.deflow import white_start
-from ..models.deflow.model import usual_h
+from ..models.deflow.config import usual_h
 from ..units import numbered_generator
 from .deflow import DeFlowTask, dequantised, fit_h
 from .fit import fit

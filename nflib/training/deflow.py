@@ -14,7 +14,7 @@ from ..bases import DOMAINS
 from ..data import ColourMatch, UnpairedImages, channel_statistics
 from ..domain import Compose, DenoisingAutoencoder, parse
 from ..models import DeFlow, DeFlowConfig, RRDBConfig, linear_start
-from ..models.deflow.model import usual_h
+from ..models.deflow.config import usual_h
 from ..units import bits_per_dim, numbered_generator, rand
 from .fit import fit
 from .folders import Folder, check_crop, known_size

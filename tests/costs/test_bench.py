@@ -183,7 +183,10 @@ def test_a_failed_job_is_shown(quick, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"models": ("fog",)}, "models must be of deflow, .*ludvae, .*srflow, glow, .*, got fog"),
+        (
+            {"models": ("fog",)},
+            "models must be of deflow, affine-deflow, ludvae, noise-flow, srflow, glow, .*, got fog",
+        ),
         ({"models": ()}, "got nothing"),
         ({"size": "large"}, "size must be one of small, full, got 'large'"),
         ({"precision": "tf32"}, "precision must be one of float32, bfloat16"),

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
+from ...models import DeFlow, DeFlowConfig
 from ...models.conditional.flow import ConditionalFlow
-from ...models.deflow.model import DeFlow, DeFlowConfig
 from ...models.rrdb import RRDBConfig
 from ...models.srflow.model import SRFlow, SRFlowConfig
 from ...transforms import FullConv1x1

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from torch import Tensor
 
-from ...models.ludvae.model import LUDVAE, LUDVAEConfig
+from ...models import LUDVAE, LUDVAEConfig
 from .reading import numbers
 
 

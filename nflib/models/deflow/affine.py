@@ -19,8 +19,9 @@ from ...transforms.precision import full_precision
 from ..conditional.condition import Conditioning
 from ..conditional.flow import check_sizes
 from ..noise_law import NoiseLaw, NoiseLawConfig
+from .config import DeFlowConfig
 from .log_ratio import LogRatio
-from .model import DeFlow, DeFlowConfig, Known
+from .model import DeFlow, Known
 from .noise_units import NoiseUnits, drawn_noise
 
 # Noise is taken for at least this deviation, a tenth of a grey level.

@@ -1,6 +1,7 @@
 """LUD-VAE: the model, its levels, and starts that training goes on from."""
 
-from .model import LUDVAE, LUDVAEConfig
+from .config import LUDVAEConfig
+from .model import LUDVAE
 from .start import follow_colours, start_near_identity
 
 __all__ = ["LUDVAE", "LUDVAEConfig", "follow_colours", "start_near_identity"]
