@@ -1,8 +1,8 @@
 """One script from the front-end modules in ``static/``: for a page opened from disk, and for anywidget.
 
 A page on file:// may load neither ES modules nor other files, so each module becomes a function's scope and
-its imports become plain constants. Lines of comment, empty lines and indentation are left out. The modules
-stay ordinary ES modules for Node and for the reader.
+its imports become plain constants. Lines of comment, empty lines, indentation and spaces that nobody needs
+are left out. The modules stay ordinary ES modules for Node and for the reader.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _DEFAULT = re.compile(r"^export default ", re.MULTILINE)
 # What starts a line; no string of the modules has lines that look like it.
 _COMMENT = re.compile(r"^[ \t]*(?://.*|/\*.*\*/[ \t]*)\n", re.MULTILINE)
 _INDENT = re.compile(r"^\s+", re.MULTILINE)  # with empty lines
+_SPACES = re.compile(r" *([,;:?(){}=<>*]) *")  # not around + and -, where a space may part two signs
 
 
 def static_bundle() -> str:
@@ -65,5 +66,17 @@ def _scope(name: str, source: str) -> str:
         raise ValueError(
             f"{name}.mjs: the bundle understands only plain imports and exports, found {left[0]!r}"
         )
-    body = _INDENT.sub("", _COMMENT.sub("", body))
+    body = _tight(_INDENT.sub("", _COMMENT.sub("", body)))
     return f"const in_{name} = (() => {{\n{body}return {{ {', '.join(exported)} }};\n}})();\n"
+
+
+def _tight(source: str) -> str:
+    """Without spaces around signs, in lines that have no text, comment or pattern in them and lie outside
+    templates.
+    """
+    lines, inside = [], False
+    for line in source.splitlines(keepends=True):
+        plain = not inside and not any(mark in line for mark in "\"'`/")
+        lines.append(_SPACES.sub(r"\1", line) if plain else line)
+        inside ^= line.count("`") % 2 == 1
+    return "".join(lines)

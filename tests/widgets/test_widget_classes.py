@@ -108,8 +108,13 @@ def test_static_bundle_is_one_classic_script() -> None:
     assert not re.search(r"</script|<!--|\bfetch\(|XMLHttpRequest|import\(", script)
     assert set(re.findall(r"https?://[^\"'` ]+", script)) <= {"http://www.w3.org/2000/svg"}
     assert all(name in script for name in EXPORTED)
-    # Every page with a widget loads it. 100 kB were enough before there were handles on a curve.
-    assert len(script) < 102_000
+    assert len(script) < 100_000
+
+
+def test_spaces_go_only_where_nothing_is_said() -> None:
+    kept = 'say("a ( b )");\nconst text = `one , two\nthree ( four )\n`;\nconst half = 1 / 2;\nx = 1 - -y;\n'
+    assert bundle._tight(kept) == kept.replace("x = 1", "x=1")
+    assert bundle._tight("if (a < b) { f(a, b); }\n") == "if(a<b){f(a,b);}\n"
 
 
 def test_comments_and_indentation_stay_out_of_the_bundle() -> None:
