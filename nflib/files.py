@@ -24,13 +24,21 @@ def write_json(path: Path, content: dict) -> None:
     write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-    """Write a file that is whole or not there, whatever happens on the way."""
+def check_place(path: str | os.PathLike | None) -> None:
+    """Raise ValueError if a file cannot be written there: to ask before the work and not after it."""
+    if path is None:
+        return
     path = Path(path)
     if not path.parent.is_dir():
         raise ValueError(f"{path}: the folder {path.parent} does not exist")
     if path.is_dir():
         raise ValueError(f"{path}: is a folder, expected a file name")
+
+
+def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+    """Write a file that is whole or not there, whatever happens on the way."""
+    check_place(path)
+    path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -81,6 +81,22 @@ def _fail(message: Any, code: int) -> NoReturn:
 train_command = functools.partial(command, group=train_app)
 data_command = functools.partial(command, group=data_app)
 study_command = functools.partial(command, group=study_app)
+
+
+def say_skipped(lines: Sequence[str]) -> None:
+    """One line for each file that could not be used."""
+    for line in lines:
+        typer.echo(f"skipped {line}", err=True)
+
+
+def end(skipped: Sequence[str], *, alone: bool = True) -> None:
+    """End a command: with exit code 1 if files were skipped, said in the last line.
+
+    One of several processes ends with 0, or who started them would stop the others.
+    """
+    if skipped:
+        typer.echo(f"files skipped: {len(skipped)}", err=True)
+        raise typer.Exit(1 if alone else 0)
 
 
 def show_version(wanted: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .app import command
+from .app import command, end, say_skipped
 from .options import Device
 
 Results = Annotated[Path, typer.Option(help="Folder for the results.")]
@@ -113,8 +113,7 @@ def show_samples(done, out: Path) -> None:
     from ..processes import own_share
 
     share = own_share()
-    for line in done.skipped:
-        typer.echo(f"skipped {line}", err=True)
+    say_skipped(done.skipped)
     if share.count > 1:
         typer.echo(
             f"share {share.index + 1} of {share.count}: {len(done.written)} images written to {out}, "
@@ -129,5 +128,4 @@ def show_samples(done, out: Path) -> None:
     if done.lost:
         parts = [f"{what} ({count} images)" for what, count in Counter(done.lost).most_common()]
         typer.echo(f"not in the results: {', '.join(parts)}", err=True)
-    if done.skipped:
-        typer.echo(f"files skipped: {len(done.skipped)}", err=True)
+    end(done.skipped, alone=share.count == 1)

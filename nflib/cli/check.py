@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from .app import command
+from .app import command, say_skipped
 from .options import ConditionScale, Map, map_of
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "blue", "good": "green"}
@@ -30,14 +30,15 @@ def check(
 
     Exit code 0 with warnings, 2 if the folders cannot be trained on.
     """
+    from ..files import check_place
     from ..pipeline import inspect
 
+    check_place(json)
     found = inspect(clean, degraded, h=map_of(h, scale), crop=crop, seed=seed)
-    for line in (*found.clean.skipped, *found.degraded.skipped):
-        typer.echo(f"skipped {line}", err=True)
+    say_skipped((*found.clean.skipped, *found.degraded.skipped))
+    show_inspection(found)
     if json is not None:
         found.save(json)
-    show_inspection(found)
     if found.errors:
         raise typer.Exit(2)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .app import data_command
+from .app import data_command, end, say_skipped
 from .options import ManyScales
 
 
@@ -68,13 +68,11 @@ def prepare(
     from ..pipeline import prepare as run
 
     done = run(source, target, scales)
-    for line in done.skipped:
-        typer.echo(f"skipped {line}", err=True)
+    say_skipped(done.skipped)
     if done.written:
         typer.echo(
             f"{done.written} photos written to {target} at scales {' '.join(map(str, sorted(scales)))}"
         )
     else:
         typer.echo(f"{target} is complete, nothing to do")
-    if done.skipped:
-        typer.echo(f"files skipped: {len(done.skipped)}", err=True)
+    end(done.skipped)

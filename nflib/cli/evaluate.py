@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .app import command
+from .app import command, end, say_skipped
 
 
 @command
@@ -25,20 +25,20 @@ def evaluate(
     json: Annotated[Path | None, typer.Option(help="Also write the result to this file.")] = None,
 ) -> None:
     """Score images, against images of the same name in a second folder or without any."""
+    from ..files import check_place
     from ..pipeline import evaluate as score
 
+    check_place(json)
     names = [name.strip() for name in metrics.split(",") if name.strip()]
     evaluation = score(images, reference, names, border)
-    for line in evaluation.skipped:
-        typer.echo(f"skipped {line}", err=True)
+    say_skipped(evaluation.skipped)
+    show_evaluation(evaluation, per_image)
     if json is not None:
         evaluation.save(json)
-    show_evaluation(evaluation, per_image)
     for folder, files in zip((images, reference), evaluation.unpaired):
         if files:
             typer.echo(f"without a partner in {folder}: {len(files)} ({', '.join(files)})", err=True)
-    if evaluation.skipped:
-        typer.echo(f"files skipped: {len(evaluation.skipped)}", err=True)
+    end(evaluation.skipped)
 
 
 def show_evaluation(evaluation, per_image: bool) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .app import command
+from .app import command, end, say_skipped
 from .options import LastStage
 
 
@@ -22,18 +22,19 @@ def noise(
     """Measure the noise of degraded photos, without pairs: how strong, how it follows the light, how
     neighbours go together.
     """
+    from ..files import check_place
     from ..pipeline import estimate_noise
 
+    for file in (json, plot):
+        check_place(file)
     estimate = estimate_noise(clean, degraded, last_stage=last_stage)
-    for line in estimate.skipped:
-        typer.echo(f"skipped {line}", err=True)
+    say_skipped(estimate.skipped)
+    show_noise(estimate)
     if json is not None:
         estimate.save(json)
     if plot is not None:
         _draw(estimate, plot)
-    show_noise(estimate)
-    if estimate.skipped:
-        typer.echo(f"files skipped: {len(estimate.skipped)}", err=True)
+    end(estimate.skipped)
 
 
 def _draw(estimate, file: Path) -> None:

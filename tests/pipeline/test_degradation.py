@@ -247,7 +247,7 @@ def test_a_thousand_images_of_which_twenty_are_bad(tmp_path) -> None:
         content = BAD[i % len(BAD)] if i in bad else whole
         (place / f"{i:04}.png").write_bytes(whole[: len(whole) // 2] if content is None else content)
     result = CliRunner().invoke(app, ["degrade", str(place), "--model", "white:12", "--out", str(out)])
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert result.stdout == f"980 images written to {out}\n"
     names = {f"{i:04}" for i in range(1000) if i not in bad}
     assert set(contents(out)) == {f"{name}{end}" for name in names for end in (".png", ".json")}
@@ -310,7 +310,7 @@ def test_the_command(folder, model, tmp_path) -> None:
         2,
     ]
     result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert result.stdout == f"6 images written to {tmp_path / 'out'}\n"
     first, last = result.stderr.splitlines()
     assert first.startswith(f"skipped {folder / 'c.png'}: not an image")

@@ -140,7 +140,7 @@ def test_the_command(tmp_path, scales, last) -> None:
     scales = ["--scales", *scales]
     arguments = ["data", "prepare", *(folders + scales if last else scales + folders)]
     result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert result.stdout == f"6 photos written to {target} at scales 1 2 8\n"
     left, *lines = result.stderr.splitlines()
     assert left == f"{source}: left out: 1 .txt"

@@ -148,7 +148,7 @@ def test_bad_files_and_bad_models(folder, files, tmp_path) -> None:
     result = CliRunner().invoke(
         app, ["restore", str(folder), "--model", str(model), "--out", str(out), "--device", "cpu"]
     )
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert result.stdout == f"2 images written to {out}\n"
     first, last = result.stderr.splitlines()
     assert first.startswith(f"skipped {folder / 'c.png'}")

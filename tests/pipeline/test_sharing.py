@@ -72,7 +72,7 @@ def test_two_processes_make_the_same_files_as_one(folder, whole, tmp_path) -> No
         app,
         ["degrade", str(folder), "--model", "ntire", "--out", str(out), "--device", "cpu", "--devices", "2"],
     )
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert result.stdout == f"7 images written to {out}\n"
     assert re.fullmatch(r"skipped \S+d2.png: not an image.*\nfiles skipped: 1\n", result.stderr)
     assert contents(out) == whole

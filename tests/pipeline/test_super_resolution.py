@@ -132,7 +132,7 @@ def test_the_command(folder, model, tmp_path) -> None:
         "cpu",
     ]
     result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert result.stdout == f"4 images written to {tmp_path / 'out'}\n"
     first, last = result.stderr.splitlines()
     assert first.startswith(f"skipped {folder / 'c.png'}: not an image")
