@@ -53,9 +53,9 @@ from nflib.training.folders import BUNDLED
 
 RESULT = "denoisers.json"
 BUNDLED_DENOISERS = ("denoiser_ntire_small", "denoiser_camera_small", UNIVERSAL)
-OPENCV_LEVELS = (3, 5, 7, 10, 15, 25, 40, 60)
+OPENCV_LEVELS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 60)
 # Of the estimated level of the noise.
-SHARES = (0.5, 0.8, 1.0, 1.2, 1.8, 2.7)
+SHARES = (0.5, 0.8, 1.0, 1.2, 1.5, 1.8, 2.2, 2.7, 3.5, 5.0, 7.0)
 BM3D_SHARES = (1, 2, 3)
 
 # From a photo (H, W, 3), uint8, to the like.
@@ -80,12 +80,14 @@ def classical() -> Iterator[tuple[str, dict[str, Denoise]]]:
         )
     from skimage.restoration import denoise_nl_means, denoise_wavelet
 
-    yield "scikit-image non-local means", {"": as_floats(lambda x: denoise_nl_means(x, channel_axis=-1))}
+    usual = {"defaults": as_floats(lambda x: denoise_nl_means(x, channel_axis=-1))}
+    yield "scikit-image non-local means", usual
     if importlib.util.find_spec("pywt") is None:  # by which scikit-image estimates levels
         return
     yield (
         "scikit-image non-local means, tuned",
-        {
+        usual
+        | {
             f"h and sigma {share} of the estimate": as_floats(
                 lambda x, share=share: denoise_nl_means(
                     x,
@@ -99,10 +101,12 @@ def classical() -> Iterator[tuple[str, dict[str, Denoise]]]:
             for share in SHARES
         },
     )
-    yield "wavelets", {"": as_floats(lambda x: denoise_wavelet(x, channel_axis=-1, convert2ycbcr=True))}
+    usual = {"defaults": as_floats(lambda x: denoise_wavelet(x, channel_axis=-1, convert2ycbcr=True))}
+    yield "wavelets", usual
     yield (
         "wavelets, tuned",
-        {
+        usual
+        | {
             f"sigma {share} of the estimate": as_floats(
                 lambda x, share=share: denoise_wavelet(
                     x, sigma=share * level(x), channel_axis=-1, convert2ycbcr=True
