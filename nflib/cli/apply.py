@@ -9,6 +9,8 @@ import typer
 from .app import command, end, say_skipped
 from .options import Device
 
+# So many photos that are unlike those of the training are named.
+NAMED = 3
 Results = Annotated[Path, typer.Option(help="Folder for the results.")]
 Count = Annotated[int, typer.Option(min=1, help="Results for each image.")]
 Tile = Annotated[int, typer.Option(min=32, help="Larger images are computed in tiles of this side.")]
@@ -128,4 +130,11 @@ def show_samples(done, out: Path) -> None:
     if done.lost:
         parts = [f"{what} ({count} images)" for what, count in Counter(done.lost).most_common()]
         typer.echo(f"not in the results: {', '.join(parts)}", err=True)
+    if done.outside:
+        more = f"; and {len(done.outside) - NAMED} more" if len(done.outside) > NAMED else ""
+        typer.echo(
+            f"unlike the photos that the model was taught on, where it may be wrong: "
+            f"{'; '.join(done.outside[:NAMED])}{more}",
+            err=True,
+        )
     end(done.skipped, alone=share.count == 1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..noise import SeenContent
 from .degrader import Degrader
 
 
@@ -28,6 +29,10 @@ class Composed(Degrader):
 
     first: Degrader
     then: Degrader
+
+    @property
+    def seen(self) -> SeenContent | None:
+        return self.first.seen or self.then.seen
 
     def each(self, clean: Tensor, strength: float, generators: Sequence[torch.Generator]) -> Tensor:
         return self.then.each(self.first.each(clean, strength, generators), strength, generators)

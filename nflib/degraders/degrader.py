@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..images.arrays import as_8_bits
+from ..noise import SeenContent
 
 
 class Degrader:
@@ -20,7 +21,13 @@ class Degrader:
     ...         return (as_8_bits(clean / (1 + strength)) for _ in range(n))
     >>> Dimmer()(torch.full((3, 1, 1), 0.8), strength=1.0).flatten() * 255
     tensor([102., 102., 102.])
+
     """
+
+    @property
+    def seen(self) -> SeenContent | None:
+        """What was on the photos that it was learned from; None if it was not learned, or nobody noted it."""
+        return None
 
     def __call__(
         self, clean: Tensor, strength: float = 1.0, generator: torch.Generator | None = None

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..models import ImageModel
+from ..noise import SeenContent
 from .degrader import Degrader, as_8_bits
 
 
@@ -40,6 +41,10 @@ class Learned(Degrader):
             raise ValueError(f"tile must be a multiple of {model.multiple}, got {tile}")
         self.model: Any = model  # which has the samples that its purpose promises
         self.tile = tile
+
+    @property
+    def seen(self) -> SeenContent | None:
+        return SeenContent.noted(getattr(self.model, "notes", {}))
 
     def each(self, clean: Tensor, strength: float, generators: Any) -> Tensor:
         return self(clean, strength, generators)  # all together is faster

@@ -7,6 +7,7 @@ from .flat_blocks import flat_blocks
 from .gain import NoiseGain, fit_noise_gain
 from .jpeg import JPEGTrace, find_jpeg
 from .jpeg_files import FolderTraces, find_jpeg_in_file, find_jpeg_in_folder
+from .seen import SeenContent
 from .spectrum import noise_filter, window_gain
 from .strata import StrataError, strata_error
 from .strengths import photo_strengths
@@ -20,6 +21,7 @@ __all__ = [
     "FolderTraces",
     "JPEGTrace",
     "NoiseGain",
+    "SeenContent",
     "StrataError",
     "TransferFit",
     "colour_filter",

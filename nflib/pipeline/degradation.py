@@ -91,6 +91,7 @@ def _degrade(
         make=make,
         description="degrade",
         share=share,
+        seen=degrader.seen,
         grey_channel=1,  # green, with the noise of a channel: the mean of three would have less
     )
 

@@ -12,6 +12,7 @@ from .. import checkpoints
 from ..images import joined, pad_to_multiple
 from ..images.tiling import overlap_of
 from ..models import ImageModel
+from ..noise import SeenContent
 from ..processes import Share
 from .samples import Samples, write_samples
 from .sharing import shared
@@ -74,6 +75,7 @@ def _restore(source, model, out, *, tile: int, device: torch.device, share: Shar
         make=lambda image, _: [restored(net, image.to(device), tile=tile, overlap=overlap).cpu()],
         description="restore",
         share=share,
+        seen=SeenContent.noted(net.notes),
     )
 
 

@@ -18,12 +18,14 @@ from .. import __version__, units
 from ..checkpoints.files import find
 from ..files import digest, read_json, write_json
 from ..images import list_images, read_picture, write
+from ..noise import SeenContent
 from ..processes import Share, claimed
 
 
 class Samples(NamedTuple):
     """What a job on images did: files written now, images that were done already, one line for each that was
-    skipped, and what of images the results do not have, such as "EXIF data", once for each image.
+    skipped, what of images the results do not have, such as "EXIF data", once for each image, and one line
+    for each that is outside what the model was taught.
 
     >>> Samples(written=(Path("out/a.png"),), kept=3, skipped=()).kept
     3
@@ -33,6 +35,7 @@ class Samples(NamedTuple):
     kept: int
     skipped: tuple[str, ...]
     lost: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
 
 
 def write_samples(
@@ -44,6 +47,7 @@ def write_samples(
     make: Callable[[Tensor, torch.Generator], Iterable[Tensor]],
     description: str,
     share: Share = Share(),
+    seen: SeenContent | None = None,
     grey_channel: int | None = None,
 ) -> Samples:
     """Write what ``make`` makes of every image of a share, and beside it ``out/NAME.json``: of what and how
@@ -70,6 +74,7 @@ def write_samples(
         description: for the progress bar.
         share: of the images, sorted by name. Nothing is done about the files of others, which may be writing
             them now.
+        seen: what the model was taught on; None says nothing of images that are outside it.
         grey_channel: the channel that is kept of what was made of a grey image; the mean of the three by
             default, which has less noise than each.
 
@@ -92,6 +97,7 @@ def write_samples(
     written: list[Path] = []
     skipped: list[str] = []
     lost: list[str] = []
+    outside: list[str] = []
     with claimed(out, share):
         _tidy(out, {name for file in files for name in _written(names[file], targets[file])})
         for file in units.progress(todo, description) if share.index == 0 else todo:
@@ -121,7 +127,11 @@ def write_samples(
             write_json(path, {**record, "done": True})
             written += results
             lost += picture.lost
-    return Samples(tuple(written), len(files) - len(todo), tuple(skipped), tuple(lost))
+            if seen is not None and (parts := seen.outside(picture.pixels)):
+                said = (f"{100 * part:.0f} % is {what}" for what, part in parts.items())
+                outside.append(f"{file}: {', '.join(said)}")
+    kept = len(files) - len(todo)
+    return Samples(tuple(written), kept, tuple(skipped), tuple(lost), tuple(outside))
 
 
 def result_names(files: Sequence[Path]) -> dict[Path, str]:

@@ -66,8 +66,10 @@ def _together(tasks: list[tuple]) -> Samples:
     for answer in answers:
         if isinstance(answer, str):
             raise ValueError(answer)
-    written, kept, skipped, lost = zip(*answers)
-    return Samples(tuple(sorted(sum(written, ()))), sum(kept), tuple(sorted(sum(skipped, ()))), sum(lost, ()))
+    return Samples._make(
+        sum(parts) if name == "kept" else tuple(sorted(sum(parts, ())))
+        for name, parts in zip(Samples._fields, zip(*answers))
+    )
 
 
 def _answer(index: int, tasks: list[tuple], files: list[Path], threads: int) -> None:

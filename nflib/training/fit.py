@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from .. import checkpoints, units
 from .._compat import import_lightning
 from ..data.contents import changes, check_unpaired, contents, summary
+from ..noise import SeenContent
 from ..processes import wait
 from .recipe import Recipe
 from .recorder import Recorder
@@ -37,6 +38,8 @@ else:
     lightning = import_lightning()
 # So many photos that changed are named.
 NAMED = 3
+# Crops by which is noted what was seen in training.
+SEEN_CROPS = 256
 # What a resumed training may not change without becoming another one.
 FIXED = ("task", "model", "recipe", "seed", "crops", "precision")
 
@@ -123,6 +126,8 @@ def fit(
                 "folder"
             )
     settings |= {"photos": summary(read)} if read else {}
+    if (seen := _seen(task, data)) is not None:
+        settings["seen"] = dataclasses.asdict(seen)
     out.mkdir(parents=True, exist_ok=True)
 
     before = random_states()
@@ -159,6 +164,14 @@ def fit(
             elif trainer.is_global_zero:
                 recorder.finish(task, trainer)
     return model_file
+
+
+def _seen(task: Task, data: Any) -> SeenContent | None:
+    """What photos show on which the noise is seen, by the first crops of some."""
+    if task.seen is not None:
+        return task.seen
+    found = [image for i in range(SEEN_CROPS) if (image := task.noisy(data[i])) is not None]
+    return SeenContent.of(found) if found else None
 
 
 def _trainer(device: torch.device, running: Running, unused: bool, recorder: Recorder) -> lightning.Trainer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -68,4 +69,5 @@ def law_notes(found: LawFound) -> dict:
         if interval is None
         else [[round(value, 2) for value in side] for side in grey_levels(interval).tolist()],
         "remarks": list(found.remarks),
+        "seen": None if found.seen is None else asdict(found.seen),
     }

@@ -12,7 +12,14 @@ from torch import Tensor
 from ..data.folders import Source
 from ..images.jpeg import JPEG
 from ..models import NoiseLaw, NoiseLawConfig
-from ..noise import Excess, FlatWindows, colour_filter, flat_windows_and_even, photo_strengths
+from ..noise import (
+    Excess,
+    FlatWindows,
+    SeenContent,
+    colour_filter,
+    flat_windows_and_even,
+    photo_strengths,
+)
 from ..noise.jackknife import Scatter, jackknife
 from ..noise.variogram import LAGS, normalised, sill
 from ..noise.windows import SHARE, SIDE, usual_side
@@ -64,6 +71,7 @@ class LawFound:
         photos: how many clean and degraded ones have windows in which it was found.
         windows: how many clean and degraded ones.
         unseen: which channels vary no more than in clean photos, (3,).
+        seen: what the degraded photos show; None if all are small.
         skipped: one line for each file that could not be used.
         remarks: what to know of it, sentences.
     """
@@ -76,6 +84,7 @@ class LawFound:
     photos: tuple[int, int]
     windows: tuple[int, int]
     unseen: Tensor
+    seen: SeenContent | None
     skipped: tuple[str, ...]
     remarks: tuple[str, ...]
 
@@ -120,6 +129,7 @@ def find_law(clean: Source, degraded: Source, *, last_stage: str = "auto", seed:
         photos=(len(windows[0].photo.unique()), len(windows[1].photo.unique())),
         windows=(len(windows[0].photo), len(windows[1].photo)),
         unseen=~(seen.variance() > 0).any(1),
+        seen=sides[1].seen,
         skipped=tuple(line for photos in sides for line in photos.skipped),
         remarks=remarks,
     )

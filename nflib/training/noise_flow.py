@@ -317,13 +317,14 @@ def train_noise_flow(
             f"{degraded}: went through {stage} last, after which values do not tell how the noise before it "
             f"is distributed; expected no last stage. The training law finds its strength and correlation"
         )
-    law = find_law(clean, degraded, last_stage="none").law
+    found = find_law(clean, degraded, last_stage="none")
     sides = PhotoStream(clean), PhotoStream(degraded)
     side = crop or usual_side(*(photos.sizes for photos in sides))
     windows = [flat_windows(photos.read, len(photos), side=side) for photos in sides]
     grey = bool((windows[1].pixels == windows[1].pixels[:, :1]).all())
     model = NoiseFlow(noise_flow_config(size))
-    model.start(law, floor=0.0 if grey else FLOOR)
+    model.start(found.law, floor=0.0 if grey else FLOOR)
     start_curves(model, windows[1])
     task = NoiseFlowTask(model, content=content_of(windows[0]), filtered=not grey)
+    task.seen = found.seen
     return fit(task, FlatCrops(windows[1], seed), out, recipe=usual.recipe, seed=seed, running=running)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..data.folders import Source, size_of
 from ..images import as_images, list_images, read
+from ..noise.seen import SeenContent, windows
 from ..noise.transfer import hats
 
 # Colours are taken from means of so many pixels squared, in which there is less noise.
@@ -44,6 +45,7 @@ class PhotoStream:
         self.sizes: list[tuple[int, int]] = []
         self._photos: list[Any] = []
         self._colours: dict[int, tuple[int, Tensor]] = {}
+        self._windows: dict[int, tuple[Tensor, Tensor]] = {}
         for photo in found:
             try:
                 self.sizes.append(size_of(photo))
@@ -69,6 +71,7 @@ class PhotoStream:
         if number not in self._colours:
             coarse = torch.nn.functional.avg_pool2d(image, min(COARSE, *image.shape[1:]))
             self._colours[number] = coarse.numel() // 3, hats(coarse).mean((1, 2))
+            self._windows[number] = windows(image)
         return image
 
     @property
@@ -76,3 +79,8 @@ class PhotoStream:
         """How often the values of the photos read so far lie at each knot of curves, (3, knots)."""
         total = sum(count for count, _ in self._colours.values())
         return torch.stack([count / total * found for count, found in self._colours.values()]).sum(0)
+
+    @property
+    def seen(self) -> SeenContent | None:
+        """What the photos read so far show; None if all are small."""
+        return SeenContent.of_windows(self._windows.values())

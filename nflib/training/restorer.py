@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
@@ -36,6 +37,9 @@ class RestorerTask(Task):
     unit = "mean squared error"
     unused = False
 
+    def noisy(self, item: Any) -> Tensor | None:
+        return item[1]
+
     def loss(self, model, batch, generator) -> Tensor:
         clean, degraded = batch
         return (model(degraded) - clean).square().mean()
@@ -49,6 +53,9 @@ class RestorationTask(Task):
     recipe = replace(RECIPE, lr=2e-3, clip=1.0)
     unit = "mean absolute error"
     unused = False
+
+    def noisy(self, item: Any) -> Tensor | None:
+        return item[1]
 
     def loss(self, model, batch, generator) -> Tensor:
         clean, degraded = batch

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models import ImageModel
+from ..noise import SeenContent
 from .recipe import Recipe
 from .steps import Steps
 
@@ -23,12 +24,15 @@ class Task(Steps):
         notes: what else its runs are known by, name -> text: noted with the model, and not to be changed when
             a run is resumed.
         together: crops with following numbers that belong together: a device gets all of them or none.
+        seen: what photos show on which the noise is seen that the model is for; None to find it on those of
+            ``noisy``.
         unused: a step may leave parameters without a gradient, such as the last layers of an encoder of which
             only features are used.
     """
 
     together = 1
     unused = True
+    seen: SeenContent | None = None
     recipe = Recipe()
     unit = ""
     validation_unit: str | None = None  # if the validation is not the loss
@@ -53,6 +57,12 @@ class Task(Steps):
     def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         """Parameters, and the factor of their learning rate. Each group's gradient is clipped by itself."""
         return [(list(self.model.parameters()), 1.0)]
+
+    def noisy(self, item: Any) -> Tensor | None:
+        """The image (3, H, W) of an item of the data on which the noise is seen that the model is for; None
+        if there is none.
+        """
+        return None
 
     def example(self, image: Tensor) -> Any:
         """A batch like those of this training whose results are these images (B, 3, H, W): to time a step."""

@@ -48,6 +48,9 @@ class UnpairedTask(Task):
         """
         return self.averaged.degrade(clean, generator=generator)
 
+    def noisy(self, item: Any) -> Tensor | None:
+        return item[0] if int(item[1]) == 1 else None
+
     def example(self, image: Tensor) -> tuple[Tensor, Tensor]:
         return image, (torch.arange(len(image)) % 2 == 0).long()  # a single image is a degraded one
 
