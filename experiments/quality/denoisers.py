@@ -56,7 +56,7 @@ BUNDLED_DENOISERS = ("denoiser_ntire_small", "denoiser_camera_small", UNIVERSAL)
 OPENCV_LEVELS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 60)
 # Of the estimated level of the noise.
 SHARES = (0.5, 0.8, 1.0, 1.2, 1.5, 1.8, 2.2, 2.7, 3.5, 5.0, 7.0)
-BM3D_SHARES = (1, 2, 3)
+BM3D_SHARES = (1, 2, 3, 5, 8)
 
 # From a photo (H, W, 3), uint8, to the like.
 Denoise = Callable[[np.ndarray], np.ndarray]

@@ -11,8 +11,8 @@ then the photos are made smaller before they are degraded. What the degraded sid
 - white: white noise of the per-channel deviation of the true residual of the validation pairs, which nobody
   would know;
 - patches: noise patches collected from the degraded photos;
-- law, deflow, ludvae: learned from both sides without pairs, by the commands `nflib train law`, `deflow` and
-  `ludvae` with nothing but their defaults (and, of DeFlow, the map h of experiments/photos.py). Each seed
+- law, deflow, affine-deflow, ludvae: learned from both sides without pairs, by the commands `nflib train law`
+  and so on with nothing but their defaults (and, of DeFlow, the map h of experiments/photos.py). Each seed
   learns anew, from photos that were degraded anew: its spread is of the degrader and of the restorer;
 - true: the true degradation of the clean photos, which nobody would have.
 
@@ -53,10 +53,10 @@ from experiments.restoring import (
 from nflib import __version__, checkpoints, degraders, images
 from nflib.files import write_bytes
 from nflib.metrics.comparisons import markdown, table
-from nflib.training import Running, train_deflow, train_law, train_ludvae
+from nflib.training import Running, train_affine_deflow, train_deflow, train_law, train_ludvae
 
 TEXTURED = (5, 8)
-SOURCES = ("clean", "white", "true", "patches", "law", "deflow", "ludvae")
+SOURCES = ("clean", "white", "true", "patches", "law", "deflow", "affine-deflow", "ludvae")
 
 
 def degraded_photos(plan: Plan, kodak: Path | None, *, few: bool, seed: int) -> list[torch.Tensor]:
@@ -79,7 +79,8 @@ def learned(source: str, name: str, clean: list, degraded: list, out: Path, *, s
     running = Running(device="cpu", resume=True)
     if source == "ludvae":
         return train_ludvae(*folders, seed=seed, running=running)
-    return train_deflow(*folders, h=PLANS[name].config.h, seed=seed, running=running)
+    train = train_affine_deflow if source == "affine-deflow" else train_deflow
+    return train(*folders, h=PLANS[name].config.h, seed=seed, running=running)
 
 
 def main() -> None:
