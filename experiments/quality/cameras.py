@@ -28,6 +28,8 @@ noise that it was trained with.
 
 The file has one entry for each set of photos, "renoir" and "polyu":
 
+- "check": what nflib.pipeline.inspect says of the folders: "verdict", "gap, grey levels" of the means of
+  R, G, B, and "auc" by which h still gives the folder away;
 - "train_clean", "train_noisy": names of the photos; "pairs": names, in the order of all lists of scores;
   "side"; "patches": their number; "white, grey levels", "oracle, grey levels": deviations of R, G, B;
   "folds": names of the pairs each half is tested on;
@@ -66,9 +68,11 @@ from nflib.degraders import Degrader
 from nflib.files import write_bytes
 from nflib.metrics.comparisons import markdown, table
 from nflib.noise import noise_filter
+from nflib.pipeline import inspect
 from nflib.training import Running, train_deflow, train_law, train_ludvae
 from nflib.training.ludvae import NOISE_CROPS, NOISE_SIDE
 from nflib.training.unpaired import first_crops
+from nflib.units import grey_levels
 
 SIDE = 320
 # Ends of the names of a pair, clean and noisy.
@@ -167,6 +171,17 @@ def two_folds(files: dict, pairs: list, seed: int) -> tuple[dict, torch.nn.Modul
     return {metric: found[0][metric] + found[1][metric] for metric in found[0]}, model
 
 
+def checked(folder: Path) -> dict:
+    """What a user is told of the folders before a training."""
+    found = inspect(folder / "train_clean", folder / "train_noisy", seed=SEED)
+    gaps = (grey_levels(gap.difference) for gap in found.gaps.values())
+    return {
+        "verdict": found.verdict,
+        "gap, grey levels": [round(gap, 1) for gap in gaps],
+        "auc": {name: round(leak.auc, 3) for name, leak in found.leaks.items()},
+    }
+
+
 def compare(name: str, folder: Path, record: dict, save, seeds: list[int], published: list[Path]) -> None:
     files = pair_files(folder / "val", ENDS[name])
     pairs = [tuple(centre(images.read(file)) for file in two) for two in files.values()]
@@ -194,6 +209,8 @@ def compare(name: str, folder: Path, record: dict, save, seeds: list[int], publi
         },
         "input": test(lambda noisy: noisy, pairs),
     }
+    if "check" not in record:
+        record["check"] = checked(folder)
     for part in ("models", "noise", "published", "runs"):
         record.setdefault(part, {})
     record["noise"]["truth"] = noise_of(residuals, clean)
