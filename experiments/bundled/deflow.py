@@ -30,6 +30,8 @@ from nflib.files import write_bytes
 from nflib.models import DeFlow
 from nflib.training import DeFlowTask, Running, fit
 from nflib.training.deflow import start_linear
+from nflib.training.last_stage import known_stage
+from nflib.training.unpaired import limit_noise
 
 STEPS, EVERY = 100, 20
 
@@ -52,10 +54,13 @@ class Judged(DeFlowTask):
 def train(name: str, kodak: Path | None) -> None:
     plan = PLANS[name]
     clean, degraded, pairs = photos(plan, kodak)
-    crops = UnpairedImages(clean, degraded, CROP, seed=SEED, align=plan.config.multiple)
+    stage = known_stage("auto", clean, degraded)
+    config = replace(plan.config, last_stage="" if stage is None else str(stage))
+    crops = UnpairedImages(clean, degraded, CROP, seed=SEED, align=config.multiple, stage=stage)
     torch.manual_seed(SEED)
-    model, began = DeFlow(plan.config), time.perf_counter()
+    model, began = DeFlow(config), time.perf_counter()
     start_linear(model, crops, seed=SEED)
+    limit_noise(model, crops, seed=SEED)
     seconds = round(time.perf_counter() - began)
     shipped = copy.deepcopy(model).half()
     recipe = replace(DeFlowTask.recipe, steps=STEPS, every=EVERY)
