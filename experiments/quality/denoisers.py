@@ -16,8 +16,8 @@ NAME_clean and NAME_noisy of W2S (grey, microscopy). Whole photos are scored. Me
   nobody could choose: "chosen" says which;
 - the bundled denoisers;
 - "law": a RestorationNet trained by nflib.training.train_denoiser with pairs of the law that
-  nflib.training.train_law finds in train_clean and train_noisy, on train_clean, Kodak and the bundled photos,
-  as `nflib train all` does it;
+  nflib.training.train_law finds in train_clean and train_noisy, on train_clean, Kodak and the bundled photos;
+- "universal and law": the same, beginning as the bundled universal denoiser, as `nflib train all` does it;
 - "true pairs": the same network, trained on the pairs of one half of val and tested on the other, and the
   other way round: few photos of few scenes, so that it is no upper bound.
 
@@ -47,6 +47,7 @@ from nflib import checkpoints, images
 from nflib.data import PairedImages
 from nflib.models import RestorationNet, RestorationNetConfig
 from nflib.pipeline import UNIVERSAL
+from nflib.pipeline.learning import RATE
 from nflib.pipeline.restoration import restored
 from nflib.training import RestorationTask, Running, fit, train_denoiser, train_law
 from nflib.training.folders import BUNDLED
@@ -166,8 +167,8 @@ def best_of(settings: dict[str, Denoise], pairs: Sequence) -> dict:
     return found[name] | {"chosen": name}
 
 
-def on_law_pairs(name: str, folder: Path, kodak: Path, seed: int, pairs: Sequence) -> dict:
-    """A denoiser trained with the law of the noise of a folder."""
+def on_law_pairs(name: str, folder: Path, kodak: Path, seed: int, pairs: Sequence, begun: dict) -> dict:
+    """A denoiser trained with the law of the noise of a folder; ``begun`` says from where."""
     began, run = time.process_time(), RUNS / f"denoisers_{name}_{seed}"
     law = run / "law" / "model.safetensors"
     if not law.is_file():
@@ -175,9 +176,10 @@ def on_law_pairs(name: str, folder: Path, kodak: Path, seed: int, pairs: Sequenc
     done = train_denoiser(
         [folder / "train_clean", kodak, BUNDLED],
         str(law),
-        run / "restorer",
+        run / ("restorer_begun" if begun else "restorer"),
         seed=seed,
         running=Running(device="cpu", resume=True),
+        **begun,
     )
     spent = round(time.process_time() - began)
     model = checkpoints.load(done)
@@ -221,7 +223,13 @@ def compare(name: str, folder: Path, arguments: argparse.Namespace, record: Reco
     for model in BUNDLED_DENOISERS:
         part(model, lambda model=model: timed(by_model(checkpoints.load(model)), pairs))
     for seed in () if arguments.tiny else arguments.seeds:
-        part(f"law/{seed}", lambda seed=seed: on_law_pairs(name, folder, arguments.kodak, seed, pairs))
+        for method, begun in (("law", {}), ("universal and law", {"start": UNIVERSAL, "lr": RATE})):
+            part(
+                f"{method}/{seed}",
+                lambda seed=seed, begun=begun: on_law_pairs(
+                    name, folder, arguments.kodak, seed, pairs, begun
+                ),
+            )
         part(f"true pairs/{seed}", lambda seed=seed: on_true_pairs(name, files, pairs, seed))
     rows = {key: found for key, found in record.parts.items() if key.startswith(f"{name}/")}
     show(

@@ -17,10 +17,12 @@ from ..images import list_images, read, write
 from ..training import Running, train_denoiser, train_law
 from ..training.folders import BUNDLED
 from ..training.stopping import Stopped
-from .restoration import restored
+from .restoration import UNIVERSAL, restored
 
 # So many photos are shown before and after, their central windows of at most so many pixels.
 EXAMPLES, SIDE = 4, 384
+# Half of the rate of a denoiser that knows nothing yet.
+RATE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def learn_restorer(
 
     Args:
         clean, degraded: folders of photos of any sizes and formats, of different scenes, without pairs. The
-            denoiser is taught on the clean ones and on the bundled photos that are not for validation.
+            denoiser is taught on the clean ones and on the bundled photos that are not for validation; it
+            begins as :data:`~nflib.pipeline.UNIVERSAL`.
         out: folder of the job.
         steps: of the denoiser; by default what its small size suggests.
         seed: of weights, crops and noise.
@@ -77,6 +80,7 @@ def learn_restorer(
     sides = {"clean": list_images(clean), "degraded": list_images(degraded)}
     job = {
         **{side: summary({file.name: digest(file) for file in files}) for side, files in sides.items()},
+        "start": UNIVERSAL,
         "steps": steps,
         "seed": seed,
     }
@@ -93,7 +97,14 @@ def learn_restorer(
         running = Running(device=where, resume=True)
         try:
             train_denoiser(
-                [clean, BUNDLED], str(law), restorer.parent, steps=steps, seed=seed, running=running
+                [clean, BUNDLED],
+                str(law),
+                restorer.parent,
+                start=UNIVERSAL,
+                steps=steps,
+                lr=RATE,
+                seed=seed,
+                running=running,
             )
         except Stopped as stopped:
             stopped.args = (f"{out}: stopped at step {stopped.step}; the same command goes on",)
