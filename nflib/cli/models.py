@@ -36,11 +36,24 @@ def show_models(models: Sequence[Description]) -> None:
 
     table = Table("model", "how it was made, how good it is", show_lines=True, expand=True)
     table.columns[0].no_wrap = True
+    # what a model adds to the law of the same noise, or fails to, is worth knowing first
+    laws = {
+        model.name.removeprefix("law_"): model.metrics for model in models if model.name.startswith("law_")
+    }
     for model in models:
-        metrics = "; ".join(f"{name}: {value:.4g}" for name, value in model.metrics.items()) or "not measured"
+        law = (
+            laws.get(model.name.removesuffix("_small").partition("_")[2], {})
+            if model.purpose == "degrade"
+            else {}
+        )
+        metrics = "; ".join(
+            f"{name}: {value:.4g}"
+            + (f", the law's: {law[name]:.4g}" if law.get(name, value) != value else "")
+            for name, value in model.metrics.items()
+        )
         table.add_row(
             f"{model.name}\n{_kind(model)}\n{_parameters(model)}\n{model.size / 1e6:.1f} MB",
-            f"data: {_noted(model, 'data')}\n{metrics}\n{_noted(model, 'seconds')} s on "
+            f"data: {_noted(model, 'data')}\n{metrics or 'not measured'}\n{_noted(model, 'seconds')} s on "
             f"{_noted(model, 'device')}, seed {_noted(model, 'seed')}\n"
             f"{_noted(model, 'command')}",
         )

@@ -67,3 +67,11 @@ def test_a_model_that_is_not_there() -> None:
     assert out == ""
     assert err.count("\n") == 1
     assert "nothing: no such file, and no bundled model" in err
+
+
+def test_learned_degraders_stand_beside_the_law() -> None:
+    _, out, _ = run()
+    text = " ".join(out.replace("│", " ").split())
+    for kind in ("ntire", "camera", "aim"):
+        law = checkpoints.describe(f"law_{kind}").metrics["largest error (1 is still good)"]
+        assert text.count(f"the law's: {law:.4g}") == 2  # of DeFlow and of LUD-VAE
