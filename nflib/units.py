@@ -27,6 +27,7 @@ __all__ = [
     "progress_lines",
     "rand",
     "randn",
+    "say",
 ]
 
 
@@ -120,24 +121,50 @@ def progress(iterable: Any, description: str = "", total: int | None = None) -> 
     """
     from tqdm import tqdm
 
-    watched = sys.stderr.isatty()
-    if watched or _seconds_between_lines is None:
+    watched = _has_terminal()
+    if watched or _seconds_between_lines is None or sys.stderr is None:
         return tqdm(iterable, desc=description, total=total, disable=not watched, leave=False)
-    return _lines()(iterable, desc=description, total=total, file=sys.stderr, bar_format=LINE)
+    return _lines()(
+        iterable,
+        desc=description,
+        total=total,
+        file=sys.stderr,
+        bar_format=LINE,
+        mininterval=min(0.1, _seconds_between_lines),
+        miniters=1,
+    )
+
+
+def say(line: str) -> None:
+    """A line on stderr, such as what a long job is about to do, where progress is shown; else nothing."""
+    if _has_terminal() or _seconds_between_lines is not None:
+        _print(line)
+
+
+def _has_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()  # a service may have none
+
+
+def _print(line: object) -> None:
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            print(line, file=sys.stderr, flush=True)
 
 
 # What a line of progress says.
 LINE = "{desc}: {n_fmt} of {total_fmt}, {elapsed}, {remaining} left{postfix}"
 _seconds_between_lines: float | None = None
+_last_line = -math.inf
 
 
 @contextlib.contextmanager
 def progress_lines(seconds: float = 5.0) -> Iterator[None]:
-    """Within this context progress without a terminal is a line on stderr every few seconds: long jobs in a
-    pipe, in a batch system or in a log.
+    """Within this context progress without a terminal is a line on stderr every few seconds, of whatever
+    goes on then, the first after that time: long jobs in a pipe, in a batch system or in a log.
     """
-    global _seconds_between_lines
+    global _seconds_between_lines, _last_line
     before, _seconds_between_lines = _seconds_between_lines, seconds
+    _last_line = time.monotonic()
     try:
         yield
     finally:
@@ -150,13 +177,12 @@ def _lines() -> type[tqdm]:
     from tqdm import tqdm
 
     class Lines(tqdm):
-        _said = -math.inf
-
         def display(self, msg: str | None = None, pos: int | None = None) -> None:
+            global _last_line
             now = time.monotonic()
-            if msg is None and now - self._said >= (_seconds_between_lines or 0):
-                self._said = now
-                print(self, file=self.fp, flush=True)
+            if msg is None and now - _last_line >= (_seconds_between_lines or 0):
+                _last_line = now
+                _print(self)
 
         def close(self) -> None:
             self.disable = True

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 
 from .. import models
-from .files import find, read_header
+from .files import find, notes_of, read_header
 
 
 @dataclass(frozen=True)
@@ -68,5 +68,5 @@ def describe(name_or_path: str | os.PathLike) -> Description:
         parameters=int(header["parameters"]) if "parameters" in header else None,
         size=path.stat().st_size,
         version=header["nflib"],
-        notes=json.loads(header["notes"]),
+        notes=notes_of(path, header),
     )

@@ -15,19 +15,24 @@ from torch import nn
 
 from .. import __version__
 from ..domain import Compose, parse, spell
-from ..files import write_bytes
+from ..files import digest, read_json, write_bytes, write_json
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
 
-def save(model: nn.Module, path: str | os.PathLike, notes: dict | None = None) -> None:
-    """Write a model of :mod:`nflib.models` to a safetensors file, atomically.
+def save(
+    model: nn.Module, path: str | os.PathLike, notes: dict | None = None, *, seconds: float | None = None
+) -> None:
+    """Write a model of :mod:`nflib.models` to a safetensors file, atomically. Equal models with equal notes
+    are equal files, byte by byte.
 
     Args:
         model: has a ``config``, a frozen dataclass that rebuilds it.
         path: the file; its folder must exist.
         notes: anything JSON can hold: data statistics, device, seed, seconds of training. Comes back from
             :func:`nflib.load` as ``model.notes``.
+        seconds: how long it took, which is another number every time: it stands, with the notes, in a file
+            beside the model, NAME.json, and comes back with them as long as that lies there.
     """
     from safetensors.torch import save as serialise
 
@@ -38,9 +43,34 @@ def save(model: nn.Module, path: str | os.PathLike, notes: dict | None = None) -
         "parameters": str(sum(parameter.numel() for parameter in model.parameters())),
         "notes": json.dumps(notes or {}),
     }
-    write_bytes(
-        path, serialise({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, header)
-    )
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    write_bytes(path, _sorted(serialise(tensors, header)))
+    if seconds is not None:
+        more = {"seconds": seconds, "sha256": digest(path)}
+        write_json(Path(path).with_suffix(".json"), {**(notes or {}), **more})
+
+
+def _sorted(data: bytes) -> bytes:
+    """A safetensors file with its header in a fixed order; the library's own differs every time."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors are aligned
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
+
+
+def notes_of(path: Path, header: dict[str, str]) -> dict:
+    """The notes in the header of a file, and from NAME.json beside it what is of this very file."""
+    notes, beside = json.loads(header["notes"]), path.with_suffix(".json")
+    if beside.is_file():
+        try:
+            more = read_json(beside)
+        except ValueError:  # somebody else's
+            more = {}
+        if "seconds" in more and more.get("sha256") == digest(path):
+            notes["seconds"] = more["seconds"]
+    return notes
 
 
 def load(name_or_path: str | os.PathLike) -> nn.Module:
@@ -57,9 +87,9 @@ def load(name_or_path: str | os.PathLike) -> nn.Module:
     path = find(name_or_path)
     header = read_header(path)
     state = load_file(path)
-    model = build(header["architecture"], json.loads(header["config"]))
+    model: Any = build(header["architecture"], json.loads(header["config"]))
     model.load_state_dict(state)
-    model.notes = json.loads(header["notes"])
+    model.notes = notes_of(path, header)
     return model.eval()
 
 

@@ -32,6 +32,10 @@ study_app = typer.Typer(help="Evaluate a user study.", no_args_is_help=True, ric
 app.add_typer(study_app, name="study")
 
 
+# Seconds between lines of progress where there is no terminal.
+BETWEEN_LINES = 10.0
+
+
 def command(
     function: Callable[..., Any], group: typer.Typer = app, cls: type[TyperCommand] | None = None
 ) -> Callable[..., Any]:
@@ -41,10 +45,13 @@ def command(
 
     @functools.wraps(function)
     def run(*arguments: Any, **options: Any) -> Any:
+        from ..units import progress_lines
+
         before = _on_termination(_terminate)
         try:
             say_left_out(options)
-            return function(*arguments, **options)
+            with progress_lines(BETWEEN_LINES):
+                return function(*arguments, **options)
         except (ValueError, OSError) as error:
             _fail(error, 2)
         except KeyboardInterrupt as stopped:

@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from .app import command, end, say_skipped
-from .options import Device
+from .options import (
+    Depth,
+    Device,
+    Format,
+    Overwrite,
+    Recursive,
+    ResultDepth,
+    ResultFormat,
+    results_of,
+)
 
 # So many photos that are unlike those of the training are named.
 NAMED = 3
@@ -39,16 +48,27 @@ def super_resolve(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the latents.")] = 0,
     device: Device = None,
     devices: Devices = 1,
+    depth: ResultDepth = Depth.keep,
+    format: ResultFormat = Format.png,
+    recursive: Recursive = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Sample high-resolution versions of images. Called again, it goes on where it was stopped."""
     from ..pipeline import super_resolve as run
 
-    show_samples(
-        run(
-            source, model, out, tau=tau, samples=samples, tile=tile, seed=seed, device=device, devices=devices
-        ),
+    done = run(
+        source,
+        model,
         out,
+        tau=tau,
+        samples=samples,
+        tile=tile,
+        seed=seed,
+        device=device,
+        devices=devices,
+        results=results_of(depth, format, recursive=recursive, overwrite=overwrite),
     )
+    show_samples(done, out)
 
 
 @command
@@ -69,16 +89,27 @@ def degrade(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the degradation.")] = 0,
     device: Device = None,
     devices: Devices = 1,
+    depth: ResultDepth = Depth.keep,
+    format: ResultFormat = Format.png,
+    recursive: Recursive = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Degrade clean images as a model learned it. Called again, it goes on where it was stopped."""
     from ..pipeline import degrade as run
 
-    show_samples(
-        run(
-            source, model, out, tau=tau, samples=samples, tile=tile, seed=seed, device=device, devices=devices
-        ),
+    done = run(
+        source,
+        model,
         out,
+        tau=tau,
+        samples=samples,
+        tile=tile,
+        seed=seed,
+        device=device,
+        devices=devices,
+        results=results_of(depth, format, recursive=recursive, overwrite=overwrite),
     )
+    show_samples(done, out)
 
 
 @command
@@ -95,12 +126,18 @@ def restore(
     tile: Tile = 512,
     device: Device = None,
     devices: Devices = 1,
+    depth: ResultDepth = Depth.keep,
+    format: ResultFormat = Format.png,
+    recursive: Recursive = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Restore degraded images with a trained restorer. Called again, it goes on where it was stopped."""
     from ..pipeline import UNIVERSAL
     from ..pipeline import restore as run
 
-    show_samples(run(source, model or UNIVERSAL, out, tile=tile, device=device, devices=devices), out)
+    results = results_of(depth, format, recursive=recursive, overwrite=overwrite)
+    done = run(source, model or UNIVERSAL, out, tile=tile, device=device, devices=devices, results=results)
+    show_samples(done, out)
     if model is None:
         typer.echo(
             f"model: {UNIVERSAL}, a denoiser that knows no camera. One taught on photos like these may be "

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from .app import command, say_skipped
-from .options import ConditionScale, Map, map_of
+from .left_out import deep
+from .options import ConditionScale, Map, Recursive, map_of
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "blue", "good": "green"}
 LEAKS = {"photos": "the photos themselves", "h": "h of the photos", "control": "h, clean against clean"}
@@ -24,6 +25,7 @@ def check(
     h: Map = None,
     crop: Annotated[int, typer.Option(min=1, help="Side of the training crops in pixels.")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise and of the leak test.")] = 0,
+    recursive: Recursive = False,
     json: Annotated[Path | None, typer.Option(help="Also write the result to this file.")] = None,
 ) -> None:
     """Look two folders over before a training: files, JPEG, duplicates, colours, memory; and a verdict.
@@ -34,6 +36,8 @@ def check(
     from ..pipeline import inspect
 
     check_place(json)
+    if recursive:
+        clean, degraded = deep(clean), deep(degraded)
     found = inspect(clean, degraded, h=map_of(h, scale), crop=crop, seed=seed)
     say_skipped((*found.clean.skipped, *found.degraded.skipped))
     show_inspection(found)

@@ -15,6 +15,13 @@ READ = (
 )
 
 
+def deep(value: Any) -> Any:
+    """Folders, or one, to be searched with their folders; the rest as it is."""
+    if isinstance(value, list | tuple):
+        return type(value)(deep(part) for part in value)
+    return Path(value) / "**" if isinstance(value, str | Path) and Path(value).is_dir() else value
+
+
 def say_left_out(options: Mapping[str, Any]) -> None:
     """One line on stderr for each folder that a command reads and that has files of kinds that are passed
     over. Of several processes the first says it.
@@ -28,5 +35,5 @@ def say_left_out(options: Mapping[str, Any]) -> None:
     from ..processes import own_share
 
     for folder in dict.fromkeys(folders) if own_share().index == 0 else ():
-        if left := left_out(folder):
+        if left := left_out(folder, bool(options.get("recursive"))):
             typer.echo(f"{folder}: {left}", err=True)

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from .left_out import READ, deep
+
 if TYPE_CHECKING:
     from ..domain import Compose
+    from ..pipeline import Results
 
 
 class Size(StrEnum):
@@ -52,6 +55,20 @@ class Precision(StrEnum):
 class Strategy(StrEnum):
     ddp = "ddp"
     ddp_fork = "ddp_fork"
+
+
+class Depth(StrEnum):
+    eight = "8"
+    sixteen = "16"
+    keep = "keep"
+
+
+class Format(StrEnum):
+    png = "png"
+    tiff = "tiff"
+    jpeg = "jpeg"
+    webp = "webp"
+    keep = "keep"
 
 
 class ManyScales(TyperCommand):
@@ -129,6 +146,31 @@ Reversible = Annotated[
     ),
 ]
 
+ResultDepth = Annotated[
+    Depth, typer.Option("--depth", help="Bits of the results; keep: those of each image, 8 or 16.")
+]
+ResultFormat = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        help="Of the results. png and tiff hold all that an image has; jpeg and webp are lossy, of 8 bits; "
+        "keep: that of each image, png where it cannot be written.",
+    ),
+]
+Recursive = Annotated[
+    bool,
+    typer.Option(
+        "--recursive", help="Images in folders of the folder too; links to folders are not followed."
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace files of the names of results, whoever wrote them; without it they are not touched.",
+    ),
+]
+
 # What every training can be told besides its folders and its model: name -> option and default.
 TRAINING = {
     "steps": (
@@ -175,6 +217,7 @@ TRAINING = {
         Annotated[bool, typer.Option("--resume", help="Go on where the run in this folder was stopped.")],
         False,
     ),
+    "recursive": (Recursive, False),
     "dry_run": (
         Annotated[
             bool,
@@ -214,6 +257,8 @@ def with_training_options(function: Callable[..., Any]) -> Callable[..., Any]:
         chosen = {name: options.pop(name) for name in TRAINING}
         plain = {name: value.value if isinstance(value, Enum) else value for name, value in chosen.items()}
         running = Running(**{name: plain.pop(name) for name in RUNNING})
+        if plain.pop("recursive"):
+            options = {name: deep(value) if name in READ else value for name, value in options.items()}
         return function(**options, **plain, running=running)
 
     own = [
@@ -227,6 +272,13 @@ def with_training_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ]
     run.__signature__ = inspect.Signature(own + more)  # type: ignore[attr-defined]
     return run
+
+
+def results_of(depth: Depth, format: Format, *, recursive: bool, overwrite: bool) -> "Results":
+    """How the options say that results are to be written."""
+    from ..pipeline import Results
+
+    return Results(depth.value, format.value, recursive=recursive, overwrite=overwrite)
 
 
 def map_of(h: str | None, scale: int) -> "Compose":

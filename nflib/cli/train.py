@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from .app import command, train_command
+from .left_out import deep
 from .options import (
     TRAINING,
     Clean,
@@ -25,6 +26,7 @@ from .options import (
     ModelSize,
     Network,
     Photos,
+    Recursive,
     Restoration,
     Reversible,
     Run,
@@ -275,6 +277,7 @@ def all(
     steps: Annotated[int | None, typer.Option(min=1, help="Of the denoiser.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, crops and noise.")] = 0,
     device: Device = None,
+    recursive: Recursive = False,
 ) -> None:
     """Learn to restore photos like those of a folder, without pairs, in one command: the law of their noise,
     a denoiser taught with it on the clean photos and the bundled ones, examples before and after.
@@ -283,16 +286,18 @@ def all(
     nothing says that another is better. Called again, it goes on where it was stopped.
     """
     from ..pipeline import learn_restorer
-    from ..units import progress_lines
 
-    with progress_lines():
-        made = learn_restorer(clean, degraded, out, steps=steps, seed=seed, device=device, say=typer.echo)
+    if recursive:
+        clean, degraded = deep(clean), deep(degraded)
+    made = learn_restorer(clean, degraded, out, steps=steps, seed=seed, device=device, say=typer.echo)
     typer.echo(f"{len(made.examples)} examples, before and after: {out / 'examples'}")
     report(made.restorer, f"nflib restore {degraded}")
 
 
 @train_command
-def law(clean: Clean, degraded: Degraded, out: Run, last_stage: LastStage = "auto") -> None:
+def law(
+    clean: Clean, degraded: Degraded, out: Run, last_stage: LastStage = "auto", recursive: Recursive = False
+) -> None:
     """Find the law of a noise without pairs, in closed form: strength by colour and correlation, in seconds.
 
     For noise that is alike on all content. JPEG may come after it; then it takes half a minute, and `nflib
@@ -301,6 +306,8 @@ def law(clean: Clean, degraded: Degraded, out: Run, last_stage: LastStage = "aut
     from .. import checkpoints
     from ..training import train_law
 
+    if recursive:
+        clean, degraded = deep(clean), deep(degraded)
     file = train_law(clean, degraded, out, last_stage=last_stage)
     found: Any = checkpoints.load(file)
     levels = " / ".join(f"{level:.1f}" for level in found.notes["noise, grey levels"])

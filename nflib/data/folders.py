@@ -65,6 +65,7 @@ class ImageCrops(Dataset):
         self.skipped: list[str] = []
         self._kept: dict[int, Tensor] = {}
         self._broken: set[int] = set()
+        self._grey: dict[int, bool] = {}
         found = self._found(source)
         self.photos = [photo for i, photo in enumerate(found) if self._usable(photo, i)]
         if not self.photos:
@@ -107,6 +108,7 @@ class ImageCrops(Dataset):
         for i in range(len(self.photos)):
             number = (photo + i) % len(self.photos)
             if number in self._kept:
+                self._grey[photo] = self._grey[number]
                 return self._kept[number]
             if number in self._broken:
                 continue
@@ -116,12 +118,20 @@ class ImageCrops(Dataset):
                 self._broken.add(number)
                 logging.getLogger(__name__).warning("skipped %s", error)
                 continue
+            self._grey[photo] = self._grey[number] = bool((pixels[1:3] == pixels[:1]).all())
             if sum(kept.numel() for kept in self._kept.values()) + pixels.numel() <= KEEP_BYTES:
                 self._kept[number] = pixels
             return pixels
         raise ValueError(
             f"none of {len(self.photos)} images can be read any more; the first: {self.photos[0]}"
         )
+
+    def _as_grey(self, degraded: Tensor, indices: Sequence[int]) -> Tensor:
+        """Degraded crops (B, 3, h, w); those of photos that are grey all over have the green channel, with
+        the noise of a channel, in all three.
+        """
+        grey = torch.tensor([self._grey[self._chosen(index)] for index in indices], device=degraded.device)
+        return torch.where(grey[:, None, None, None], degraded[:, 1:2], degraded)
 
     def _found(self, source: Source) -> list:
         return list_images(source) if isinstance(source, (str, os.PathLike)) else list(source)

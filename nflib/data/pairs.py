@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..images.arrays import as_8_bits
+from ..images.listing import root_of
 from ..units import numbered_generator
 from .folders import ImageCrops, Source, SuperResolutionImages, is_folder, size_of
 
@@ -52,8 +52,8 @@ class PairedImages(ImageCrops):
     The degraded crop comes from a second folder, or from a degrader, which draws new noise every time a photo
     comes up. ``data[index]`` depends on the seed and the index alone. With a degrader the clean crop is
     mirrored half of the time, before it is degraded; pairs of two folders are never mirrored, for that would
-    turn their noise. ``len(data)`` is the number of photos: a pass takes one crop of each, and indices beyond
-    it go on with other crops.
+    turn their noise. Crops of grey photos get grey noise, that of the green channel. ``len(data)`` is the
+    number of photos: a pass takes one crop of each, and indices beyond it go on with other crops.
 
     >>> from nflib.degraders import White
     >>> clean, degraded = PairedImages([torch.rand(3, 20, 30)], crop=8, degrader=White(0.1))[5]
@@ -110,7 +110,7 @@ class PairedImages(ImageCrops):
             raise ValueError(
                 f"the degrader made {tuple(degraded.shape)} of {tuple(crops.shape)}, expected the same shape"
             )
-        return list(zip(crops, degraded.to(crops)))
+        return list(zip(crops, self._as_grey(degraded.to(crops), indices)))
 
     def _degraded(self, degrader: Degrades, crops: Tensor, generators: list[torch.Generator]) -> Tensor:
         if not isinstance(self.strength, tuple):
@@ -129,19 +129,29 @@ class PairedImages(ImageCrops):
             return clean
         degraded = super()._found(self.degraded)
         if is_folder(source) and is_folder(self.degraded):
-            return self._by_name(clean, degraded)
+            return self._by_name(cast("Path", source), clean, degraded)
         if len(clean) != len(degraded):
             raise ValueError(
                 f"clean and degraded must have equally many images, got {len(clean)} and {len(degraded)}"
             )
         return list(zip(clean, degraded))
 
-    def _by_name(self, clean: list[Path], degraded: list[Path]) -> list[tuple[Path, Path]]:
-        partners = {file.stem: file for file in degraded}
-        alone = [file for file in clean if file.stem not in partners]
-        folder = os.fspath(cast("str | os.PathLike", self.degraded))
-        self.skipped += [f"{file}: no {file.stem} in {folder}" for file in alone]
-        return [(file, partners[file.stem]) for file in clean if file.stem in partners]
+    def _by_name(self, source: Path, clean: list[Path], degraded: list[Path]) -> list[tuple[Path, Path]]:
+        folder = root_of(cast("Path", self.degraded))
+        exact = {file.relative_to(folder): file for file in degraded}
+        alike: dict[Path, list[Path]] = {}
+        for name, file in exact.items():
+            alike.setdefault(name.with_suffix(""), []).append(file)
+        pairs = []
+        for file in clean:
+            name = file.relative_to(root_of(source))
+            found = [exact[name]] if name in exact else alike.get(name.with_suffix(""), [])
+            if len(found) == 1:
+                pairs.append((file, found[0]))
+            else:
+                what = f"{len(found)} files called" if found else "no"
+                self.skipped.append(f"{file}: {what} {name.with_suffix('')} in {folder}")
+        return pairs
 
     def _usable(self, photo: Any, number: int) -> bool:
         if not isinstance(photo, tuple):
@@ -206,12 +216,8 @@ class DegradedLowResolution(SuperResolutionImages):
         hr, lr = map(
             torch.stack, zip(*(super(DegradedLowResolution, self).__getitem__(index) for index in indices))
         )
-        return list(
-            zip(
-                hr,
-                self.degrader.each(lr, 1.0, [numbered_generator(self.seed, 2, index) for index in indices]),
-            )
-        )
+        generators = [numbered_generator(self.seed, 2, index) for index in indices]
+        return list(zip(hr, self._as_grey(self.degrader.each(lr, 1.0, generators), indices)))
 
 
 class LowResolutionPairs(torch.utils.data.Dataset):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -86,6 +89,25 @@ def as_degrader(thing: object, tile: int = 512, device: torch.device | str = "cp
             f"{type(thing).__name__}"
         )
     return Function(thing)
+
+
+def name_of(model: Any) -> str:
+    """What settings and notes call a degrader: a function by its module and name, an object also by its
+    content. The same in every process.
+    """
+    if isinstance(model, str | os.PathLike):
+        return str(model)
+    named = model if hasattr(model, "__qualname__") else type(model)
+    name = f"{named.__module__}.{named.__qualname__}"
+    if named is model:
+        return name
+    held: Any = model
+    if isinstance(model, Learned):  # pickled modules differ from process to process
+        held = [(key, tensor.cpu().numpy()) for key, tensor in model.model.state_dict().items()]
+    try:
+        return f"{name} {hashlib.sha256(pickle.dumps(held)).hexdigest()}"
+    except (pickle.PicklingError, AttributeError, TypeError):  # it holds a lambda, or the like
+        return name
 
 
 def _split(name: str) -> tuple[str, str | None]:

@@ -63,7 +63,31 @@ def spell(h: Callable[..., Tensor]) -> str:
     for name, cls in MAPS.items():
         if type(h) is cls:
             return ":".join([name, *(repr(getattr(h, field.name)) for field in fields(cls))])
-    raise ValueError(f"h must be made of {', '.join(MAPS)}, got {type(h).__name__}")
+    called = getattr(h, "__qualname__", type(h).__name__)
+    raise ValueError(
+        f"h must be made of {', '.join(MAPS)}, got {called}, which has no name by which a model with it "
+        "could be loaded again"
+    )
+
+
+def as_map(h: object) -> Compose:
+    """The map h that a text or a map stands for, of maps with names only: those a file of a model can tell.
+
+    >>> as_map(MaxPool(4)) == parse("maxpool:4")
+    True
+
+    Raises:
+        ValueError: it is neither, or has a part without a name, such as a function of one's own.
+    """
+    if isinstance(h, str):
+        return parse(h)
+    if not callable(h):
+        raise ValueError(
+            f"h must be a text such as downsample:4+noise:0.03, or a map, got {type(h).__name__}"
+        )
+    whole = h if isinstance(h, Compose) else Compose(h)
+    spell(whole)
+    return whole
 
 
 def _one(part: str, text: str) -> Map:

@@ -16,12 +16,16 @@ SUFFIXES = (
 """Of files that are read everywhere; HEIC and camera raw need a package more."""
 
 
+DEEP = "**"
+"""What stands after a folder that is searched with all its folders."""
+
+
 def list_images(folder: str | os.PathLike, recursive: bool = False) -> list[Path]:
     """The image files of a folder, known by their suffix, sorted by name. Hidden files and folders are left
     out.
 
     Args:
-        folder: where to look.
+        folder: where to look. ``FOLDER/**`` looks into its folders too, wherever a folder of images is named.
         recursive: look into its folders too, but not through links to folders.
 
     Raises:
@@ -34,6 +38,12 @@ def list_images(folder: str | os.PathLike, recursive: bool = False) -> list[Path
             f"{folder}: no images in this folder, expected files ending in {' '.join(SUFFIXES)}{found}"
         )
     return sorted(files)
+
+
+def root_of(folder: str | os.PathLike) -> Path:
+    """The folder itself, of ``FOLDER`` or ``FOLDER/**``."""
+    folder = Path(folder)
+    return folder.parent if folder.name == DEEP else folder
 
 
 def left_out(folder: str | os.PathLike, recursive: bool = False) -> LeftOut:
@@ -80,6 +90,7 @@ class LeftOut:
 
 
 def _searched(folder: Path, recursive: bool) -> tuple[list[Path], LeftOut]:
+    folder, recursive = root_of(folder), recursive or folder.name == DEEP
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
     wanted = (*SUFFIXES, *readable_suffixes())

@@ -4,11 +4,14 @@ each other.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
+
+from ..units import progress
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
@@ -90,19 +93,19 @@ def joined(
     tile = max(height, width) if tile is None else tile
     total = results.new_zeros(results.shape[-2:])
     rows, columns = (_windows(side, tile, overlap, scale) for side in (height, width))
-    for top, bottom, down in rows:
-        for left, right, across in columns:
+    tiles = list(itertools.product(rows, columns))
+    for (top, bottom, down), (left, right, across) in progress(tiles, "tiles") if len(tiles) > 1 else tiles:
 
-            def window(
-                x: Tensor, top: int = top, bottom: int = bottom, left: int = left, right: int = right
-            ) -> Tensor:
-                ratio = x.shape[-2] / height
-                return x[..., int(ratio * top) : int(ratio * bottom), int(ratio * left) : int(ratio * right)]
+        def window(
+            x: Tensor, top: int = top, bottom: int = bottom, left: int = left, right: int = right
+        ) -> Tensor:
+            ratio = x.shape[-2] / height
+            return x[..., int(ratio * top) : int(ratio * bottom), int(ratio * left) : int(ratio * right)]
 
-            weight = (down[:, None] * across).to(total)
-            for result, part in zip(results, compute(window), strict=True):
-                window(result).add_(weight * part)
-            window(total).add_(weight)
+        weight = (down[:, None] * across).to(total)
+        for result, part in zip(results, compute(window), strict=True):
+            window(result).add_(weight * part)
+        window(total).add_(weight)
     return results.div_(total)
 
 

@@ -20,9 +20,13 @@ from .resizing import resize
 
 FORMATS = {
     **{".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG"},
-    **{".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP"},
+    **{".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".webp": "WEBP"},
 }
-DEEP = ("PNG", "TIFF")  # can be of 16 bits, and have alpha
+DEEP = ("PNG", "TIFF")  # can be of 16 bits
+ALPHA = (*DEEP, "WEBP")  # have transparency
+GREY = (*DEEP, "JPEG", "BMP")  # have pictures of one channel
+PROFILES = (*DEEP, "JPEG", "WEBP")  # have ICC profiles
+DEPTH = "depth beyond 8 bits"  # as not_held calls it
 STRIP = 2**20  # pixels that are rounded at a time
 
 
@@ -37,20 +41,17 @@ def write(
     """Write an image file. It is whole or not there: written under a temporary name, then renamed.
 
     Args:
-        path: ends in .png, .jpg, .jpeg, .jpe, .jfif, .tif, .tiff or .bmp. The folder must exist.
+        path: ends in .png, .jpg, .jpeg, .jpe, .jfif, .tif, .tiff, .bmp or .webp. The folder must exist.
         image: one image, anything :func:`as_images` takes; rounded to the nearest level.
         bits: 8, or 16 for PNG and TIFF; by default those of ``like`` where the format has them, else 8.
-        quality: of JPEG, 1 to 100.
+        quality: of JPEG and WebP, 1 to 100.
         like: the picture that the image was made of (:func:`read_picture`). The file has its depth, profile
             and alpha, resized if the image has another size, and is grey if it was: the mean of the three
-            channels. JPEG and BMP have 8 bits and no alpha; the image is put over white.
+            channels. JPEG and BMP have 8 bits and no alpha; the image is put over white. What else a format
+            cannot hold says :func:`not_held`.
     """
     path = Path(path)
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise ValueError(
-            f"{path}: cannot write {path.suffix or 'a name without suffix'}, expected {' '.join(FORMATS)}"
-        )
+    kind = kind_of(path)
     if bits is None:
         bits = like.bits if like is not None and kind in DEEP else 8
     if bits != 8 and not (bits == 16 and kind in DEEP):
@@ -70,8 +71,48 @@ def write(
         alpha = like.alpha
         if alpha.shape[1:] != pixels.shape[1:]:
             alpha = resize(alpha, size=pixels.shape[1:]).clamp(0, 1)
-        pixels = torch.cat([pixels, alpha.to(pixels)]) if kind in DEEP else pixels * alpha + (1 - alpha)
-    write_bytes(path, _encoded(_levels(pixels, bits), kind, quality=quality, profile=like.profile))
+        pixels = torch.cat([pixels, alpha.to(pixels)]) if kind in ALPHA else pixels * alpha + (1 - alpha)
+    profile = b"" if _profile_is_lost(like, kind) else like.profile
+    write_bytes(path, _encoded(_levels(pixels, bits), kind, quality=quality, profile=profile))
+
+
+def kind_of(path: str | os.PathLike) -> str:
+    """The format in which a file of this name is written, such as "PNG".
+
+    Raises:
+        ValueError: none of this suffix is written.
+    """
+    suffix = Path(path).suffix
+    if suffix.lower() not in FORMATS:
+        raise ValueError(
+            f"{path}: cannot write {suffix or 'a name without suffix'}, expected {' '.join(FORMATS)}"
+        )
+    return FORMATS[suffix.lower()]
+
+
+def not_held(picture: Picture, path: str | os.PathLike, bits: int | None = None) -> tuple[str, ...]:
+    """What of a picture a result written to ``path`` does not hold, in words; empty if it is all there.
+
+    >>> not_held(Picture(torch.zeros(3, 2, 2), torch.ones(1, 2, 2), bits=16), "a.jpg")
+    ('depth beyond 8 bits', 'transparency')
+
+    Args:
+        picture: that the result is made of.
+        path: as for :func:`write`.
+        bits: as for :func:`write`.
+    """
+    kind = kind_of(path)
+    bits = bits or (picture.bits if kind in DEEP else 8)
+    lost = [DEPTH] if bits < picture.bits else []
+    lost += ["transparency"] if picture.alpha is not None and kind not in ALPHA else []
+    lost += ["its one channel of grey, which becomes three"] if picture.grey and kind not in GREY else []
+    lost += ["its colour profile"] if _profile_is_lost(picture, kind) else []
+    return tuple(lost)
+
+
+def _profile_is_lost(picture: Picture, kind: str) -> bool:
+    of_grey = picture.profile[16:20] == b"GRAY"
+    return bool(picture.profile) and (kind not in PROFILES or (of_grey and kind not in GREY))
 
 
 def _levels(pixels: Tensor, bits: int) -> np.ndarray:
@@ -103,8 +144,11 @@ def _encoded(levels: np.ndarray, kind: str, *, quality: int, profile: bytes = b"
             metadata=None,
         )
         return file.getvalue()
-    options: dict[str, Any] = {"quality": quality} if kind == "JPEG" else {}
+    options: dict[str, Any] = {"quality": quality} if kind in ("JPEG", "WEBP") else {}
+    options |= {"exact": True} if kind == "WEBP" else {}  # colours of transparent pixels stay
     options |= {"icc_profile": profile} if profile else {}
+    if kind == "WEBP" and levels.shape[2] < 3:
+        levels = np.concatenate([levels[..., :1].repeat(3, 2), levels[..., 1:]], 2)
     image = Image.fromarray(levels if levels.shape[2] > 1 else levels[..., 0])
     image.save(file, kind, **options)
     return file.getvalue()

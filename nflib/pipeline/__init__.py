@@ -10,6 +10,7 @@ from .photo_facts import FolderFacts, PhotoFacts
 from .photos import DEGRADATIONS, write_photos
 from .preparation import Prepared, prepare, stored_statistics
 from .restoration import UNIVERSAL, restore
+from .results import Results
 from .samples import Samples
 from .super_resolution import super_resolve
 
@@ -28,6 +29,7 @@ __all__ = [
     "NoiseLevel",
     "PhotoFacts",
     "Prepared",
+    "Results",
     "Samples",
     "degrade",
     "estimate_noise",

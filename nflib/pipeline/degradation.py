@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import math
 import os
-import pickle
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from .. import degraders
+from ..degraders.named import name_of
 from ..processes import Share
+from .results import Results
 from .samples import Samples, write_samples
 from .sharing import shared
 
@@ -30,6 +29,7 @@ def degrade(
     seed: int = 0,
     device: torch.device | str | None = None,
     devices: int = 1,
+    results: Results = Results(),
 ) -> Samples:
     """Write degraded versions of clean images, and ``out/NAME.json`` on how they were made.
 
@@ -58,6 +58,7 @@ def degrade(
         device: of a model; ``nflib.device()`` by default.
         devices: how many of them, a process for each; more machines take part if torchrun or srun starts the
             command on them.
+        results: how they are written: depth, format, folders of the folder, what may be replaced.
 
     Raises:
         ValueError: nothing of this name degrades, the folder ``out`` has results of other settings, no image
@@ -67,17 +68,29 @@ def degrade(
         raise ValueError(f"samples must be at least 1 and tau a number, 0 or more, got {samples} and {tau}")
     return shared(
         source,
-        functools.partial(_degrade, source, model, out, tau=tau, samples=samples, tile=tile, seed=seed),
+        functools.partial(
+            _degrade, source, model, out, tau=tau, samples=samples, tile=tile, seed=seed, results=results
+        ),
         device,
         devices,
     )
 
 
 def _degrade(
-    source, model, out, *, tau: float, samples: int, tile: int, seed: int, device: torch.device, share: Share
+    source,
+    model,
+    out,
+    *,
+    tau: float,
+    samples: int,
+    tile: int,
+    seed: int,
+    device: torch.device,
+    share: Share,
+    results: Results,
 ) -> Samples:
     degrader = degraders.as_degrader(model, tile, device)
-    settings = {"model": _called(model), "tau": tau, "samples": samples, "seed": seed, "tile": tile}
+    settings = {"model": name_of(model), "tau": tau, "samples": samples, "seed": seed, "tile": tile}
     suffixes = [""] if samples == 1 else [f"_{i + 1}" for i in range(samples)]
 
     def make(image: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
@@ -92,22 +105,8 @@ def _degrade(
         description="degrade",
         share=share,
         seen=degrader.seen,
+        results=results,
+        device=device,
+        levels=16 if tau == 0 else 8,  # those of degraders
         grey_channel=1,  # green, with the noise of a channel: the mean of three would have less
     )
-
-
-def _called(model: Any) -> str:
-    """What the settings call a degrader: a function by its module and name, an object also by its content."""
-    if isinstance(model, str | os.PathLike):
-        return str(model)
-    named = model if hasattr(model, "__qualname__") else type(model)
-    name = f"{named.__module__}.{named.__qualname__}"
-    if named is model:
-        return name
-    held: Any = model
-    if isinstance(model, degraders.Learned):  # pickled modules differ from process to process
-        held = [(key, tensor.cpu().numpy()) for key, tensor in model.model.state_dict().items()]
-    try:
-        return f"{name} {hashlib.sha256(pickle.dumps(held)).hexdigest()}"
-    except (pickle.PicklingError, AttributeError, TypeError):  # it holds a lambda, or the like
-        return name

@@ -16,7 +16,7 @@ from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, conv2d, max_poo
 
 from .. import units
 from ..data import ChannelStatistics
-from ..images import list_images, read
+from ..images import list_images, read, read_picture
 
 THUMBNAIL = 16
 # Correlation of the thumbnails of two photos that probably show the same scene: other scenes stayed below
@@ -120,7 +120,8 @@ def photo_facts(file: Path) -> PhotoFacts:
         height,
         width,
         grey=bool((levels[0] == levels[1]).all() and (levels[0] == levels[2]).all()),
-        deep=bool((levels % 257 != 0).any()),
+        # over white, transparent parts have colours between those of 8 bits
+        deep=bool((levels % 257 != 0).any()) and read_picture(file).bits > 8,
         low=image.min().item(),
         high=image.max().item(),
         digest=digest,

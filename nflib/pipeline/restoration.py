@@ -14,6 +14,7 @@ from ..images.tiling import overlap_of
 from ..models import ImageModel
 from ..noise import SeenContent
 from ..processes import Share
+from .results import Results
 from .samples import Samples, write_samples
 from .sharing import shared
 
@@ -29,6 +30,7 @@ def restore(
     tile: int = 512,
     device: torch.device | str | None = None,
     devices: int = 1,
+    results: Results = Results(),
 ) -> Samples:
     """Write restored versions ``out/NAME.png`` of degraded images, and ``out/NAME.json`` on how they were
     made.
@@ -52,15 +54,20 @@ def restore(
         device: ``nflib.device()`` by default.
         devices: how many of them, a process for each; more machines take part if torchrun or srun starts the
             command on them.
+        results: how they are written: depth, format, folders of the folder, what may be replaced.
 
     Raises:
         ValueError: the model is no restorer, the tile does not fit it, the folder ``out`` has results of
             other settings, no image could be used, or a process died: then start it again.
     """
-    return shared(source, functools.partial(_restore, source, model, out, tile=tile), device, devices)
+    return shared(
+        source, functools.partial(_restore, source, model, out, tile=tile, results=results), device, devices
+    )
 
 
-def _restore(source, model, out, *, tile: int, device: torch.device, share: Share) -> Samples:
+def _restore(
+    source, model, out, *, tile: int, device: torch.device, share: Share, results: Results
+) -> Samples:
     net = checkpoints.load(model)
     if not isinstance(net, ImageModel) or net.purpose not in ("restore", "enhance"):
         raise ValueError(f"{model}: is a {type(net).__name__}, expected one that restores")
@@ -76,6 +83,8 @@ def _restore(source, model, out, *, tile: int, device: torch.device, share: Shar
         description="restore",
         share=share,
         seen=SeenContent.noted(net.notes),
+        results=results,
+        device=device,
     )
 
 

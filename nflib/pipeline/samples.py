@@ -6,9 +6,8 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import torch
@@ -18,8 +17,14 @@ from .. import __version__, units
 from ..checkpoints.files import find
 from ..files import digest, read_json, write_json
 from ..images import list_images, read_picture, write
+from ..images.writing import DEPTH, not_held
 from ..noise import SeenContent
 from ..processes import Share, claimed
+from ..provenance import device_name
+from .results import Results, result_names
+
+# What results were made with whose record does not say.
+USUAL = {"depth": "keep", "format": "png"}
 
 
 class Samples(NamedTuple):
@@ -48,7 +53,10 @@ def write_samples(
     description: str,
     share: Share = Share(),
     seen: SeenContent | None = None,
+    results: Results = Results(),
     grey_channel: int | None = None,
+    levels: int = 16,
+    device: torch.device | None = None,
 ) -> Samples:
     """Write what ``make`` makes of every image of a share, and beside it ``out/NAME.json``: of what and how
     it was made.
@@ -66,7 +74,8 @@ def write_samples(
             answer.
         out: folder, made if it is not there. While a job writes there, no other may.
         suffixes: of the results: image NAME gives ``out/NAME{suffix}.png`` for each. Where ``a.png`` and
-            ``a.jpg`` are both there, their results are called ``a.png.png`` and ``a.jpg.png``.
+            ``a.jpg`` are both there, their results are called ``a.png.png`` and ``a.jpg.png``
+            (:func:`~nflib.pipeline.results.result_names`).
         settings: what determines the results besides the image, with its ``seed`` where it is random;
             anything JSON can hold. Of its ``model`` counts what it holds, not what it is called
             (:func:`identity`).
@@ -75,71 +84,149 @@ def write_samples(
         share: of the images, sorted by name. Nothing is done about the files of others, which may be writing
             them now.
         seen: what the model was taught on; None says nothing of images that are outside it.
+        results: how they are written.
         grey_channel: the channel that is kept of what was made of a grey image; the mean of the three by
             default, which has less noise than each.
+        device: where they are made, which is said.
+        levels: bits to which ``make`` rounds; deeper images lose what lies between, which is said.
 
     Raises:
         ValueError: no images, ``out`` has results of other settings or files of somebody else that would be
             overwritten, or another job writes there now.
     """
     source, out = Path(source), Path(out)
-    if out.resolve() == (source if source.is_dir() else source.parent).resolve():
+    folder = source if source.is_dir() else source.parent
+    if out.resolve() == folder.resolve():
         raise ValueError(f"{out}: holds the images themselves; choose another folder for the results")
-    files: Sequence[Path] = list_images(source) if source.is_dir() else [source]
+    files = _sources(source, out, results)
     settings = {**settings, "content": identity(settings["model"])}
-    names = result_names(files)
-    targets = {file: [out / f"{names[file]}{suffix}.png" for suffix in suffixes] for file in files}
+    settings |= {"depth": results.depth, "format": results.format}
+    names = result_names([file.relative_to(folder) for file in files], lambda name: _owner(out, name))
+    jobs = [
+        _Job(file, out, names[file.relative_to(folder)], suffixes, results.suffix(file)) for file in files
+    ]
     # those of others too: nobody may begin where anything was made with other settings
-    done = {file for file in files if _is_done(file, out / f"{names[file]}.json", targets[file], settings)}
-    files = share.of(files)
-    todo = [file for file in files if file not in done]
+    done = {job.source for job in jobs if job.is_done(settings, results.overwrite)}
+    jobs = list(share.of(jobs))
+    todo = [job for job in jobs if job.source not in done]
     out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     skipped: list[str] = []
     lost: list[str] = []
     outside: list[str] = []
     with claimed(out, share):
-        _tidy(out, {name for file in files for name in _written(names[file], targets[file])})
-        for file in units.progress(todo, description) if share.index == 0 else todo:
-            results = targets[file]
-            generator = units.generator(zlib.crc32(f"{settings.get('seed')} {file.stem}".encode()))
-            path, begun = out / f"{names[file]}.json", False
+        _tidy(jobs)
+        if todo and share.index == 0:
+            place = "" if device is None else f" on {device_name(device)},"
+            units.say(f"{description}: {len(todo)} of {len(files)} photos,{place} results in {out}")
+        for job in units.progress(todo, description) if share.index == 0 else todo:
+            generator = units.generator(zlib.crc32(f"{settings.get('seed')} {job.name}".encode()))
+            made_now = list(job.results) if job.is_ours() else []
             try:
-                picture = read_picture(file)
+                picture = read_picture(job.source)
                 record = {
                     **settings,
-                    "source": file.name,
-                    "sha256": digest(file),
-                    "files": [result.name for result in results],
+                    "source": job.source.name,
+                    "sha256": digest(job.source),
+                    "files": [result.name for result in job.results],
                     "nflib": __version__,
                 }
-                write_json(path, {**record, "done": False})
-                begun = True
-                for result, made in zip(results, make(picture.pixels, generator), strict=True):
+                job.record.parent.mkdir(parents=True, exist_ok=True)
+                write_json(job.record, {**record, "done": False})
+                made_now.append(job.record)
+                images = make(picture.pixels, generator)
+                for result, made in zip(job.results, images, strict=True):
                     if picture.grey and grey_channel is not None:
                         made = made[grey_channel]
-                    write(result, made, like=picture)
+                    write(result, made, results.bits(result.suffix), like=picture)
+                    made_now.append(result)
             except ValueError as error:
-                skipped.append(str(error) if str(file) in str(error) else f"{file}: {error}")
-                for result in (*results, path) if begun else ():
+                skipped.append(str(error) if str(job.source) in str(error) else f"{job.source}: {error}")
+                for result in made_now if job.record in made_now else ():
                     result.unlink(missing_ok=True)
                 continue
-            write_json(path, {**record, "done": True})
-            written += results
-            lost += picture.lost
+            write_json(job.record, {**record, "done": True})
+            written += job.results
+            bits = results.bits(job.results[0].suffix)
+            missing = [*results.lost(job.source, picture), *not_held(picture, job.results[0], bits)]
+            if levels < picture.bits and DEPTH not in missing:
+                missing.append(f"levels between those of {levels} bits")
+            lost += missing
             if seen is not None and (parts := seen.outside(picture.pixels)):
                 said = (f"{100 * part:.0f} % is {what}" for what, part in parts.items())
-                outside.append(f"{file}: {', '.join(said)}")
-    kept = len(files) - len(todo)
+                outside.append(f"{job.source}: {', '.join(said)}")
+    kept = len(jobs) - len(todo)
     return Samples(tuple(written), kept, tuple(skipped), tuple(lost), tuple(outside))
 
 
-def result_names(files: Sequence[Path]) -> dict[Path, str]:
-    """What the results of each image are called: its name without the suffix, or with it where two differ in
-    nothing else (in capitals neither: there are file systems that do not see them).
-    """
-    count = Counter(file.stem.casefold() for file in files)
-    return {file: file.stem if count[file.stem.casefold()] == 1 else file.name for file in files}
+def _sources(source: Path, out: Path, results: Results) -> list[Path]:
+    """The images of a folder, or the one; not the results that lie inside the folder."""
+    if not source.is_dir():
+        return [source]
+    files = list_images(source, results.recursive)
+    here = out.resolve()
+    files = [
+        file for file in files if here not in file.parent.resolve().parents and file.parent.resolve() != here
+    ]
+    if not files:
+        raise ValueError(f"{source}: no images in this folder, but for those in {out}")
+    return files
+
+
+def _owner(out: Path, name: PurePath) -> str | None:
+    """The file name of the image whose results are called so in a folder."""
+    try:
+        return read_json(out / f"{name}.json").get("source")
+    except (ValueError, OSError):
+        return None
+
+
+class _Job:
+    """One image: its results, and the file that says how they were made."""
+
+    def __init__(self, source: Path, out: Path, name: PurePath, suffixes: Sequence[str], ending: str):
+        self.source = source
+        self.name = name.as_posix()  # which the random numbers depend on
+        self.record = out / f"{name}.json"
+        self.results = [out / f"{name}{suffix}{ending}" for suffix in suffixes]
+
+    def is_done(self, settings: dict, overwrite: bool) -> bool:
+        """Whether the results are all there, of this image and with these settings.
+
+        Raises:
+            ValueError: they are of other settings or somebody else's, and not to be overwritten.
+        """
+        if not self.is_ours():
+            theirs = [file for file in (self.record, *self.results) if os.path.lexists(file)]
+            if theirs and not overwrite:
+                raise ValueError(
+                    f"{theirs[0]}: is there already and was not written by this command; overwrite it "
+                    "(--overwrite), or choose another folder"
+                )
+            return False
+        content = read_json(self.record)
+        for key in settings.keys() - {"model"}:
+            found = content.get(key, USUAL.get(key))
+            if found != settings[key] and not overwrite:
+                shown = "model" if key == "content" else key
+                same = content.get(shown) == settings[shown]
+                raise ValueError(
+                    f"{self.record}: was made with {shown} {content.get(shown)}, now asked for "
+                    f"{settings[shown]}{', which has changed since' if same else ''}; overwrite it "
+                    "(--overwrite), or choose another folder"
+                )
+            if found != settings[key]:
+                return False
+        complete = content.get("done") is True and all(result.is_file() for result in self.results)
+        return complete and content.get("sha256") == digest(self.source)
+
+    def is_ours(self) -> bool:
+        """Whether the record was written by such a job."""
+        try:
+            content = read_json(self.record)
+        except (ValueError, OSError):
+            return False
+        return {"nflib", "source", "sha256", "files"} <= content.keys()
 
 
 def identity(model: str | os.PathLike) -> str:
@@ -161,34 +248,11 @@ def _content(part: str) -> str:
         return part
 
 
-def _is_done(file: Path, record: Path, results: list[Path], settings: dict) -> bool:
-    """Whether the results of an image are all there, and of this image."""
-    if not record.is_file():
-        for result in results:
-            if result.exists():
-                raise ValueError(
-                    f"{result}: is there already and was not written by this command; choose another folder"
-                )
-        return False
-    content = read_json(record)
-    for key in settings.keys() - {"model"}:
-        if content.get(key) != settings[key]:
-            shown = "model" if key == "content" else key
-            same = content.get(shown) == settings[shown]
-            raise ValueError(
-                f"{record}: was made with {shown} {content.get(shown)}, now asked for {settings[shown]}"
-                f"{', which has changed since' if same else ''}; choose another folder"
-            )
-    complete = content.get("done") is True and all(result.is_file() for result in results)
-    return complete and content.get("sha256") == digest(file)
-
-
-def _written(name: str, results: list[Path]) -> tuple[str, ...]:
-    return (f"{name}.json", *(result.name for result in results))
-
-
-def _tidy(out: Path, names: set[str]) -> None:
+def _tidy(jobs: Sequence[_Job]) -> None:
     """Remove what a killed job left under the temporary names of these files, ``.NAME.PID.part``."""
-    for file in out.glob(".*.part"):
-        if file.name[1:].rsplit(".", 2)[0] in names:
-            file.unlink(missing_ok=True)
+    names = {file for job in jobs for file in (job.record, *job.results)}
+    for folder in {job.record.parent for job in jobs}:
+        for file in folder.glob(".*.part"):
+            name, process, _ = file.name[1:].rsplit(".", 2)
+            if process.isdecimal() and folder / name in names:
+                file.unlink(missing_ok=True)

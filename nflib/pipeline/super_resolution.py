@@ -13,6 +13,7 @@ from .. import checkpoints
 from ..images.tiling import overlap_of
 from ..models import ImageModel
 from ..processes import Share
+from .results import Results
 from .samples import Samples, write_samples
 from .sharing import shared
 
@@ -28,6 +29,7 @@ def super_resolve(
     seed: int = 0,
     device: torch.device | str | None = None,
     devices: int = 1,
+    results: Results = Results(),
 ) -> Samples:
     """Write samples ``out/NAME_1.png``, ``out/NAME_2.png``, ... of super-resolved images, and
     ``out/NAME.json`` on how they were made.
@@ -51,6 +53,7 @@ def super_resolve(
         device: ``nflib.device()`` by default.
         devices: how many of them, a process for each; more machines take part if torchrun or srun starts the
             command on them.
+        results: how they are written: depth, format, folders of the folder, what may be replaced.
 
     Raises:
         ValueError: the model is no SRFlow, the folder ``out`` has results of other settings, no image could
@@ -60,14 +63,34 @@ def super_resolve(
         raise ValueError(f"samples must be at least 1 and tau not negative, got {samples} and {tau}")
     return shared(
         source,
-        functools.partial(_super_resolve, source, model, out, tau=tau, samples=samples, tile=tile, seed=seed),
+        functools.partial(
+            _super_resolve,
+            source,
+            model,
+            out,
+            tau=tau,
+            samples=samples,
+            tile=tile,
+            seed=seed,
+            results=results,
+        ),
         device,
         devices,
     )
 
 
 def _super_resolve(
-    source, model, out, *, tau: float, samples: int, tile: int, seed: int, device: torch.device, share: Share
+    source,
+    model,
+    out,
+    *,
+    tau: float,
+    samples: int,
+    tile: int,
+    seed: int,
+    device: torch.device,
+    share: Share,
+    results: Results,
 ) -> Samples:
     net = checkpoints.load(model)
     if not isinstance(net, ImageModel) or net.purpose != "super-resolve":
@@ -77,8 +100,8 @@ def _super_resolve(
 
     def make(image: Tensor, generator: torch.Generator) -> Tensor:
         lr = image[None].to(device)
-        results = super_resolver.super_resolve(lr, tau, samples, generator, tile=tile, overlap=overlap)
-        return results[:, 0].cpu()
+        images = super_resolver.super_resolve(lr, tau, samples, generator, tile=tile, overlap=overlap)
+        return images[:, 0].cpu()
 
     settings = {
         "model": str(model),
@@ -96,4 +119,6 @@ def _super_resolve(
         make=make,
         description="super-resolve",
         share=share,
+        results=results,
+        device=device,
     )

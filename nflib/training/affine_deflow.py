@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.utils.data import Subset
 
 from ..data import UnpairedImages
-from ..domain import Compose, parse
-from ..models import AffineDeFlow, AffineDeFlowConfig, RRDBConfig
+from ..domain import Compose, Map
+from ..domain.named import as_map
+from ..models import AffineDeFlow, AffineDeFlowConfig, NoiseLaw, NoiseLawConfig, RRDBConfig
 from ..models.conditional import ConditionalFlow
 from ..models.deflow import white_start
 from ..models.deflow.config import usual_h
@@ -25,6 +26,7 @@ from .last_stage import known_stage
 from .law_found import find_law
 from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
+from .resuming import resumed
 from .running import Running
 from .unpaired import first_crops, handed_back, unpaired_folders
 
@@ -103,7 +105,7 @@ def train_affine_deflow(
     out: Folder,
     *,
     scale: int = 4,
-    h: Compose | str | None = None,
+    h: Map | str | None = None,
     size: str = "small",
     validation_clean: Folder | None = None,
     validation_degraded: Folder | None = None,
@@ -140,11 +142,16 @@ def train_affine_deflow(
     Returns:
         The path of ``best.safetensors``, the most likely; a logged line says of which step it is.
     """
-    h = usual_h(scale) if h is None else parse(h) if isinstance(h, str) else h
+    h = usual_h(scale) if h is None else as_map(h)
     usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
     stage = known_stage(last_stage, clean, degraded)
     text = "" if stage is None else str(stage)
-    law = find_law(clean, degraded, last_stage=text or "none", seed=seed).law
+    before = resumed(out, running)
+    law = NoiseLaw()
+    if before is not None:
+        law = NoiseLaw(NoiseLawConfig(**before.get("law", {})))
+    elif not running.dry_run:
+        law = find_law(clean, degraded, last_stage=text or "none", seed=seed).law
     config = replace(affine_config(size, h), law=law.config, last_stage=text, reversible=reversible)
     check_crop(crop, config.multiple)
     data, held_out = unpaired_folders(
@@ -163,8 +170,9 @@ def train_affine_deflow(
     torch.manual_seed(seed)
     model = AffineDeFlow(config)
     model.hold(law)
-    fit_h(model, data, seed=seed)
-    start_white(model, data, seed=seed)
+    if before is None and not running.dry_run:
+        fit_h(model, data, seed=seed)
+        start_white(model, data, seed=seed)
     validation = Subset(held_out, range(min(VALIDATION_CROPS, len(held_out))))
     task = AffineDeFlowTask(model)
     return handed_back(

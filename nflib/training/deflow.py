@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from ..bases import DOMAINS
 from ..data import ColourMatch, UnpairedImages, channel_statistics
-from ..domain import Compose, DenoisingAutoencoder, parse
+from ..domain import Compose, DenoisingAutoencoder, Map
+from ..domain.named import as_map
 from ..models import DeFlow, DeFlowConfig, RRDBConfig, linear_start
 from ..models.deflow.config import usual_h
 from ..units import bits_per_dim, numbered_generator, rand
@@ -21,6 +22,7 @@ from .folders import Folder, check_crop, known_size
 from .last_stage import known_stage
 from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
+from .resuming import resumed
 from .running import Running
 from .unpaired import UnpairedTask, first_crops, handed_back, limit_noise, unpaired_folders
 
@@ -85,7 +87,7 @@ def train_deflow(
     out: Folder,
     *,
     scale: int = 4,
-    h: Compose | str | None = None,
+    h: Map | str | None = None,
     size: str = "small",
     validation_clean: Folder | None = None,
     validation_degraded: Folder | None = None,
@@ -128,7 +130,7 @@ def train_deflow(
         The path of ``best.safetensors``: the best by the noise in dark and bright, flat and textured places,
         which is not the last and not the most likely. A logged line says of which step it is.
     """
-    h = usual_h(scale) if h is None else parse(h) if isinstance(h, str) else h
+    h = usual_h(scale) if h is None else as_map(h)
     stage = known_stage(last_stage, clean, degraded)
     config = replace(
         deflow_config(size, h),
@@ -156,10 +158,14 @@ def train_deflow(
     model = DeFlow(config)
     if match is not None:
         model.set_colours(match)
-    fit_h(model, data, seed=seed)
-    start_linear(model, data, seed=seed)
-    limit_noise(model, data, seed=seed)
-    say_how_likely(model, data, seed=seed)
+    before = resumed(out, running)
+    if before is not None:
+        model.config = replace(config, most_noise=tuple(before.get("most_noise", ())))
+    elif not running.dry_run:
+        fit_h(model, data, seed=seed)
+        start_linear(model, data, seed=seed)
+        limit_noise(model, data, seed=seed)
+        say_how_likely(model, data, seed=seed)
     return handed_back(
         fit(
             DeFlowTask(model), data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running

@@ -19,14 +19,15 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from .. import checkpoints, units
+from .. import checkpoints, provenance, units
 from .._compat import import_lightning
 from ..data.contents import changes, check_unpaired, contents, summary
 from ..noise import SeenContent
-from ..processes import wait
+from ..processes import is_first, wait
 from .recipe import Recipe
 from .recorder import Recorder
 from .rehearsal import Rehearsal, rehearse
+from .resuming import check_same, say_schedule
 from .running import Running, check_running, enough_memory
 from .state import random_states, read_state, restore_random_states
 from .stopping import Asked, Stopped, StopRequest, stop_request
@@ -40,8 +41,6 @@ else:
 NAMED = 3
 # Crops by which is noted what was seen in training.
 SEEN_CROPS = 256
-# What a resumed training may not change without becoming another one.
-FIXED = ("task", "model", "recipe", "seed", "crops", "precision")
 
 
 def fit(
@@ -79,6 +78,11 @@ def fit(
     Returns:
         The path of ``model.safetensors``; of a dry run, what it found.
 
+    A run that is resumed may have more steps than before, also one that is finished. From there on all that
+    depends on the number of steps, such as the learning rate, is that of the longer run; where it was so
+    before, the weights are those that the longer run would have had from the start, else a logged line says
+    that they are not.
+
     Raises:
         ValueError: ``out`` holds another run or another job is writing there, the photos are not those of the
             run that is resumed, the batch cannot be shared, a process died, or the loss is not finite again
@@ -99,7 +103,7 @@ def fit(
     out = Path(out)
     state_file, model_file = out / "last.state", out / "model.safetensors"
     photos = len(cast("Sized", data))
-    settings = {
+    settings: dict[str, Any] = {
         "task": type(task).__name__,
         "model": json.dumps(checkpoints.files.plain(task.model.config)),
         "seed": seed,
@@ -119,16 +123,22 @@ def fit(
             f"{out}: the photos are not those of the run: {'; '.join(changed[:NAMED])}{more}; choose another "
             "folder"
         )
-    for name in (*FIXED, *task.notes) if saved else ():
-        if saved["settings"].get(name) != settings[name]:
-            raise ValueError(
-                f"{out}: {name} was {saved['settings'].get(name)}, now {settings[name]}; choose another "
-                "folder"
-            )
+    if saved:
+        check_same(out, saved, settings, task.notes)
+        say_schedule(out, saved, recipe)
     settings |= {"photos": summary(read)} if read else {}
-    if (seen := _seen(task, data)) is not None:
+    if saved and "seen" in saved["settings"]:
+        settings["seen"] = saved["settings"]["seen"]
+    elif (seen := _seen(task, data)) is not None:
         settings["seen"] = dataclasses.asdict(seen)
     out.mkdir(parents=True, exist_ok=True)
+    if is_first():
+        begun = f"step {saved['step']} to {recipe.steps}" if saved else f"{recipe.steps} steps"
+        where = f"{running.together} devices" if running.together > 1 else provenance.device_name(device)
+        units.say(
+            f"{settings['task'].removesuffix('Task')}: {len(read) or photos} photos, {begun} of "
+            f"{recipe.batch} crops, on {where}, written to {out}"
+        )
 
     before = random_states()
     with contextlib.ExitStack() as held:

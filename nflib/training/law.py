@@ -48,13 +48,13 @@ def train_law(clean: Source, degraded: Source, out: Folder, *, last_stage: str =
     notes = {
         "training": "law, in closed form",
         **law_notes(found),
-        "seconds": round(time.perf_counter() - started, 1),
         "device": provenance.device_name(torch.device("cpu")),
         "nflib": __version__,
         "torch": torch.__version__,
         "commit": provenance.commit(),
     }
-    checkpoints.save(found.law, out / "model.safetensors", notes)
+    seconds = round(time.perf_counter() - started, 1)
+    checkpoints.save(found.law, out / "model.safetensors", notes, seconds=seconds)
     return out / "model.safetensors"
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from .folders import Folder, known_size
 from .last_stage import known_stage
 from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
+from .resuming import resumed
 from .running import Running
 from .unpaired import UnpairedTask, first_crops, handed_back, limit_noise, unpaired_folders
 
@@ -90,6 +92,10 @@ class LUDVAETask(UnpairedTask):
         return total / (2 * variance) + math.log(2 * math.pi * variance) / 2
 
 
+# What of a configuration is found in the photos.
+MEASURED = ("sigma_clean", "sigma_degraded", "most_noise")
+
+
 def ludvae_config(size: str, deviation: float = 0.03, last_stage: str = "") -> LUDVAEConfig:
     """The configuration of a size, for noise of a deviation in units of the image range."""
     if known_size(size) == "small":
@@ -152,7 +158,17 @@ def train_ludvae(
         align=1 if stage is None else JPEG_BLOCK,
         stage=stage,
     )
-    model = started(size, clean, degraded, seed=seed, stage=stage)
+    before = resumed(out, running)
+    if before is None and not running.dry_run:
+        model = started(size, clean, degraded, seed=seed, stage=stage)
+    else:
+        torch.manual_seed(seed)
+        config = ludvae_config(size, last_stage="" if stage is None else str(stage))
+        measured = {name: before[name] for name in MEASURED if name in before} if before else {}
+        values: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in measured.items()
+        }
+        model = LUDVAE(replace(config, **values))
     task = LUDVAETask(model, content_first=0.35 if size == "small" else 0.0)
     done = fit(task, data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)
     return handed_back(done)

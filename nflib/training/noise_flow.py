@@ -41,6 +41,7 @@ from .law_found import find_law
 from .photo_stream import PhotoStream
 from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
+from .resuming import resumed
 from .running import Running
 from .tasks import Task
 
@@ -317,14 +318,14 @@ def train_noise_flow(
             f"{degraded}: went through {stage} last, after which values do not tell how the noise before it "
             f"is distributed; expected no last stage. The training law finds its strength and correlation"
         )
-    found = find_law(clean, degraded, last_stage="none")
     sides = PhotoStream(clean), PhotoStream(degraded)
     side = crop or usual_side(*(photos.sizes for photos in sides))
     windows = [flat_windows(photos.read, len(photos), side=side) for photos in sides]
     grey = bool((windows[1].pixels == windows[1].pixels[:, :1]).all())
     model = NoiseFlow(noise_flow_config(size))
-    model.start(found.law, floor=0.0 if grey else FLOOR)
-    start_curves(model, windows[1])
+    if resumed(out, running) is None and not running.dry_run:
+        model.start(find_law(clean, degraded, last_stage="none").law, floor=0.0 if grey else FLOOR)
+        start_curves(model, windows[1])
     task = NoiseFlowTask(model, content=content_of(windows[0]), filtered=not grey)
-    task.seen = found.seen
+    task.seen = sides[1].seen
     return fit(task, FlatCrops(windows[1], seed), out, recipe=usual.recipe, seed=seed, running=running)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import time
 from collections.abc import Sized
 from pathlib import Path
@@ -15,7 +14,6 @@ from torch.utils.data import Dataset, default_collate
 
 from .. import __version__, checkpoints, provenance, units
 from .._compat import import_lightning
-from ..files import write_bytes
 from ..processes import claimed
 from .logs import Log
 from .state import random_states, restore_random_states, write_state
@@ -94,10 +92,9 @@ class Recorder(lightning.Callback):
         processes = {"processes": trainer.world_size} if trainer.world_size > 1 else {}
         notes = {
             **settings,
-            "model": json.loads(settings["model"]),
+            "model": checkpoints.files.plain(task.model.config),
             "recipe": dataclasses.asdict(task.recipe),
             "steps": task.step,
-            "seconds": round(self.seconds),
             "device": provenance.device_name(device),
             **processes,
             "unit": task.unit,
@@ -108,8 +105,8 @@ class Recorder(lightning.Callback):
             "lightning": lightning.__version__,
             "commit": provenance.commit(),
         }
-        checkpoints.save(task.averaged.cpu(), self.out / "model.safetensors", notes)
-        write_bytes(self.out / "model.json", (json.dumps(notes, indent=1) + "\n").encode())
+        file = self.out / "model.safetensors"
+        checkpoints.save(task.averaged.cpu(), file, notes, seconds=round(self.seconds))
 
     def _close(self) -> None:
         if self.logs is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.utils.data import Dataset, default_collate
@@ -17,6 +18,10 @@ from .tasks import Task
 
 # Steps that are timed, after one that is not: it compiles, and finds the fastest algorithms.
 TIMED = 3
+# Where such steps would take longer, in seconds, they are computed from one of the fewest crops.
+LONGEST = 60.0
+# Bytes for each parameter that the first step adds: its gradient and the two means of Adam, float32.
+FIRST_STEP = 12
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Rehearsal:
         crop_seconds: in which one process prepares the crops of such a step.
         memory: bytes at the peak: of the device, or of the process if it is the CPU; None where the system
             does not tell.
+        measured: crops of the step that was timed; where they are fewer than ``batch``, seconds and memory
+            are multiplied. 0 for all.
     """
 
     model: str
@@ -52,6 +59,7 @@ class Rehearsal:
     step_seconds: float
     crop_seconds: float
     memory: int | None
+    measured: int = 0
 
     @property
     def hours(self) -> float:
@@ -80,6 +88,11 @@ class Rehearsal:
             + ("not known on this system" if self.memory is None else f"{self.memory / 2**30:.2f} GiB"),
             f"preparing these crops: {self.crop_seconds:.3g} s in one process; advised: --workers "
             f"{self.workers}",
+            *(
+                [f"timed with {self.measured} of the {self.batch} crops, and multiplied"]
+                if 0 < self.measured < self.batch
+                else []
+            ),
             f"{self.steps} steps: about {duration(self.hours)}, validation and the first seconds not counted",
         ]
         return "\n".join(lines)
@@ -98,6 +111,9 @@ def rehearse(
     """Train a few steps on the first crops, in this process only. The task is not fit for training
     afterwards.
 
+    It begins with the fewest crops, and stays with them where steps of the batch would take long: time and
+    memory of a dry run are bounded, whatever the model. What a model starts from is not computed.
+
     Arguments as for :func:`nflib.training.fit`. What several devices tell each other takes time too, which is
     not measured.
 
@@ -106,22 +122,30 @@ def rehearse(
     """
     device = units.device(running.device)
     share = recipe.batch // running.together
-    clock = time.perf_counter()
-    batch = default_collate([data[i] for i in range(share)])
-    crop_seconds = time.perf_counter() - clock
+    few = min(task.together, share)
+    parameters = sum(parameter.numel() for parameter in task.trained.parameters())
+    units.say(
+        f"dry run: {type(task.model).__name__}, {parameters / 1e6:.2f} million parameters, on "
+        f"{provenance.device_name(device)}; nothing is written"
+    )
     task.to(device)
-    batch = task.transfer_batch_to_device(batch, device, 0)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    seconds = []
+    crop_seconds, batch = _prepared(task, data, few, device)
     with enough_memory(share):
         task.begin(recipe, seed, batch, running)
         task.keep()
-        for _ in range(1 + TIMED):
-            clock = time.perf_counter()
-            task.advance(batch)
-            seconds.append(time.perf_counter() - clock)  # advance reads the loss, and so waits for the device
-    parameters = sum(parameter.numel() for parameter in task.trained.parameters())
+        before = provenance.peak_memory(device)
+        seconds = [_step(task, batch)]
+        measured, guess = few, seconds[0] * share / few
+        units.say(f"a step of {few} crops: {seconds[0]:.3g} s, so about {guess:.3g} s for {share}")
+        if few < share and guess * (1 + TIMED) <= LONGEST:
+            measured = share
+            crop_seconds, batch = _prepared(task, data, share, device)
+            seconds = [_step(task, batch)]
+        if measured == share or seconds[0] * TIMED <= LONGEST:
+            seconds += [_step(task, batch) for _ in units.progress(range(TIMED), "steps")]
+    timed = sorted(seconds[1:] or seconds)
     return Rehearsal(
         type(task.model).__name__,
         parameters,
@@ -130,7 +154,32 @@ def rehearse(
         share,
         tuple(next(tensors(batch)).shape[1:]),
         recipe.steps,
-        sorted(seconds[1:])[TIMED // 2],
-        crop_seconds,
-        provenance.peak_memory(device),
+        timed[len(timed) // 2] * share / measured,
+        crop_seconds * share / measured,
+        _whole(before, provenance.peak_memory(device), parameters, share / measured),
+        measured,
     )
+
+
+def _prepared(task: Task, data: Dataset, crops: int, device: torch.device) -> tuple[float, Any]:
+    """Seconds in which the first crops are prepared, and the batch of them on its device."""
+    clock = time.perf_counter()
+    batch = default_collate([data[i] for i in range(crops)])
+    seconds = time.perf_counter() - clock
+    return seconds, task.transfer_batch_to_device(batch, device, 0)
+
+
+def _step(task: Task, batch: Any) -> float:
+    """Seconds of a step; advance reads the loss, and so waits for the device."""
+    clock = time.perf_counter()
+    task.advance(batch)
+    return time.perf_counter() - clock
+
+
+def _whole(before: int | None, peak: int | None, parameters: int, times: float) -> int | None:
+    """Memory of a step of so many times the crops: what grows with them is what a step needs beyond the
+    states.
+    """
+    if before is None or peak is None or times == 1:
+        return peak
+    return peak + int(max(peak - before - FIRST_STEP * parameters, 0) * (times - 1))

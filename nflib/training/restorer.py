@@ -14,6 +14,7 @@ from torch.utils.data import Dataset, Subset
 from .. import checkpoints, degraders
 from ..data import PairedImages
 from ..data.folders import Source
+from ..degraders.named import name_of
 from ..models import ImageModel
 from .fit import fit
 from .folders import HELD_OUT_CROPS, Folder, best, report_skipped
@@ -130,4 +131,4 @@ def held_out_pairs(
 
 def noted(degrader: object, start: Folder | None) -> dict[str, str]:
     """Notes of a run on synthetic pairs, by which it is known."""
-    return {"degrader": str(degrader)} | ({} if start is None else {"start": str(start)})
+    return {"degrader": name_of(degrader)} | ({} if start is None else {"start": str(start)})

@@ -59,6 +59,8 @@ def test_samples_of_a_folder(folder, model, tmp_path) -> None:
     assert json.loads((out / "b.json").read_text()) == {
         "model": str(model),
         "content": digest(model),
+        "depth": "keep",
+        "format": "png",
         "sha256": digest(folder / "b.png"),
         "done": True,
         "tau": 0.7,

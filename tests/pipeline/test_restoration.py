@@ -85,6 +85,8 @@ def test_a_folder(folder, files, tmp_path, name, scale) -> None:
     assert json.loads((out / "b.json").read_text()) == {
         "model": str(model),
         "content": digest(model),
+        "depth": "keep",
+        "format": "png",
         "sha256": digest(folder / "b.png"),
         "done": True,
         "tile": 512,

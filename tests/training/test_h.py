@@ -11,9 +11,9 @@ import torch
 
 from nflib import checkpoints, units
 from nflib.data import UnpairedImages
-from nflib.domain import DenoisingAutoencoder, parse
+from nflib.domain import Compose, DenoisingAutoencoder, Downsample, parse
 from nflib.models import DeFlow, DeFlowConfig, RRDBConfig
-from nflib.training import DeFlowTask, Recipe, Running, deflow, fit
+from nflib.training import DeFlowTask, Recipe, Running, deflow, fit, train_affine_deflow, train_deflow
 from tests.helpers.folders import smooth_photos
 
 # The maps of the slides: bicubic with noise, additive and multiplicative noise, smoothing, median, bilateral,
@@ -103,3 +103,18 @@ def test_files_of_before_load(old, h) -> None:
     del values["h"]
     built = checkpoints.files.build("DeFlow", {**values, **old})
     assert built.config == replace(config("downsample:2+noise:0.5"), h=parse(h))
+
+
+@pytest.mark.parametrize("train", [train_deflow, train_affine_deflow])
+def test_a_function_of_ones_own_is_refused_before_training(tmp_path, train) -> None:
+    """A file could not tell it, and the model could not be loaded again."""
+    for h in (shifted, Compose(Downsample(4), shifted)):
+        with pytest.raises(ValueError, match="got shifted, which has no name by which a model"):
+            train(tmp_path, tmp_path, tmp_path / "run", h=h)
+    with pytest.raises(ValueError, match="h must be a text such as downsample:4.* or a map, got int"):
+        train(tmp_path, tmp_path, tmp_path / "run", h=4)
+    assert not (tmp_path / "run").exists()
+
+
+def shifted(images, generator=None) -> torch.Tensor:
+    return images.roll(1, -1)

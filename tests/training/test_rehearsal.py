@@ -5,6 +5,7 @@ from typing import Any, Never
 import pytest
 import torch
 
+from nflib import units
 from nflib.models import Glow, GlowConfig, SRFlow
 from nflib.training import GlowTask, Recipe, Rehearsal, Running, SRFlowTask, fit, rehearse
 from nflib.training.rehearsal import duration
@@ -41,6 +42,21 @@ def test_a_dry_run_writes_nothing_and_tells_what_it_takes(tmp_path) -> None:
     assert "2 devices share each step" in str(shared)
     assert "million parameters" in str(found)
     assert "7200 steps: about" in str(found)
+
+
+def test_where_a_step_takes_long_few_crops_stand_for_all(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("nflib.training.rehearsal.LONGEST", 0.0)
+    seen = []
+    loss = SRFlowTask.loss
+    monkeypatch.setattr(SRFlowTask, "loss", lambda *all: seen.append(len(all[2][0])) or loss(*all))
+    with units.progress_lines(60):
+        found = dry_run(tmp_path / "run")
+    assert set(seen) == {1}  # of the batch of 4
+    assert (found.measured, found.batch) == (1, 4)
+    assert "timed with 1 of the 4 crops, and multiplied" in str(found)
+    said = capsys.readouterr().err
+    assert "dry run: SRFlow" in said
+    assert "a step of 1 crops" in said
 
 
 def test_workers_are_advised_where_crops_take_long() -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from nflib import checkpoints, degraders, images, metrics
 from nflib.cli import app
 from nflib.data import PHOTOS, PairedImages
+from nflib.degraders import White
 from nflib.models import (
     DnCNN,
     DnCNNConfig,
@@ -335,3 +336,21 @@ def test_the_command_refuses_what_does_not_fit(photos, more, message) -> None:
     assert result.exit_code == 2
     assert message in result.stderr
     assert not (photos / "run").exists()
+
+
+def darker(clean, strength, generator) -> torch.Tensor:
+    return clean * 0.5**strength
+
+
+@pytest.mark.parametrize("train", [train_denoiser, train_super_resolver, train_enhancer])
+def test_objects_and_functions_degrade(photos, train) -> None:
+    """And a run with them is known again by their name and content."""
+    how = {"steps": 1, "batch": 2, "crop": 16}
+    for name, degrader, other in (("function", darker, White(0.1)), ("object", White(0.1), White(0.2))):
+        out = photos / f"{train.__name__} {name}"
+        train(photos / "clean", degrader, out, running=Running(device="cpu"), **how)
+        again = White(0.1) if name == "object" else darker
+        running = Running(device="cpu", resume=True)
+        assert train(photos / "clean", again, out, running=running, **how).is_file()
+        with pytest.raises(ValueError, match="degrader was .*now"):
+            train(photos / "clean", other, out, running=running, **how)

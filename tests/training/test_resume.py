@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from nflib import checkpoints, images
 from nflib.processes import claimed
-from nflib.training import Running, ludvae, train_ludvae
+from nflib.training import TRAININGS, Running, affine_deflow, deflow, ludvae, noise_flow, train_ludvae
 from nflib.training.state import random_states
 from tests.helpers import tiny
 
@@ -197,3 +197,68 @@ def test_two_jobs_cannot_write_into_one_folder(folders) -> None:
     (folders / "run").mkdir()
     with claimed(folders / "run"), pytest.raises(ValueError, match="another job is writing there"):
         photo_run(folders)
+
+
+def test_a_finished_run_goes_on_with_more_steps(tmp_path, caplog) -> None:
+    whole = tiny.train(tmp_path / "whole", milestones=())
+    tiny.train(tmp_path / "run", steps=8, milestones=())
+    assert equal_files(tiny.train(tmp_path / "run", resume=True, milestones=()), whole)
+    assert rows(tmp_path / "run")[-1].split(",")[0] == "24"
+    assert not caplog.messages
+    with pytest.raises(ValueError, match="has done 24 steps, now asked for 8; choose another folder"):
+        tiny.train(tmp_path / "run", steps=8, resume=True, milestones=())
+
+
+def test_another_schedule_of_the_steps_before_is_said(uninterrupted, tmp_path, caplog) -> None:
+    tiny.train(tmp_path / "run", steps=8, milestones=(0.5,))
+    tiny.train(tmp_path / "run", resume=True, milestones=(0.5,))
+    said = "the first 8 steps had the learning rates of a run of 8; from here on they are those of one of 24"
+    assert f"{said}, the next 0.001" in caplog.text
+
+
+def test_equal_trainings_write_equal_files(uninterrupted, tmp_path) -> None:
+    """The seconds that they took are another number, and stand beside them."""
+    again = tiny.train(tmp_path / "run")
+    assert again.read_bytes() == uninterrupted.read_bytes()
+    assert (again.parent / "best.safetensors").read_bytes() == (
+        uninterrupted.parent / "best.safetensors"
+    ).read_bytes()
+    assert isinstance(checkpoints.describe(again).notes["seconds"], int)
+    moved = tmp_path / "moved.safetensors"
+    shutil.copy(again, moved)
+    assert "seconds" not in checkpoints.load(moved).notes
+    shutil.copy(again.with_name("model.json"), moved.with_suffix(".json"))
+    moved.write_bytes((again.parent / "best.safetensors").read_bytes())
+    assert "seconds" not in checkpoints.load(moved).notes  # those of another file
+
+
+STARTS = {
+    "deflow": (deflow, ("fit_h", "start_linear", "limit_noise", "say_how_likely")),
+    "ludvae": (ludvae, ("started", "noise_filter", "limit_noise")),
+    "affine-deflow": (affine_deflow, ("find_law", "fit_h", "start_white")),
+    "noise-flow": (noise_flow, ("find_law", "start_curves")),
+}
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_what_a_training_starts_from_is_found_once(folders, monkeypatch, name) -> None:
+    module, functions = STARTS[name]
+    for place in (deflow, affine_deflow):
+        monkeypatch.setattr(place, "START_CROPS", 128)
+    how = {"steps": 2, "batch": 2, "crop": 16, "last_stage": "none"}
+    train = TRAININGS[name].train
+
+    def run(**running) -> Path:
+        running = Running(device="cpu", **running)
+        return train(folders / "clean", folders / "degraded", folders / "run", running=running, **how)
+
+    run()
+    file = folders / "run" / "model.safetensors"
+    before = file.read_bytes()
+    for function in functions:
+        monkeypatch.setattr(module, function, None)
+    file.unlink()
+    run(resume=True)
+    assert file.read_bytes() == before
+    shutil.rmtree(folders / "run")
+    assert run(dry_run=True).measured == 2
