@@ -10,6 +10,8 @@ import torch
 from torch.utils.data import Dataset, default_collate
 
 from .. import provenance, units
+from ..data import kept
+from ..data.contents import decoded_bytes
 from .guard import tensors
 from .recipe import Recipe
 from .running import Running, enough_memory
@@ -40,6 +42,7 @@ class Rehearsal:
         crop_seconds: in which one process prepares the crops of such a step.
         memory: bytes at the peak: of the device, or of the process if it is the CPU; None where the system
             does not tell.
+        photos: bytes of decoded photos that all processes of a machine together will keep at most.
     """
 
     model: str
@@ -52,6 +55,7 @@ class Rehearsal:
     step_seconds: float
     crop_seconds: float
     memory: int | None
+    photos: int = 0
 
     @property
     def hours(self) -> float:
@@ -78,6 +82,7 @@ class Rehearsal:
             f"{self.batch / self.step_seconds:.3g} crops/s",
             "peak memory: "
             + ("not known on this system" if self.memory is None else f"{self.memory / 2**30:.2f} GiB"),
+            f"decoded photos in memory, all processes of a machine: at most {self.photos / 2**30:.2f} GiB",
             f"preparing these crops: {self.crop_seconds:.3g} s in one process; advised: --workers "
             f"{self.workers}",
             f"{self.steps} steps: about {duration(self.hours)}, validation and the first seconds not counted",
@@ -133,4 +138,5 @@ def rehearse(
         sorted(seconds[1:])[TIMED // 2],
         crop_seconds,
         provenance.peak_memory(device),
+        min(kept.BYTES, running.photo_processes * decoded_bytes(data)),
     )
