@@ -41,6 +41,9 @@ def command(
 
     @functools.wraps(function)
     def run(*arguments: Any, **options: Any) -> Any:
+        from ..processes import keep_freed_memory
+
+        keep_freed_memory()
         before = _on_termination(_terminate)
         try:
             say_left_out(options)
