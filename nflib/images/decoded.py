@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -154,10 +155,10 @@ def check_floats(values: np.ndarray | Tensor) -> None:
     Raises:
         ValueError: saying what was found.
     """
-    finite = torch.isfinite(values) if isinstance(values, Tensor) else np.isfinite(values)
-    if bad := int((~finite).sum()):
-        raise ValueError(f"images must be finite, got {bad} NaN or infinite values")
-    low, high = values.min().item(), values.max().item()
+    low, high = values.min().item(), values.max().item()  # NaN if anything is
+    if not (math.isfinite(low) and math.isfinite(high)):
+        finite = torch.isfinite(values) if isinstance(values, Tensor) else np.isfinite(values)
+        raise ValueError(f"images must be finite, got {int((~finite).sum())} NaN or infinite values")
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise ValueError(
             f"float images must lie in [0, 1], got values from {low:.7g} to {high:.7g}; "

@@ -115,7 +115,7 @@ def photo_facts(file: Path) -> PhotoFacts:
     pixels, grey, deep = hashlib.sha256(repr(tuple(image.shape)).encode()), True, False
     for rows in strips(height, width):
         levels = (image[:, rows] * 65535).round()
-        pixels.update(levels.numpy().astype(np.uint16).tobytes())
+        pixels.update(levels.transpose(0, 1).numpy().astype(np.uint16).tobytes())  # row by row
         grey = grey and bool((levels == levels[:1]).all())
         deep = deep or bool((levels % 257 != 0).any())
     return PhotoFacts(

@@ -1,7 +1,6 @@
 """Large images are scored strip by strip: the same numbers, and memory for little but the images."""
 
 import functools
-import math
 import subprocess
 import sys
 
@@ -9,8 +8,7 @@ import pytest
 import torch
 
 from nflib import data
-from nflib.images import resize, strips
-from nflib.images.resizing import shrunk_strips
+from nflib.images import strips
 from nflib.metrics import (
     akld,
     brisque,
@@ -78,29 +76,6 @@ def test_strips_change_nothing(pair, name, monkeypatch) -> None:
     for pixels in (1, 9000):
         monkeypatch.setattr(strips, "PIXELS", pixels)
         torch.testing.assert_close(score(), whole, rtol=1e-11, atol=1e-11)
-
-
-@pytest.mark.parametrize(("shape", "scale"), [((2, 1, 37, 20), 2), ((3, 36, 31), 3), ((3, 1, 9), 2)])
-def test_shrunk_strips_are_those_of_resize(shape, scale, monkeypatch) -> None:
-    monkeypatch.setattr(strips, "PIXELS", 1)
-    x = torch.rand(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    parts = list(shrunk_strips(x, scale))
-    assert len(parts) == math.ceil(math.ceil(shape[-2] / scale) / 4)
-    torch.testing.assert_close(torch.cat([part for _, part in parts], -2), resize(x, 1 / scale))
-
-
-@pytest.mark.parametrize(("height", "width", "multiple"), [(10, 7, 1), (10, 7, 4), (3, 2000, 5), (1, 1, 1)])
-def test_strips_are_all_rows_once(height, width, multiple, monkeypatch) -> None:
-    monkeypatch.setattr(strips, "PIXELS", 30)
-    found = list(strips.strips(height, width, multiple=multiple))
-    assert [row for rows in found for row in range(rows.start, rows.stop)] == list(range(height))
-    assert all(rows.start % multiple == 0 for rows in found)
-
-
-def test_what_is_around_a_strip() -> None:
-    assert strips.around(slice(0, 4), 3, 10) == (slice(0, 7), 3, 0)
-    assert strips.around(slice(4, 8), 3, 10) == (slice(1, 10), 0, 1)
-    assert strips.around(slice(4, 5), 3, 10) == (slice(1, 8), 0, 0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
