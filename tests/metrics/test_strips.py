@@ -11,9 +11,12 @@ from nflib import data
 from nflib.images import strips
 from nflib.metrics import (
     akld,
+    autocorrelation,
     brisque,
     brisque_features,
+    channel_correlation,
     diversity,
+    histogram_kl,
     lr_psnr,
     niqe,
     piqe,
@@ -59,6 +62,9 @@ SCORES = {
     "lr_psnr": lambda a, b: lr_psnr(a[..., :212, :212], b[..., ::4, ::4][..., :53, :53]),
     "diversity": lambda a, b: diversity(torch.stack([a, b, a.square()])),
     "akld": lambda a, b: akld(torch.stack([a, a.square()]), a.flip(0), b),
+    "autocorrelation": lambda a, b: autocorrelation(a - b, lags=5),
+    "channel_correlation": lambda a, b: channel_correlation(a - b),
+    "histogram_kl": lambda a, b: histogram_kl(a - b, b - a.square()),
     "niqe": lambda a, b: niqe(a),
     "brisque": lambda a, b: brisque(a),
     "brisque_features": lambda a, b: brisque_features(a),
