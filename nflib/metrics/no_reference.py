@@ -147,14 +147,18 @@ def _moments(values: Tensor, shift: tuple[int, int] | None = None) -> statistics
     """Of values (B, H, W), or of their products with the neighbours that a shift brings here; beyond an edge
     the image begins anew.
     """
-    height, found = values.shape[1], []
+    height = values.shape[1]
+    found: statistics.Moments | None = None
     for rows in strips(height, values.numel() // height):
         part = values[:, rows]
         if shift is not None:
             from_rows = torch.arange(rows.start, rows.stop, device=values.device) - shift[0]
             part = part * values[:, from_rows % height].roll(shift[1], -1)
-        found.append(statistics.Moments.of(part.flatten(1)))
-    return functools.reduce(statistics.Moments.plus, found)
+        mine = statistics.Moments.of(part.flatten(1))
+        # added up at once: small tensors that stay would lie between the large ones, and keep them apart
+        found = mine if found is None else found.plus(mine)
+    assert found is not None
+    return found
 
 
 def piqe(images: Tensor) -> Tensor:
