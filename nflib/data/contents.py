@@ -63,7 +63,7 @@ def check_unpaired(found: Mapping[str, str]) -> None:
 
 
 def decoded_bytes(data: Any) -> int:
-    """Of all the photos of a data set, as far as it knows; a photo in two folders counts twice."""
+    """The bytes of all decoded photos of a data set; a photo in two folders counts twice."""
     return sum(getattr(part, "bytes", 0) for _, part in _parts(data, ""))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 from collections.abc import Iterator
 from weakref import WeakSet
 
@@ -11,6 +12,8 @@ from torch import Tensor
 
 # Of all processes on a machine together; a large data set is read again each time.
 BYTES = 2**31
+# Photos from this size on are kept apart from all else.
+LARGE = 2**20
 
 _told = 1
 
@@ -60,11 +63,17 @@ class Kept:
         return Kept, ()  # another process keeps its own
 
     def add(self, number: int, pixels: Tensor) -> None:
-        """Keep a photo if all data sets of this process together have room for it."""
-        size = pixels.numel() * pixels.element_size()
+        """Keep a photo, uint8, if all data sets of this process together have room for it."""
+        size = pixels.numel()
         if number not in self._photos and sum(kept.bytes for kept in _all) + size <= room():
-            self._photos[number] = pixels
+            self._photos[number] = _apart(pixels) if size >= LARGE else pixels
             self.bytes += size
+
+
+def _apart(pixels: Tensor) -> Tensor:
+    """A copy in pages of its own. Between what is freed around it a photo keeps several times its size."""
+    pages = mmap.mmap(-1, pixels.numel())
+    return torch.frombuffer(pages, dtype=torch.uint8).view(pixels.shape).copy_(pixels)
 
 
 _all: WeakSet[Kept] = WeakSet()

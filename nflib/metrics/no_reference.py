@@ -144,7 +144,7 @@ def brisque_features(images: Tensor) -> Tensor:
 
 
 def _moments(values: Tensor, shift: tuple[int, int] | None = None) -> statistics.Moments:
-    """Of values (B, H, W), or of their products with the neighbours that a shift brings here; beyond an edge
+    """Sum up values (B, H, W), or their products with the neighbours that a shift brings here; beyond an edge
     the image begins anew.
     """
     height = values.shape[1]

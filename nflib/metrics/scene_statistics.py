@@ -54,12 +54,12 @@ def halved(grey: Tensor) -> Tensor:
 
 
 class Moments(NamedTuple):
-    """Sums over samples, which may come part by part: ``a + b`` of two parts. Each has one value a row.
+    """Sums over samples, which may come part by part. Each has one value a row.
 
     >>> samples = torch.tensor([[-2.0, 1.0, 3.0]])
     >>> moments = Moments.of(samples[:, :1]).plus(Moments.of(samples[:, 1:]))
     >>> [value.item() for value in moments]
-    [3.0, 6.0, 4.0, 1.0, 10.0, 2.0]
+    [3.0, 6.0, 4.0, 1, 10.0, 2]
 
     Attributes:
         number: of samples.
@@ -77,7 +77,7 @@ class Moments(NamedTuple):
 
     @classmethod
     def of(cls, samples: Tensor) -> Moments:
-        """Of (..., n)."""
+        """Sum up samples (..., n)."""
         squares, below, above = samples.square(), samples < 0, samples > 0
         number = torch.full_like(samples[..., 0], samples.shape[-1])
         size = samples.abs().sum(-1)

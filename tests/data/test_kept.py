@@ -68,6 +68,16 @@ def test_workers_share_it(workers, told, monkeypatch) -> None:
     assert found == [12 // max(told, workers + 1) * PHOTO] * (2 * workers)
 
 
+def test_large_photos_lie_apart(monkeypatch) -> None:
+    plain = ImageCrops(photos(3), 8, seed=2)
+    wanted = [plain[i] for i in range(6)]
+    monkeypatch.setattr(kept, "LARGE", PHOTO)
+    crops = ImageCrops(photos(3), 8, seed=2)
+    for _ in range(2):
+        assert all(torch.equal(crops[i], one) for i, one in enumerate(wanted))
+    assert crops._kept.bytes == 3 * PHOTO
+
+
 def test_sharing_ends(monkeypatch) -> None:
     monkeypatch.setattr(kept, "BYTES", 100)
     with kept.sharing(4):
