@@ -29,6 +29,9 @@ def lpips(images: Tensor, reference: Tensor, network: torch.nn.Module | None = N
     network itself have to be downloaded by you, once: see :func:`lpips_network`. Nothing is ever downloaded
     here.
 
+    Memory grows with the image, for the network sees it as a whole: with AlexNet a quarter of a gigabyte for
+    each megapixel of a pair. Score large photos in pieces.
+
     Args:
         images: (B, 3, H, W) in [0, 1], RGB, at least 32x32, whole image; they are brought to [-1, 1] here.
         reference: the same shape.
