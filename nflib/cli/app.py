@@ -45,8 +45,10 @@ def command(
 
     @functools.wraps(function)
     def run(*arguments: Any, **options: Any) -> Any:
+        from ..processes import keep_freed_memory
         from ..units import progress_lines
 
+        keep_freed_memory()
         before = _on_termination(_terminate)
         try:
             say_left_out(options)

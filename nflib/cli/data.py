@@ -63,16 +63,18 @@ def prepare(
     """Write photos at several sizes, as training needs them, with their channel statistics.
 
     All sizes are cut to multiples of the largest scale and shrunk as MATLAB does it. Called again, it goes on
-    where it was stopped.
+    where it was stopped, makes anew what has changed, and removes what the source no longer has.
     """
     from ..pipeline import prepare as run
 
     done = run(source, target, scales)
     say_skipped(done.skipped)
+    if done.removed:
+        typer.echo(f"{done.removed} photos removed from {target}, which {source} no longer has")
     if done.written:
         typer.echo(
             f"{done.written} photos written to {target} at scales {' '.join(map(str, sorted(scales)))}"
         )
-    else:
+    elif not done.removed:
         typer.echo(f"{target} is complete, nothing to do")
     end(done.skipped)

@@ -19,11 +19,13 @@ def results(
 ) -> None:
     """Print the Bradley-Terry scores of the methods with their intervals."""
     from ..study.bradley_terry import fit
-    from ..study.choices import read_choices, win_matrix
+    from ..study.choices import read_all, win_matrix
 
-    choices = [choice for file in files for choice in read_choices(file)]
+    choices, again = read_all(files)
     if not choices:
         raise ValueError(f"{', '.join(map(str, files))}: no choices in there")
     typer.echo(fit(*win_matrix(choices)).table())
+    if again:
+        typer.echo(f"{again} choices are in several of the files, and count once", err=True)
     participants = len({choice.seed for choice in choices})
     typer.echo(f"From {len(choices)} choices, {participants} seed{'s' if participants > 1 else ''}.")

@@ -27,7 +27,7 @@ def contents(data: Any) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     seen: Counter[str] = Counter()
-    for name, photo in _photos(data, ""):
+    for name, photo in _photos(data):
         seen[name] += 1  # of several folders photos may have equal names
         found[name if seen[name] == 1 else f"{name} ({seen[name]})"] = _digest(photo)
     return found
@@ -62,18 +62,29 @@ def check_unpaired(found: Mapping[str, str]) -> None:
         )
 
 
-def _photos(data: Any, prefix: str) -> Iterator[tuple[str, Path | Tensor]]:
+def decoded_bytes(data: Any) -> int:
+    """The bytes of all decoded photos of a data set; a photo in two folders counts twice."""
+    return sum(getattr(part, "bytes", 0) for _, part in _parts(data, ""))
+
+
+def _parts(data: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    """The data sets of single folders that a data set is made of, and what their photos' names begin with."""
     while isinstance(data, Subset):
         data = data.dataset
     for several in ("domains", "sides"):
         if hasattr(data, several):
             for side, part in zip(("clean", "degraded"), getattr(data, several)):
-                yield from _photos(part, f"{side}/")
+                yield from _parts(part, f"{side}/")
             return
-    for number, photo in enumerate(getattr(data, "photos", ())):
-        pair = isinstance(photo, tuple)
-        for side, one in zip(("clean/", "degraded/") if pair else (prefix,), photo if pair else (photo,)):
-            yield side + (f"image {number}" if isinstance(one, Tensor) else Path(one).name), one
+    yield prefix, data
+
+
+def _photos(data: Any) -> Iterator[tuple[str, Path | Tensor]]:
+    for prefix, part in _parts(data, ""):
+        for number, photo in enumerate(getattr(part, "photos", ())):
+            pair = isinstance(photo, tuple)
+            for side, one in zip(("clean/", "degraded/") if pair else (prefix,), photo if pair else (photo,)):
+                yield side + (f"image {number}" if isinstance(one, Tensor) else Path(one).name), one
 
 
 def _digest(photo: Path | Tensor) -> str:

@@ -15,11 +15,9 @@ from torch.utils.data import Dataset
 
 from ..images import as_images, list_images, read, resize
 from ..images.files import stored_size
+from ..images.strips import strips
 from ..units import numbered_generator
-
-# Decoded photos are kept while they fit into this many bytes; a large data set is read again each time.
-KEEP_BYTES = 2**31
-
+from .kept import Kept
 
 Source = str | os.PathLike | Sequence[Tensor] | Sequence[Path]
 
@@ -36,6 +34,8 @@ class ImageCrops(Dataset):
     >>> crops[5].shape, torch.equal(crops[5], crops[5])
     (torch.Size([3, 8, 8]), True)
 
+    Decoded photos stay in memory while there is room: 2 GiB for all data sets and all processes of a job.
+
     Args:
         source: a folder, or images (3, H, W) in [0, 1], or files.
         crop: side in pixels.
@@ -43,6 +43,9 @@ class ImageCrops(Dataset):
         align: corners lie on multiples of this many pixels.
         flip: False leaves every crop as it lies in the photo.
         stage: what whole photos go through first, such as :class:`~nflib.images.jpeg.JPEG`.
+
+    Attributes:
+        bytes: of all its photos, decoded.
 
     Raises:
         ValueError: nothing is left.
@@ -63,7 +66,8 @@ class ImageCrops(Dataset):
         self.crop, self.seed, self.align, self.flip = crop, seed, align, flip
         self.stage = stage
         self.skipped: list[str] = []
-        self._kept: dict[int, Tensor] = {}
+        self.bytes = 0
+        self._kept = Kept()
         self._broken: set[int] = set()
         self._grey: dict[int, bool] = {}
         found = self._found(source)
@@ -119,8 +123,7 @@ class ImageCrops(Dataset):
                 logging.getLogger(__name__).warning("skipped %s", error)
                 continue
             self._grey[photo] = self._grey[number] = bool((pixels[1:3] == pixels[:1]).all())
-            if sum(kept.numel() for kept in self._kept.values()) + pixels.numel() <= KEEP_BYTES:
-                self._kept[number] = pixels
+            self._kept.add(number, pixels)
             return pixels
         raise ValueError(
             f"none of {len(self.photos)} images can be read any more; the first: {self.photos[0]}"
@@ -143,7 +146,11 @@ class ImageCrops(Dataset):
                 f"{photo}: {image.shape[2]}x{image.shape[1]} pixels, expected at least "
                 f"{self.crop}x{self.crop}"
             )
-        return ((image if self.stage is None else self.stage(image)) * 255).round().to(torch.uint8)
+        image = image if self.stage is None else self.stage(image)
+        levels = torch.empty(image.shape, dtype=torch.uint8)
+        for rows in strips(*image.shape[1:]):
+            levels[:, rows] = (image[:, rows] * 255).round()
+        return levels
 
     def _usable(self, photo: Path | Tensor, number: int) -> bool:
         name = f"image {number}" if isinstance(photo, Tensor) else photo
@@ -155,6 +162,7 @@ class ImageCrops(Dataset):
         if min(height, width) < self.crop:
             self.skipped.append(f"{name}: {width}x{height} pixels, expected at least {self.crop}x{self.crop}")
             return False
+        self.bytes += 3 * height * width
         return True
 
 

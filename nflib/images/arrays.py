@@ -66,7 +66,7 @@ def as_images(images) -> Tensor:
 
 def as_8_bits(image: Tensor) -> Tensor:
     """The values that an 8-bit file would hold, in [0, 1]."""
-    return (image.clamp(0, 1) * 255).round() / 255
+    return image.clamp(0, 1).mul_(255).round_().div_(255)
 
 
 def _checked(x: Tensor) -> Tensor:

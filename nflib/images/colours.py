@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from .strips import strips
 
 Triple = tuple[float, float, float]
 
@@ -32,10 +35,14 @@ class ChannelStatistics:
     @classmethod
     def of_image(cls, image: Tensor) -> ChannelStatistics:
         """Statistics of one image (3, H, W), computed in float64."""
-        values = image.double().flatten(1)
-        return cls(
-            tuple(values.mean(1).tolist()), tuple(values.std(1, correction=0).tolist()), values.shape[1]
-        )
+        height, width = image.shape[1:]
+        parts = list(strips(height, width))
+        total: Any = sum(image[:, rows].double().sum((1, 2)) for rows in parts)
+        mean = total / (height * width)
+        away = (image[:, rows].double() - mean[:, None, None] for rows in parts)
+        squares: Any = sum(part.square().sum((1, 2)) for part in away)
+        deviation = (squares / (height * width)).sqrt()
+        return cls(tuple(mean.tolist()), tuple(deviation.tolist()), height * width)
 
     @classmethod
     def pooled(cls, parts: Iterable[ChannelStatistics]) -> ChannelStatistics:

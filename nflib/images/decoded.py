@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -11,8 +12,8 @@ from torch import Tensor
 
 from .colour_spaces import COLOURS, to_rgb
 from .picture import Picture
+from .strips import strips
 
-STRIP = 2**20  # pixels that are converted at a time: what the conversion needs besides its result stays small
 # Arithmetic in float32 leaves values like 1.0000001: these are clipped. Anything further out is a mistake and
 # said so.
 ROUNDING = 1e-6
@@ -123,9 +124,7 @@ class Decoded:
     def _strips(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray | None]]:
         """Rows, their colours (h, W, 3 or 1) in [0, 1] and, if there is any, their alpha (h, W, 1)."""
         height, width, _ = self.samples.shape
-        step = max(STRIP // width, 1)
-        for top in range(0, height, step):
-            rows = slice(top, min(top + step, height))
+        for rows in strips(height, width):
             yield rows, *self._converted(self.samples[rows])
 
     def _converted(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -156,10 +155,10 @@ def check_floats(values: np.ndarray | Tensor) -> None:
     Raises:
         ValueError: saying what was found.
     """
-    finite = torch.isfinite(values) if isinstance(values, Tensor) else np.isfinite(values)
-    if bad := int((~finite).sum()):
-        raise ValueError(f"images must be finite, got {bad} NaN or infinite values")
-    low, high = values.min().item(), values.max().item()
+    low, high = values.min().item(), values.max().item()  # NaN if anything is
+    if not (math.isfinite(low) and math.isfinite(high)):
+        finite = torch.isfinite(values) if isinstance(values, Tensor) else np.isfinite(values)
+        raise ValueError(f"images must be finite, got {int((~finite).sum())} NaN or infinite values")
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise ValueError(
             f"float images must lie in [0, 1], got values from {low:.7g} to {high:.7g}; "

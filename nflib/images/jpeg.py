@@ -45,13 +45,14 @@ class JPEG:
         """Images (3, H, W) or (B, 3, H, W) in [0, 1] -> the same shape, with the values of 8-bit files."""
         if images.dim() == 4:
             return torch.stack([self(image) for image in images])
-        pixels = (images.detach().clamp(0, 1) * 255).round().permute(1, 2, 0).cpu().numpy().astype(np.uint8)
+        levels = images.detach().clamp(0, 1).mul_(255).round_().to(torch.uint8)
+        pixels = levels.permute(1, 2, 0).cpu().numpy()
         file = io.BytesIO()
         Image.fromarray(pixels).save(
             file, "JPEG", quality=self.quality, subsampling=SUBSAMPLINGS[self.subsampling]
         )
         with Image.open(file) as decoded:
-            return torch.from_numpy(np.array(decoded)).permute(2, 0, 1).to(images) / 255
+            return torch.from_numpy(np.array(decoded)).permute(2, 0, 1).to(images).div_(255)
 
     def __str__(self) -> str:
         """The text that :func:`parse_stage` reads."""

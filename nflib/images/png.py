@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .decoded import STRIP, Decoded
+from .decoded import Decoded
 from .pillow_images import from_pillow, loaded, orientation
+from .strips import strips
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
@@ -70,10 +71,8 @@ def _by_halves(image: Image.Image, path: Path) -> np.ndarray:
 
 def _strips(image: Image.Image) -> Iterator[tuple[slice, np.ndarray]]:
     """The rows of an image, few at a time: all of them at once would be copied twice on their way."""
-    step = max(STRIP // image.width, 1)
-    for top in range(0, image.height, step):
-        bottom = min(top + step, image.height)
-        yield slice(top, bottom), np.asarray(image.crop((0, top, image.width, bottom)))
+    for rows in strips(image.height, image.width):
+        yield rows, np.asarray(image.crop((0, rows.start, image.width, rows.stop)))
 
 
 def encode(pixels: np.ndarray, profile: bytes) -> bytes:

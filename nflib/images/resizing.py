@@ -4,11 +4,16 @@ imresize)."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor
+
+from .strips import around, strips
+
+# Rows of a smaller image around a strip of it that the kernel may see: it needs two.
+REACH = 4
 
 
 def resize(x: Tensor, factor: float | None = None, size: Sequence[int] | None = None) -> Tensor:
@@ -49,6 +54,23 @@ def resize(x: Tensor, factor: float | None = None, size: Sequence[int] | None = 
     ):  # MATLAB: the dimension that shrinks most goes first
         x = _resize_one(x, dim, size[dim], factors[dim])
     return x
+
+
+def shrunk_strips(
+    x: Tensor, scale: int, convert: Callable[[Tensor], Tensor] = lambda part: part
+) -> Iterator[tuple[slice, Tensor]]:
+    """``resize(convert(x), 1 / scale)`` strip by strip: rows of the result, and what is in them.
+
+    Args:
+        x: (..., H, W).
+        scale: by how much the result is smaller, a whole number.
+        convert: pixel by pixel, applied to what is looked at.
+    """
+    height = x.shape[-2]
+    for rows in strips(math.ceil(height / scale), scale**2 * (x.numel() // height), multiple=REACH):
+        wider, above, _ = around(rows, REACH, math.ceil(height / scale))
+        part = resize(convert(x[..., scale * wider.start : scale * wider.stop, :]), 1 / scale)
+        yield rows, part.narrow(-2, REACH - above, rows.stop - rows.start)
 
 
 def _resize_one(x: Tensor, dim: int, length: int, factor: float) -> Tensor:

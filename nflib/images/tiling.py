@@ -91,7 +91,6 @@ def joined(
     """
     height, width = (side // scale for side in results.shape[-2:])
     tile = max(height, width) if tile is None else tile
-    total = results.new_zeros(results.shape[-2:])
     rows, columns = (_windows(side, tile, overlap, scale) for side in (height, width))
     tiles = list(itertools.product(rows, columns))
     for (top, bottom, down), (left, right, across) in progress(tiles, "tiles") if len(tiles) > 1 else tiles:
@@ -102,26 +101,28 @@ def joined(
             ratio = x.shape[-2] / height
             return x[..., int(ratio * top) : int(ratio * bottom), int(ratio * left) : int(ratio * right)]
 
-        weight = (down[:, None] * across).to(total)
+        weight = (down[:, None] * across).to(results)
         for result, part in zip(results, compute(window), strict=True):
-            window(result).add_(weight * part)
-        window(total).add_(weight)
-    return results.div_(total)
+            window(result).addcmul_(weight, part.to(result))
+    return results
 
 
 def _windows(length: int, tile: int, overlap: int, scale: int) -> list[tuple[int, int, Tensor]]:
     """Start and end of the tiles along one side, the last one moved back to end at the border, and the
-    weights of their results.
+    weights of their results, which are one together.
     """
     size = min(tile, length)
     windows = []
+    total = torch.zeros(scale * length, dtype=torch.float64)
     for start in [*range(0, length - size, tile - overlap), length - size]:
         position = (torch.arange(scale * size, dtype=torch.float64) + 0.5) / scale
         before = position if start > 0 else torch.full_like(position, torch.inf)
         after = size - position if start + size < length else torch.full_like(position, torch.inf)
         share = ((torch.minimum(before, after) - overlap / 4) / max(overlap / 2, 1)).clamp(0, 1)
-        windows.append((start, start + size, share * share * (3 - 2 * share)))
-    return windows
+        weight = share * share * (3 - 2 * share)
+        total[scale * start : scale * (start + size)] += weight
+        windows.append((start, start + size, weight))
+    return [(start, end, weight / total[scale * start : scale * end]) for start, end, weight in windows]
 
 
 def overlap_of(tile: int | None, overlap: int | None, *, most: int, multiple: int = 1) -> int:

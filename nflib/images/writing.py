@@ -17,6 +17,7 @@ from . import png
 from .arrays import as_images
 from .picture import Picture
 from .resizing import resize
+from .strips import strips
 
 FORMATS = {
     **{".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG"},
@@ -27,7 +28,6 @@ ALPHA = (*DEEP, "WEBP")  # have transparency
 GREY = (*DEEP, "JPEG", "BMP")  # have pictures of one channel
 PROFILES = (*DEEP, "JPEG", "WEBP")  # have ICC profiles
 DEPTH = "depth beyond 8 bits"  # as not_held calls it
-STRIP = 2**20  # pixels that are rounded at a time
 
 
 def write(
@@ -119,10 +119,9 @@ def _levels(pixels: Tensor, bits: int) -> np.ndarray:
     """(C, H, W) in [0, 1] -> (H, W, C) of whole levels, rounded in double precision strip by strip."""
     channels, height, width = pixels.shape
     levels = np.empty((height, width, channels), np.uint8 if bits == 8 else np.uint16)
-    step = max(STRIP // width, 1)
-    for top in range(0, height, step):
-        strip = pixels[:, top : top + step].double() * (2**bits - 1)
-        levels[top : top + step] = strip.round().permute(1, 2, 0).numpy()
+    for rows in strips(height, width):
+        strip = pixels[:, rows].double() * (2**bits - 1)
+        levels[rows] = strip.round().permute(1, 2, 0).numpy()
     return levels
 
 

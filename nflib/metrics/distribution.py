@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ..images.strips import around, strips
 from ..images.windows import window_mean
-from .inputs import checked, checked_pair, double
+from .inputs import double, valid, valid_pair
 
 # OpenCV's fixed 7-tap Gaussian, which is what a 7x7 blur with unspecified deviation means there.
 TAPS = (0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125)
@@ -94,18 +95,25 @@ def akld(fakes: Tensor, real: Tensor, clean: Tensor) -> Tensor:
     Returns:
         (B,)
     """
-    real, clean = checked_pair(real, clean)
+    real, clean = valid_pair(real, clean)
     fakes = fakes[None] if isinstance(fakes, Tensor) and fakes.dim() == 4 else fakes
     if not isinstance(fakes, Tensor) or fakes.dim() != 5 or fakes.shape[1:] != clean.shape:
         found = tuple(fakes.shape) if isinstance(fakes, Tensor) else type(fakes).__name__
         raise ValueError(f"fakes must be (L, {', '.join(map(str, clean.shape))}), got {found}")
-    variance = local_variance(real - clean)
-    total = torch.zeros(len(clean), dtype=clean.dtype, device=clean.device)
+    total: Any = 0
     for fake in fakes:
-        fake = checked(fake, "fakes").to(clean.device)
-        ratio = (local_variance(fake - clean) / variance).clamp(0.1, 10)
-        total += ((ratio - 1 - ratio.log()) / 2).flatten(1).mean(1)
-    return total / len(fakes)
+        fake = valid(fake, "fakes").to(clean.device)
+        for rows in strips(clean.shape[2], clean.numel() // clean.shape[2], multiple=2 * len(TAPS)):
+            ratio = (_variance(fake, clean, rows) / _variance(real, clean, rows)).clamp(0.1, 10)
+            total = total + ((ratio - 1 - ratio.log()) / 2).flatten(1).sum(1)
+    return cast("Tensor", total / (clean[0].numel() * len(fakes)))
+
+
+def _variance(noisy: Tensor, clean: Tensor, rows: slice) -> Tensor:
+    """Rows of the :func:`local_variance` of a noise."""
+    wider, above, _ = around(rows, len(TAPS) // 2, clean.shape[2])
+    found = local_variance(double(noisy[..., wider, :]) - double(clean[..., wider, :]))
+    return found.narrow(2, len(TAPS) // 2 - above, rows.stop - rows.start)
 
 
 def local_variance(noise: Tensor) -> Tensor:

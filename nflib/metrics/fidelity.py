@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, cast
+
+import torch
 from torch import Tensor
 
-from ..images import resize
+from ..images.resizing import shrunk_strips
+from ..images.strips import strips
 from ..images.windows import gaussian_taps, window_mean
-from .inputs import checked, checked_pair, double
+from .inputs import double, valid, valid_pair
 
 K1, K2 = 0.01, 0.03
 SSIM_WINDOWS = {"gaussian": 11, "uniform": 7}
@@ -25,8 +30,16 @@ def psnr(images: Tensor, reference: Tensor) -> Tensor:
         :func:`~nflib.metrics.crop_border`, go to Y with :func:`~nflib.metrics.luma`. Nothing is rounded:
         images that will be stored as 8 bits should be rounded first, as :func:`lr_psnr` does.
     """
-    images, reference = checked_pair(images, reference)
-    return -10 * (images - reference).square().flatten(1).mean(1).log10()
+    images, reference = valid_pair(images, reference)
+    total: Any = 0
+    for rows in strips(images.shape[2], images.numel() // images.shape[2]):
+        total = total + _squares(double(images[..., rows, :]), double(reference[..., rows, :]))
+    return -10 * (total / images[0].numel()).log10()
+
+
+def _squares(a: Tensor, b: Tensor) -> Tensor:
+    """Sum of the squared differences of each image of a batch, (B,)."""
+    return (a - b).square().flatten(1).sum(1)
 
 
 def ssim(images: Tensor, reference: Tensor, window: str = "gaussian") -> Tensor:
@@ -47,18 +60,35 @@ def ssim(images: Tensor, reference: Tensor, window: str = "gaussian") -> Tensor:
     Returns:
         (B,), float64: the mean over all windows that lie inside the image, and over channels.
     """
-    images, reference = checked_pair(images, reference)
-    return ssim_map(images, reference, window).flatten(1).mean(1)
+    total: Any = 0
+    count = 0
+    for part in _similarities(images, reference, window):
+        total = total + part.flatten(1).sum(1)
+        count += part[0].numel()
+    return cast("Tensor", total / count)
 
 
 def ssim_map(images: Tensor, reference: Tensor, window: str = "gaussian") -> Tensor:
     """The similarity of every window, (B, C, H - 10, W - 10) or (B, C, H - 6, W - 6); see :func:`ssim`."""
+    return torch.cat(list(_similarities(images, reference, window)), 2)
+
+
+def _similarities(images: Tensor, reference: Tensor, window: str) -> Iterator[Tensor]:
+    """The rows of :func:`ssim_map`, strip by strip."""
     if window not in SSIM_WINDOWS:
         raise ValueError(f"window must be one of {', '.join(SSIM_WINDOWS)}, got {window!r}")
-    a, b = checked_pair(images, reference)
+    images, reference = valid_pair(images, reference)
+    size, (height, width) = SSIM_WINDOWS[window], images.shape[-2:]
+    if min(height, width) < size:
+        raise ValueError(f"images must be at least {size}x{size}, got {width}x{height}")
+    # many more rows than a window has: those that two strips share are computed twice
+    for rows in strips(height - size + 1, images.numel() // height, multiple=2 * size):
+        seen = slice(rows.start, rows.stop + size - 1)
+        yield _similarity(double(images[..., seen, :]), double(reference[..., seen, :]), window)
+
+
+def _similarity(a: Tensor, b: Tensor, window: str) -> Tensor:
     size = SSIM_WINDOWS[window]
-    if min(a.shape[-2:]) < size:
-        raise ValueError(f"images must be at least {size}x{size}, got {a.shape[-1]}x{a.shape[-2]}")
     taps = gaussian_taps(size, 1.5) if window == "gaussian" else [1 / size] * size
     correction = 1 if window == "gaussian" else size**2 / (size**2 - 1)
 
@@ -87,7 +117,7 @@ def lr_psnr(images: Tensor, low_resolution: Tensor) -> Tensor:
     Returns:
         (B,) dB, RGB, whole image.
     """
-    images, low_resolution = checked(images), checked(low_resolution, "low_resolution")
+    images, low_resolution = valid(images), valid(low_resolution, "low_resolution")
     scale = images.shape[-1] // low_resolution.shape[-1]
     expected = (*low_resolution.shape[:2], *(scale * n for n in low_resolution.shape[-2:]))
     if tuple(images.shape) != expected:
@@ -95,8 +125,11 @@ def lr_psnr(images: Tensor, low_resolution: Tensor) -> Tensor:
             f"images must be a whole multiple of low_resolution, {tuple(low_resolution.shape)}, "
             f"got {tuple(images.shape)}"
         )
-    shrunk = resize(eight_bits(images), size=tuple(low_resolution.shape[-2:]))
-    return psnr(eight_bits(shrunk.clamp(0, 1)), eight_bits(low_resolution))
+    total: Any = 0
+    for rows, part in shrunk_strips(images, scale, lambda part: eight_bits(double(part))):
+        seen = eight_bits(double(low_resolution[..., rows, :])).to(part)
+        total = total + _squares(eight_bits(part.clamp(0, 1)), seen)
+    return -10 * (total / low_resolution[0].numel()).log10()
 
 
 def diversity(samples: Tensor) -> Tensor:
@@ -115,8 +148,11 @@ def diversity(samples: Tensor) -> Tensor:
     if not isinstance(samples, Tensor) or samples.dim() != 5 or len(samples) < 2:
         found = tuple(samples.shape) if isinstance(samples, Tensor) else type(samples).__name__
         raise ValueError(f"samples must be (n, B, C, H, W) with n at least 2, got {found}")
-    checked(samples.flatten(0, 1), "samples")
-    return 255 * double(samples.detach()).std(0).flatten(1).mean(1)
+    valid(samples.flatten(0, 1), "samples")
+    total: Any = 0
+    for rows in strips(samples.shape[-2], samples.numel() // samples.shape[-2]):
+        total = total + double(samples[..., rows, :].detach()).std(0).flatten(1).sum(1)
+    return 255 * total / samples[0, 0].numel()
 
 
 def eight_bits(images: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .._compat import import_torchvision
-from .inputs import checked, double
+from .inputs import double, valid
 from .weights import checked_file
 
 # The weights that the FID was defined with, TensorFlow's of 2015, as the package pytorch-fid made them
@@ -35,7 +35,8 @@ def fid(images: Images, reference: Images, network: nn.Module | None = None) -> 
     antialiasing, as pytorch-fid does. The sets need not have the same size. With N images the covariance of
     the 2048 features is estimated from N values each: the result is too large by something that falls as 1/N,
     and only sets of equal N are comparable (papers use 10,000 or more). The weights have to be downloaded by
-    you, once: see :func:`inception_network`.
+    you, once: see :func:`inception_network`. Images are resized first: large ones cost no more than small
+    ones.
 
     Args:
         images, reference: (N, 3, H, W) in [0, 1], or an iterable of such batches, whose images may differ in
@@ -129,7 +130,7 @@ def _features(images: Images, name: str, network: nn.Module) -> Tensor:
         network(
             2
             * F.interpolate(
-                checked(batch, name, (3,)).to(like), (SIDE, SIDE), mode="bilinear", align_corners=False
+                valid(batch, name, (3,)).to(like), (SIDE, SIDE), mode="bilinear", align_corners=False
             )
             - 1
         )

@@ -4,8 +4,12 @@ in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+
+from ..images.strips import strips
 
 # MATLAB's rgb2ycbcr: BT.601, 16 (black) to 235 (white).
 LUMA = (65.481, 128.553, 24.966)
@@ -13,8 +17,11 @@ LUMA = (65.481, 128.553, 24.966)
 GREY = (0.298936021293776, 0.587043074451121, 0.114020904255103)
 
 
-def checked(images: Tensor, name: str = "images", channels: tuple[int, ...] = (1, 3)) -> Tensor:
-    """Images (B, C, H, W) in [0, 1] as float64; anything else is a ValueError that says what was found."""
+def valid(images: Tensor, name: str = "images", channels: tuple[int, ...] = (1, 3)) -> Tensor:
+    """Images (B, C, H, W) in [0, 1] as they are; anything else is a ValueError that says what was found.
+
+    Metrics compute in float64, strip by strip: as a whole a photo of 48 megapixels would take a gigabyte.
+    """
     if not isinstance(images, Tensor):
         raise ValueError(
             f"{name} must be a tensor, got {type(images).__name__}; nflib.images.as_images makes one"
@@ -35,7 +42,7 @@ def checked(images: Tensor, name: str = "images", channels: tuple[int, ...] = (1
         raise ValueError(
             f"{name} must lie in [0, 1], got values from {low:.4g} to {high:.4g}; clamp them first"
         )
-    return double(images)
+    return images
 
 
 def double(x: Tensor) -> Tensor:
@@ -43,9 +50,9 @@ def double(x: Tensor) -> Tensor:
     return (x.cpu() if x.device.type == "mps" else x).double()
 
 
-def checked_pair(images: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """Two batches of the same shape, as :func:`checked` makes them."""
-    images, reference = checked(images), checked(reference, "reference")
+def valid_pair(images: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    """Two batches of the same shape on the same device, as :func:`valid` makes them."""
+    images, reference = valid(images), valid(reference, "reference")
     if images.shape != reference.shape:
         raise ValueError(
             f"images and reference must have the same shape, got {tuple(images.shape)} and "
@@ -88,6 +95,20 @@ def grey(images: Tensor) -> Tensor:
     are.
     """
     return images if images.shape[1] == 1 else _weighted(images, GREY)
+
+
+def levels(images: Tensor, channel: Callable[[Tensor], Tensor]) -> Tensor:
+    """A channel of images, rounded to 8 bits: (B, 3, H, W) in [0, 1] -> (B, 1, H, W), uint8.
+
+    Args:
+        images: as :func:`valid` lets them through.
+        channel: what makes it of float64 images, in [0, 1], such as :func:`luma`.
+    """
+    batch, _, height, width = images.shape
+    result = double(images[:, :1, :1, :1]).new_empty(batch, 1, height, width, dtype=torch.uint8)
+    for rows in strips(height, images.numel() // height):
+        result[..., rows, :] = (channel(double(images[..., rows, :])) * 255).round()
+    return result
 
 
 def _weighted(images: Tensor, weights: tuple[float, ...]) -> Tensor:

@@ -8,15 +8,16 @@ thing is fine with them.
 from __future__ import annotations
 
 import functools
+import math
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-from ..images import resize
+from ..images.strips import strips
 from . import scene_statistics as statistics
-from .inputs import checked, grey, luma
+from .inputs import grey, levels, luma, valid
 
 PARAMETERS = Path(__file__).with_name("parameters")
 NIQE_BLOCK = 96
@@ -48,33 +49,42 @@ def niqe(images: Tensor) -> Tensor:
     Returns:
         (B,), float64.
     """
-    images = checked(images, channels=(3,))
+    images = valid(images, channels=(3,))
     rows, columns = (n // NIQE_BLOCK for n in images.shape[-2:])
     if rows * columns < 2:
         raise ValueError(
             f"NIQE needs at least two blocks of {NIQE_BLOCK}x{NIQE_BLOCK} pixels, "
             f"got {images.shape[-1]}x{images.shape[-2]}"
         )
-    images = (luma(images) * 255).round()[..., : NIQE_BLOCK * rows, : NIQE_BLOCK * columns]
+    x = levels(images, luma)[..., : NIQE_BLOCK * rows, : NIQE_BLOCK * columns]
     features = []
     for size in (NIQE_BLOCK, NIQE_BLOCK // 2):
-        values = statistics.normalised(images, "replicate").view(len(images), rows, size, columns, size)
-        features.append(_niqe_features(values.transpose(2, 3).flatten(1, 2)))
-        images = resize(images, 0.5)
+        values = statistics.normalised(x, "replicate")[:, 0]
+        found = [
+            _niqe_features(_blocks(values[:, strip], size))
+            for strip in strips(values.shape[1], len(x) * values.shape[2], multiple=size)
+        ]
+        features.append(torch.cat(found, 1))
+        x = statistics.halved(x)
     pristine = _parameters("niqe", images.device)
     return torch.stack(
         [_distance(f, pristine["mean"], pristine["covariance"]) for f in torch.cat(features, -1)]
     )
 
 
+def _blocks(x: Tensor, size: int) -> Tensor:
+    """(B, H, W) -> (B, blocks, size, size), row by row."""
+    return x.unfold(1, size, size).unfold(2, size, size).flatten(1, 2)
+
+
 def _niqe_features(blocks: Tensor) -> Tensor:
     """(B, blocks, s, s) -> (B, blocks, 18). Neighbours wrap around within a block."""
-    shape, left, right = statistics.fit_asymmetric_gaussian(blocks.flatten(2))
+    shape, left, right = statistics.fit_asymmetric_gaussian(statistics.Moments.of(blocks.flatten(2)))
     factor = statistics.width_factor(shape)
     features = [shape, (left + right) / 2 * factor]
     for shift in ((0, 1), (1, 0), (1, 1), (1, -1)):
         products = blocks * blocks.roll(shift, (-2, -1))
-        shape, left, right = statistics.fit_asymmetric_gaussian(products.flatten(2))
+        shape, left, right = statistics.fit_asymmetric_gaussian(statistics.Moments.of(products.flatten(2)))
         factor = statistics.width_factor(shape)
         features += [shape, statistics.mean_of_asymmetric(shape, left, right), left * factor, right * factor]
     return torch.stack(features, -1)
@@ -118,20 +128,37 @@ def brisque(images: Tensor) -> Tensor:
 
 def brisque_features(images: Tensor) -> Tensor:
     """(B, 3, H, W) in [0, 1] -> (B, 36): the statistics :func:`brisque` is computed from."""
-    images = checked(images, channels=(3,))
+    images = valid(images, channels=(3,))
     if min(images.shape[-2:]) < 16:
         raise ValueError(f"BRISQUE needs at least 16x16 pixels, got {images.shape[-1]}x{images.shape[-2]}")
-    x = (grey(images) * 255).round()
+    x = levels(images, grey)
     features: list[Tensor] = []
     for _ in range(2):
-        values = statistics.normalised(x, "constant")
-        features += statistics.fit_generalised_gaussian(values.flatten(1))
+        values = statistics.normalised(x, "constant")[:, 0]
+        features += statistics.fit_generalised_gaussian(_moments(values))
         for shift in ((0, 1), (1, 0), (1, 1), (-1, 1)):
-            products = (values * values.roll(shift, (-2, -1))).flatten(1)
-            shape, left, right = statistics.fit_asymmetric_gaussian(products)
+            shape, left, right = statistics.fit_asymmetric_gaussian(_moments(values, shift))
             features += [shape, statistics.mean_of_asymmetric(shape, left, right), left**2, right**2]
-        x = resize(x, 0.5)
+        x = statistics.halved(x)
     return torch.stack(features, 1)
+
+
+def _moments(values: Tensor, shift: tuple[int, int] | None = None) -> statistics.Moments:
+    """Sum up values (B, H, W), or their products with the neighbours that a shift brings here; beyond an edge
+    the image begins anew.
+    """
+    height = values.shape[1]
+    found: statistics.Moments | None = None
+    for rows in strips(height, values.numel() // height):
+        part = values[:, rows]
+        if shift is not None:
+            from_rows = torch.arange(rows.start, rows.stop, device=values.device) - shift[0]
+            part = part * values[:, from_rows % height].roll(shift[1], -1)
+        mine = statistics.Moments.of(part.flatten(1))
+        # added up at once: small tensors that stay would lie between the large ones, and keep them apart
+        found = mine if found is None else found.plus(mine)
+    assert found is not None
+    return found
 
 
 def piqe(images: Tensor) -> Tensor:
@@ -157,10 +184,21 @@ def piqe(images: Tensor) -> Tensor:
     Returns:
         (B,), float64.
     """
-    x = checked(images, channels=(3,))
-    x = pad(x, (0, -x.shape[-1] % PIQE_BLOCK, 0, -x.shape[-2] % PIQE_BLOCK), mode="replicate")
-    values = statistics.normalised((grey(x) * 255).round(), "replicate")
-    blocks = values.unfold(2, PIQE_BLOCK, PIQE_BLOCK).unfold(3, PIQE_BLOCK, PIQE_BLOCK)[:, 0].flatten(1, 2)
+    x = levels(valid(images, channels=(3,)), grey)
+    for dim in (-2, -1):
+        whole = torch.arange(math.ceil(x.shape[dim] / PIQE_BLOCK) * PIQE_BLOCK, device=x.device)
+        x = x.index_select(dim, whole.clamp(max=x.shape[dim] - 1))
+    values = statistics.normalised(x, "replicate")[:, 0]
+    counts: Any = 0
+    active: Any = 0
+    for rows in strips(values.shape[1], len(x) * values.shape[2], multiple=PIQE_BLOCK):
+        of_strip = _piqe_counts(_blocks(values[:, rows], PIQE_BLOCK))
+        counts, active = counts + of_strip[0], active + of_strip[1]
+    return 100 * (1 + counts) / (1 + active)
+
+
+def _piqe_counts(blocks: Tensor) -> tuple[Tensor, Tensor]:
+    """What blocks (B, n, 16, 16) count together, and how many are active, (B,) each."""
     variance = blocks.flatten(2).var(-1)
     active = variance > PIQE_ACTIVE
 
@@ -177,4 +215,4 @@ def piqe(images: Tensor) -> Tensor:
     noisy = active & (deviation > 2 * beta)
 
     counts = impaired * (1 - variance) + noisy * variance
-    return 100 * (1 + counts.sum(1)) / (1 + active.sum(1))
+    return counts.sum(1), active.sum(1)

@@ -5,12 +5,17 @@ All functions take residuals, degraded minus clean, as tensors (B, C, H, W) in u
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
+from ..images.strips import strips
 from ..images.windows import gaussian_taps, window_mean
 from .inputs import double
+
+# Windows are transformed so many at a time.
+TOGETHER = 1024
 
 
 def autocorrelation(residual: Tensor, lags: int = 4) -> Tensor:
@@ -27,22 +32,39 @@ def autocorrelation(residual: Tensor, lags: int = 4) -> Tensor:
     height, width = residual.shape[-2:]
     if not 0 <= lags < min(height, width):
         raise ValueError(f"lags must be from 0 to less than the size {width}x{height}, got {lags}")
-    residual = residual - residual.mean((-2, -1), keepdim=True)
-    padded = pad(residual, (0, lags, 0, lags))  # so that nothing wraps around
-    sums = torch.fft.ifft2(torch.fft.fft2(padded).abs().square()).real
-    offsets = torch.arange(-lags, lags + 1, device=residual.device)
-    sums = sums[..., offsets[:, None], offsets]
+    mean = _mean(residual)
+    offsets = torch.arange(-lags, lags + 1, device=mean.device)
+    sums = mean.new_zeros(*residual.shape[:2], 2 * lags + 1, 2 * lags + 1)
+    for rows in strips(height, residual.numel() // height, multiple=4 * (lags + 1)):
+        # of each pixel here with those up to so many rows below it; wide enough that nothing wraps around
+        seen = double(residual[..., rows.start : rows.stop + lags, :]) - mean
+        size = rows.stop - rows.start + lags, width + lags
+        own, below = (torch.fft.rfft2(part, s=size) for part in (seen[..., : size[0] - lags, :], seen))
+        found = torch.fft.irfft2(own.conj() * below, s=size)
+        sums[..., lags:, :] += found[..., : lags + 1, offsets]
+    sums[..., :lags, :] = sums[..., lags + 1 :, :].flip(-2, -1)
     pairs = (height - offsets.abs())[:, None] * (width - offsets.abs())
     covariance = sums / pairs
     return covariance / covariance[..., lags, lags][..., None, None]
 
 
+def _mean(residual: Tensor) -> Tensor:
+    """(B, C, 1, 1), float64."""
+    parts = strips(residual.shape[2], residual.numel() // residual.shape[2])
+    total: Any = sum(double(residual[..., rows, :]).sum((-2, -1), keepdim=True) for rows in parts)
+    return cast("Tensor", total / residual[0, 0].numel())
+
+
 def channel_correlation(residual: Tensor) -> Tensor:
     """Correlation between the channels at the same pixel, (B, C, C); 1 on the diagonal."""
-    flat = _checked(residual).flatten(2)
-    flat = flat - flat.mean(-1, keepdim=True)
-    flat = flat / flat.norm(dim=-1, keepdim=True)
-    return flat @ flat.mT
+    residual = _checked(residual)
+    mean = _mean(residual)
+    products: Any = 0
+    for rows in strips(residual.shape[2], residual.numel() // residual.shape[2]):
+        flat = (double(residual[..., rows, :]) - mean).flatten(2)
+        products = products + flat @ flat.mT
+    norm = products.diagonal(dim1=-2, dim2=-1).sqrt()
+    return products / (norm[..., :, None] * norm[..., None, :])
 
 
 def power_spectrum(residual: Tensor) -> Tensor:
@@ -51,7 +73,7 @@ def power_spectrum(residual: Tensor) -> Tensor:
     Its mean over the frequencies is the mean square of the residual; white noise is flat. Average over many
     residuals: a single one scatters by 100 % at every frequency.
     """
-    residual = _checked(residual)
+    residual = double(_checked(residual))
     power = torch.fft.fft2(residual).abs().square() / (residual.shape[-2] * residual.shape[-1])
     return torch.fft.fftshift(power, (-2, -1))
 
@@ -75,7 +97,8 @@ def spectrum_error(fake: Tensor, real: Tensor, flattest: float = 1.0, window: in
     if not 0 < flattest <= 1:
         raise ValueError(f"flattest must be in (0, 1], got {flattest}")
     fake, real = (
-        _mean_spectrum(_checked(x, name), flattest, window) for x, name in ((fake, "fake"), (real, "real"))
+        _mean_spectrum(double(_checked(x, name)), flattest, window)
+        for x, name in ((fake, "fake"), (real, "real"))
     )
     return (10 * (fake / real).log10()).abs().flatten(1)[:, 1:].mean()
 
@@ -90,7 +113,8 @@ def _mean_spectrum(x: Tensor, flattest: float, window: int) -> Tensor:
         order = smooth.flatten(1).var(1).argsort(stable=True)
         pieces = pieces[order[: max(round(flattest * len(pieces)), 1)]]
     pieces = pieces - pieces.mean((-2, -1), keepdim=True)
-    return torch.fft.fft2(pieces).abs().square().mean(0)
+    total: Any = sum(torch.fft.fft2(part).abs().square().sum(0) for part in pieces.split(TOGETHER))
+    return cast("Tensor", total / len(pieces))
 
 
 def histogram_kl(fake: Tensor, real: Tensor, width: float = 1 / 255) -> Tensor:
@@ -112,10 +136,14 @@ def histogram_kl(fake: Tensor, real: Tensor, width: float = 1 / 255) -> Tensor:
     half = int(1 / width + 0.5 + 1e-9)
     counts = []
     for residual, name in ((real, "real"), (fake, "fake")):
-        bins = (_checked(residual, name) / width).round().long().flatten()
-        if bins.abs().max() > half:
-            raise ValueError(f"{name} must lie in [-1, 1], as differences of images do")
-        counts.append(torch.bincount(bins + half, minlength=2 * half + 1).double() + 0.5)
+        residual = _checked(residual, name)
+        count: Any = 0.5
+        for rows in strips(residual.shape[2], residual.numel() // residual.shape[2]):
+            bins = (double(residual[..., rows, :]) / width).round().long().flatten()
+            if bins.abs().max() > half:
+                raise ValueError(f"{name} must lie in [-1, 1], as differences of images do")
+            count = count + torch.bincount(bins + half, minlength=2 * half + 1)
+        counts.append(double(count))
     p, q = (c / c.sum() for c in counts)
     return (p * (p / q).log()).sum()
 
@@ -124,6 +152,7 @@ def _checked(residual: Tensor, name: str = "residual") -> Tensor:
     if not isinstance(residual, Tensor) or residual.dim() != 4 or 0 in residual.shape:
         found = tuple(residual.shape) if isinstance(residual, Tensor) else type(residual).__name__
         raise ValueError(f"{name} must be a tensor (B, C, H, W), got {found}")
-    if not torch.isfinite(residual).all():
+    residual = residual.detach()
+    if not torch.isfinite(torch.stack((residual.min(), residual.max()))).all():  # NaN if anything is
         raise ValueError(f"{name} must be finite, got NaN or infinite values")
-    return double(residual.detach())
+    return residual

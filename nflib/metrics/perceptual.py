@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .._compat import import_lpips
-from .inputs import checked_pair
+from .inputs import double, valid_pair
 from .weights import checked_file
 
 # torchvision's files; the digits are the beginning of the file's SHA-256.
@@ -29,6 +29,9 @@ def lpips(images: Tensor, reference: Tensor, network: torch.nn.Module | None = N
     network itself have to be downloaded by you, once: see :func:`lpips_network`. Nothing is ever downloaded
     here.
 
+    Memory grows with the image, for the network sees it as a whole: with AlexNet a quarter of a gigabyte for
+    each megapixel of a pair. Score large photos in pieces.
+
     Args:
         images: (B, 3, H, W) in [0, 1], RGB, at least 32x32, whole image; they are brought to [-1, 1] here.
         reference: the same shape.
@@ -38,7 +41,7 @@ def lpips(images: Tensor, reference: Tensor, network: torch.nn.Module | None = N
     Returns:
         (B,), float64.
     """
-    images, reference = checked_pair(images, reference)
+    images, reference = valid_pair(images, reference)
     if images.shape[1] != 3 or min(images.shape[-2:]) < SMALLEST:
         raise ValueError(
             f"images must be (B, 3, H, W), at least {SMALLEST}x{SMALLEST}, got {tuple(images.shape)}"
@@ -46,7 +49,7 @@ def lpips(images: Tensor, reference: Tensor, network: torch.nn.Module | None = N
     network = lpips_network() if network is None else network
     like = next(network.parameters())
     with torch.no_grad():
-        return network(*(2 * x.to(like) - 1 for x in (images, reference))).flatten().to(images)
+        return double(network(*(2 * x.to(like) - 1 for x in (images, reference))).flatten()).to(images.device)
 
 
 @functools.lru_cache

@@ -6,12 +6,17 @@ The common ground of NIQE, BRISQUE and PIQE (Ruderman 1994; Mittal, Moorthy and 
 from __future__ import annotations
 
 import functools
+import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ..images.resizing import shrunk_strips
+from ..images.strips import around, strips
 from ..images.windows import gaussian_taps, window_mean
+from .inputs import double
 
 SIZE, DEVIATION = 7, 7 / 6
 
@@ -23,50 +28,94 @@ def normalised(grey: Tensor, border: str) -> Tensor:
     Args:
         grey: (B, 1, H, W), 0..255.
         border: "replicate" the edge, or "constant" zeros beyond it.
+
+    Returns:
+        The same shape, float64. Beside it little is needed, however large the images are.
     """
+    height, reach = grey.shape[-2], SIZE // 2
     taps = gaussian_taps(SIZE, DEVIATION)
+    result = double(grey[..., :1, :1]).new_empty(grey.shape)
+    for rows in strips(height, grey.numel() // height, multiple=2 * SIZE):
+        wider, above, below = around(rows, reach, height)
+        part = pad(double(grey[..., wider, :]), (reach, reach, above, below), mode=border)
+        centre = window_mean(part, taps)
+        spread = (window_mean(part * part, taps) - centre**2).abs().sqrt()
+        result[..., rows, :] = (double(grey[..., rows, :]) - centre) / (spread + 1)
+    return result
 
-    def mean(x: Tensor) -> Tensor:
-        return window_mean(pad(x, (SIZE // 2,) * 4, mode=border), taps)
 
-    centre = mean(grey)
-    return (grey - centre) / ((mean(grey * grey) - centre**2).abs().sqrt() + 1)
+def halved(grey: Tensor) -> Tensor:
+    """Images of half the size, (B, 1, H, W) -> float64, as :func:`nflib.images.resize` makes them."""
+    size = [math.ceil(side / 2) for side in grey.shape[-2:]]
+    result = double(grey[..., :1, :1]).new_empty(*grey.shape[:-2], *size)
+    for rows, part in shrunk_strips(grey, 2, double):
+        result[..., rows, :] = part
+    return result
 
 
-def fit_generalised_gaussian(samples: Tensor) -> tuple[Tensor, Tensor]:
+class Moments(NamedTuple):
+    """Sums over samples, which may come part by part. Each has one value a row.
+
+    >>> samples = torch.tensor([[-2.0, 1.0, 3.0]])
+    >>> moments = Moments.of(samples[:, :1]).plus(Moments.of(samples[:, 1:]))
+    >>> [value.item() for value in moments]
+    [3.0, 6.0, 4.0, 1, 10.0, 2]
+
+    Attributes:
+        number: of samples.
+        size: of their absolute values.
+        below, number_below: of the squares of those below zero, and how many they are.
+        above, number_above: the same above zero.
+    """
+
+    number: Tensor
+    size: Tensor
+    below: Tensor
+    number_below: Tensor
+    above: Tensor
+    number_above: Tensor
+
+    @classmethod
+    def of(cls, samples: Tensor) -> Moments:
+        """Sum up samples (..., n)."""
+        squares, below, above = samples.square(), samples < 0, samples > 0
+        number = torch.full_like(samples[..., 0], samples.shape[-1])
+        size = samples.abs().sum(-1)
+        sides = ((side.sum(-1), (squares * side).sum(-1)) for side in (below, above))
+        (number_below, sum_below), (number_above, sum_above) = sides
+        return cls(number, size, sum_below, number_below, sum_above, number_above)
+
+    def plus(self, other: Moments) -> Moments:
+        return Moments(*(mine + theirs for mine, theirs in zip(self, other)))
+
+
+def fit_generalised_gaussian(moments: Moments) -> tuple[Tensor, Tensor]:
     """Moment fit of ``p(x) ~ exp(-|x / b|^shape)``, centred: shape and variance.
-
-    Args:
-        samples: (..., n).
 
     Returns:
         shape and variance, each (...). A shape of 2 is Gaussian, 1 Laplacian; it is looked up between 0.2 and
         10.
     """
-    variance = samples.square().mean(-1)
-    shapes, ratios = _table(samples.device)
+    variance = (moments.below + moments.above) / moments.number
+    shapes, ratios = _table(variance.device)
     # here the papers' codes look for the nearest 1 / ratio
-    shape = shapes[_nearest((1 / ratios).flip(0), variance / samples.abs().mean(-1) ** 2, len(ratios) - 1)]
+    ratio = variance / (moments.size / moments.number) ** 2
+    shape = shapes[_nearest((1 / ratios).flip(0), ratio, len(ratios) - 1)]
     return shape, variance
 
 
-def fit_asymmetric_gaussian(samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def fit_asymmetric_gaussian(moments: Moments) -> tuple[Tensor, Tensor, Tensor]:
     """Moment fit of a generalised Gaussian with different widths left and right of zero.
-
-    Args:
-        samples: (..., n).
 
     Returns:
         shape, left and right root mean square, each (...). Without a value on one side its width is NaN.
     """
-    squares = samples.square()
-    below, above = samples < 0, samples > 0
-    left = ((squares * below).sum(-1) / below.sum(-1)).sqrt()
-    right = ((squares * above).sum(-1) / above.sum(-1)).sqrt()
+    left = (moments.below / moments.number_below).sqrt()
+    right = (moments.above / moments.number_above).sqrt()
     g = left / right
-    ratio = samples.abs().mean(-1) ** 2 / squares.mean(-1) * (g**3 + 1) * (g + 1) / (g**2 + 1) ** 2
-    shapes, ratios = _table(samples.device)
-    return shapes[_nearest(ratios, ratio)], left, right
+    ratio = (moments.size / moments.number) ** 2 / ((moments.below + moments.above) / moments.number)
+    shapes, ratios = _table(ratio.device)
+    return shapes[_nearest(ratios, ratio * (g**3 + 1) * (g + 1) / (g**2 + 1) ** 2)], left, right
 
 
 def mean_of_asymmetric(shape: Tensor, left: Tensor, right: Tensor) -> Tensor:

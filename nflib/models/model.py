@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 
 from ..images.jpeg import parse_stage
@@ -75,15 +74,18 @@ class ImageModel(nn.Module):
         raise NotImplementedError
 
     def limited(self, degraded: Tensor, clean: Tensor, tau: float) -> Tensor:
-        """Degraded images (n, B, 3, H, W) of clean ones (B, 3, H, W) without noise that is stronger than any
-        that was seen in training: ``config.most_noise`` says what that is, for each channel, at strength 1.
+        """Degraded images (n, B, 3, H, W) of clean ones (B, 3, H, W), changed in place: without noise that is
+        stronger than any that was seen in training. ``config.most_noise`` says what that is, for each
+        channel, at strength 1.
 
         Content unlike that of the training photos can make a learned noise explode.
         """
         if not self.config.most_noise or tau == 0:
             return degraded
         most = tuple(tau * most for most in self.config.most_noise)
-        return torch.stack([clean + limited(one - clean, most) for one in degraded])
+        for one in degraded:
+            one.copy_(limited(one - clean, most).add_(clean))
+        return degraded
 
     def finished(self, degraded: Tensor) -> Tensor:
         """Degraded images (..., 3, H, W) after the last stage that the configuration knows of, such as JPEG;

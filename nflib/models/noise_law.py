@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..images.jpeg import parse_stage
+from ..images.strips import strips
 from ..noise.transfer import KNOTS, interpolated
 from ..noise.variogram import REACH, filtered_noise
 from .noise_model import NoiseModel
@@ -114,7 +115,10 @@ class NoiseLaw(NoiseModel):
         return covariance[..., places[:, None], places]
 
     def noise(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return self.deviation(clean) * filtered_noise(clean, self.taps, generator)
+        noise = filtered_noise(clean, self.taps, generator)
+        for rows in strips(clean.shape[2], clean.numel() // clean.shape[2]):
+            noise[:, :, rows] *= self.deviation(clean[:, :, rows])
+        return noise
 
     def example_loss(self, image: Tensor) -> Tensor:
         return (self.degrade(image) - image).square().mean()

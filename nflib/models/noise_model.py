@@ -61,8 +61,10 @@ class NoiseModel(ImageModel):
         check_samples(n, tau)
         if tau == 0:
             return clean.expand(n, *clean.shape)
-        noisy = torch.stack([clean + tau * self.noise(clean, generator) for _ in range(n)])
-        return self.finished(noisy.clamp(0, 1))
+        noisy = clean.new_empty(n, *clean.shape)
+        for one in noisy:
+            torch.add(clean, self.noise(clean, generator), alpha=tau, out=one)
+        return self.finished(noisy.clamp_(0, 1))
 
     def degrade(self, clean: Tensor, tau: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
         """Noisy versions of clean images, (B, 3, H, W) in [0, 1]: the first of :meth:`samples`."""

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..images.strips import around, strips
+
 SIDE = 9
 # The strongest is that of all but one place of a thousand, and a quarter more, since places are few.
 SHARE, MARGIN = 0.999, 1.25
@@ -33,6 +35,12 @@ def limited(noise: Tensor, most: tuple[float, ...]) -> Tensor:
     then.
     """
     bound = torch.tensor(most, dtype=noise.dtype, device=noise.device).view(-1, 1, 1)
-    # of all places that a pixel belongs to, the one that asks for most
-    strength = F.max_pool2d(local_strength(noise), SIDE, 1, SIDE // 2)
-    return torch.where(strength > bound, noise * bound / strength.clamp(min=1e-12), noise)
+    height, result = noise.shape[2], torch.empty_like(noise)
+    for rows in strips(height, noise.numel() // height, multiple=2 * SIDE):
+        # of all places that a pixel belongs to, the one that asks for most
+        wider, above, _ = around(rows, 2 * (SIDE // 2), height)
+        strength = F.max_pool2d(local_strength(noise[:, :, wider]), SIDE, 1, SIDE // 2)
+        strength = strength.narrow(2, 2 * (SIDE // 2) - above, rows.stop - rows.start)
+        part = noise[:, :, rows]
+        result[:, :, rows] = torch.where(strength > bound, part * bound / strength.clamp(min=1e-12), part)
+    return result

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..images.strips import strips
 from ..units import randn
 
 LAGS = 10
@@ -109,7 +110,10 @@ def filtered_noise(like: Tensor, taps: Tensor, generator: torch.Generator | None
     """
     margin = taps.shape[-1] - 1
     shape = (*like.shape[:2], like.shape[2] + margin, like.shape[3] + margin)
-    return F.conv2d(randn(shape, like, generator), taps.to(like))
+    white, taps, result = randn(shape, like, generator), taps.to(like), torch.empty_like(like)
+    for rows in strips(like.shape[2], like.numel() // like.shape[2], multiple=2 * (margin + 1)):
+        result[:, :, rows] = F.conv2d(white[:, :, rows.start : rows.stop + margin], taps)
+    return result
 
 
 def _distances(gram: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..domain import GaussianBlur
+from ..images.strips import around, strips
 from .flat_blocks import BLUR, BRIGHTEST, DARKEST, RANGES
 
 SIDE, SHARE = 32, 0.06
@@ -176,11 +177,18 @@ def _statistics(image: Tensor, side: int) -> tuple[Tensor, Tensor]:
     """Variance after a blur and brightness (NaN if too dark or too bright) of each window, row by row."""
     if min(image.shape[1:]) < side:
         return torch.zeros(0), torch.zeros(0)
-    image = image[None].float()
-    mean, smooth = F.avg_pool2d(image, side)[0], GaussianBlur(BLUR)(image)
-    spread = (F.avg_pool2d(smooth.square(), side) - F.avg_pool2d(smooth, side).square()).mean(1)
+    height, reach = image.shape[1] // side * side, math.ceil(4 * BLUR)
+    means, spreads = [], []
+    for rows in strips(height, image.shape[2], multiple=side):
+        wider, above, _ = around(rows, reach, image.shape[1])
+        smooth = GaussianBlur(BLUR)(image[None, :, wider].float())
+        smooth = smooth.narrow(2, reach - above, rows.stop - rows.start)
+        means.append(F.avg_pool2d(image[None, :, rows].float(), side)[0])
+        square = F.avg_pool2d(smooth, side).square()
+        spreads.append((F.avg_pool2d(smooth.square(), side) - square).mean(1)[0])
+    mean = torch.cat(means, 1)
     usable = (mean.amin(0) > DARKEST) & (mean.amax(0) < BRIGHTEST)
-    return spread.flatten(), torch.where(usable, mean.mean(0), torch.nan).flatten()
+    return torch.cat(spreads).flatten(), torch.where(usable, mean.mean(0), torch.nan).flatten()
 
 
 def _cut(image: Tensor, side: int, numbers: Sequence[int]) -> list[Tensor]:

@@ -11,6 +11,7 @@ import torch
 
 from .. import __version__, units
 from ..costs.memory import TrainingMemory, training_memory
+from ..costs.workloads import image_shape
 from ..domain import Compose, Leak, leak, parse, spell
 from ..files import write_json
 from ..images import read
@@ -71,7 +72,8 @@ class Inspection:
         gaps: "red", "green", "blue" -> :class:`Gap`.
         leaks: "photos", "h" and "control" -> :class:`~nflib.domain.Leak` between the domains before and after
             h, and between h of two halves of the clean photos; empty where there were too few.
-        memory: model and crops of a batch -> what training takes; "full" is as large as the published models.
+        memory: model and crops of a batch -> what training takes; "full" is as large as the published models,
+            "small" is left out where no photo is as large as a crop.
         settings: the arguments.
         jpeg: "clean", "degraded" -> what up to twelve of their photos say about JPEG.
     """
@@ -148,7 +150,8 @@ def inspect(
             f"h: {spell(h)} has a network that is trained with the model; look the folders over with "
             "another h"
         )
-    memory = _memory(h, crop)
+    for size, batch, side in _batches(crop):
+        image_shape(deflow_config(size, h), batch, side)
     x, y = folder_facts(clean), folder_facts(degraded)
     jpeg = {
         name: find_jpeg_in_folder([photo.file for photo in facts.photos])
@@ -168,18 +171,26 @@ def inspect(
     leaks, finding = _leaks(x, y, alike, h=h, generator=units.generator(seed))
     findings.append(finding)
     settings = {"h": spell(h), "crop": crop, "seed": seed}
+    largest = max(min(photo.height, photo.width) for photo in (*x.photos, *y.photos))
+    memory = _memory(h, crop, largest)
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
     return Inspection(x, y, tuple(findings), gaps, leaks, memory, settings, jpeg)
 
 
-def _memory(h: Compose, crop: int) -> dict[str, TrainingMemory]:
-    """Memory of both sizes, with the batches that a training has."""
-    found = {}
-    for size, usual in DEFLOW.items():
-        side = crop if size == "small" else usual.crop
-        batch = usual.recipe.batch
-        found[f"{size}, {batch} of {side}x{side}"] = training_memory(deflow_config(size, h), batch, side)
-    return found
+def _batches(crop: int) -> list[tuple[str, int, int]]:
+    """Size, batch and side of the crops of a training of each size."""
+    return [
+        (size, usual.recipe.batch, crop if size == "small" else usual.crop) for size, usual in DEFLOW.items()
+    ]
+
+
+def _memory(h: Compose, crop: int, largest: int) -> dict[str, TrainingMemory]:
+    """Memory of both sizes, with the batches that a training has; where no photo is as large, none."""
+    return {
+        f"{size}, {batch} of {side}x{side}": training_memory(deflow_config(size, h), batch, side)
+        for size, batch, side in _batches(crop)
+        if size != "small" or side <= largest
+    }
 
 
 def _gaps(x: FolderFacts, y: FolderFacts) -> list[Gap]:
@@ -256,4 +267,5 @@ def _crops(photo: PhotoFacts, side: int) -> int:
 
 def _centre(image: torch.Tensor) -> torch.Tensor:
     top, left = (max(0, (n - LEAK_SIDE) // 2) for n in image.shape[1:])
-    return image[:, top : top + LEAK_SIDE, left : left + LEAK_SIDE]
+    # without the rest of the photo, which a view would hold on to
+    return image[:, top : top + LEAK_SIDE, left : left + LEAK_SIDE].clone()

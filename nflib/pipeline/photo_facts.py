@@ -17,6 +17,7 @@ from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, conv2d, max_poo
 from .. import units
 from ..data import ChannelStatistics
 from ..images import list_images, read, read_picture
+from ..images.strips import strips
 
 THUMBNAIL = 16
 # Correlation of the thumbnails of two photos that probably show the same scene: other scenes stayed below
@@ -110,21 +111,24 @@ def folder_facts(folder: str | Path) -> FolderFacts:
 
 def photo_facts(file: Path) -> PhotoFacts:
     image = read(file)
-    levels = (image * 65535).round()
-    pixels = levels.numpy().astype(np.uint16)
-    digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
     height, width = image.shape[1:]
+    pixels, grey, deep = hashlib.sha256(repr(tuple(image.shape)).encode()), True, False
+    for rows in strips(height, width):
+        levels = (image[:, rows] * 65535).round()
+        pixels.update(levels.transpose(0, 1).numpy().astype(np.uint16).tobytes())  # row by row
+        grey = grey and bool((levels == levels[:1]).all())
+        deep = deep or bool((levels % 257 != 0).any())
     return PhotoFacts(
         file,
         _kind(file),
         height,
         width,
-        grey=bool((levels[0] == levels[1]).all() and (levels[0] == levels[2]).all()),
+        grey=grey,
         # over white, transparent parts have colours between those of 8 bits
-        deep=bool((levels % 257 != 0).any()) and read_picture(file).bits > 8,
+        deep=deep and read_picture(file).bits > 8,
         low=image.min().item(),
         high=image.max().item(),
-        digest=digest,
+        digest=pixels.hexdigest(),
         thumbnail=_thumbnail(image),
         statistics=ChannelStatistics.of_image(image),
         floor=_floor(image),

@@ -10,18 +10,20 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from .. import __version__, units
+from .. import units
 from ..data import ChannelStatistics, scale_pyramid
 from ..data.scales import check_scales
-from ..files import read_json, write_json
+from ..files import digest, read_json
 from ..images import list_images, read, write
-
-RECORD = "preparation.json"
+from ..processes import claimed
+from .prepared import RECORD, Preparation
+from .samples import result_names
 
 
 class Prepared(NamedTuple):
     """What :func:`prepare` did: photos made now, photos that were there already, one line for each that was
-    skipped, and the channel statistics of each scale.
+    skipped, the channel statistics of each scale, and how many photos were removed since the source does not
+    have them any more.
 
     >>> Prepared(written=2, kept=1, skipped=(), statistics={}).written
     2
@@ -31,6 +33,7 @@ class Prepared(NamedTuple):
     kept: int
     skipped: tuple[str, ...]
     statistics: dict[int, ChannelStatistics]
+    removed: int = 0
 
 
 def prepare(source: str | os.PathLike, target: str | os.PathLike, scales: Sequence[int]) -> Prepared:
@@ -38,65 +41,74 @@ def prepare(source: str | os.PathLike, target: str | os.PathLike, scales: Sequen
     done, what was skipped and the channel statistics of each scale.
 
     As the published preparation does it, see :func:`nflib.data.scale_pyramid`. Called again it goes on where
-    it was stopped: photos that are there at all scales, and not older than their source, are kept.
+    it was stopped. What is there is known by content: a photo is kept if it is as it was made, of a source
+    that is as it was, wherever that lies now. What the source does not have any more is removed if this job
+    made it; nothing else is touched.
 
     Args:
         source: folder of photos of any sizes and formats. Those that cannot be read, or are smaller than the
             largest scale, are skipped.
         target: folder, made if it is not there; may be the source itself.
-        scales: such as (1, 4, 32): a photo at its own size, a quarter of it and 1/32.
+        scales: such as (1, 4, 32): a photo at its own size, a quarter of it and 1/32. Where ``a.png`` and
+            ``a.jpg`` are both there, their results are called ``a.png.png`` and ``a.jpg.png``.
 
     Raises:
-        ValueError: nothing could be read, the target was made with other settings, or two photos have the
-            same name.
+        ValueError: nothing could be read, the target was made with other scales or of other photos
+            altogether, or has files of these names that this job did not make, or another job writes there.
     """
     check_scales(scales)
     source, target, scales = Path(source), Path(target), sorted(scales)
     files = list_images(source)
-    folders = {scale: target / f"{scale}x" for scale in scales}
-    if source.resolve() in {folder.resolve() for folder in folders.values()}:
+    if source.resolve() in {(target / f"{scale}x").resolve() for scale in scales}:
         raise ValueError(f"{target}: the photos of {source} would be written over; choose another target")
-    stems = [file.stem for file in files]
-    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
-    if twice:
-        raise ValueError(
-            f"{source}: more than one photo is called {twice[0]}; the results would have the same name"
-        )
-    settings = {"source": str(source), "scales": scales}
-    record = target / RECORD
-    earlier = read_json(record) if record.is_file() else settings
-    found = {key: earlier.get(key) for key in settings}
-    if found != settings:
-        raise ValueError(f"{record}: was made with {found}, now asked for {settings}; choose another target")
-    for folder in folders.values():
-        folder.mkdir(parents=True, exist_ok=True)
-    if not record.is_file():
-        write_json(record, settings)
+    names = {file: f"{name}.png" for file, name in result_names(files).items()}
+    before = Preparation(target, source, scales)
+    digests = {file: digest(file) for file in files}
+    before.check_same(set(digests.values()))
+    missing = not target.exists()
+    target.mkdir(parents=True, exist_ok=True)
+    with claimed(target):
+        done = _made(before, names, digests)
+    if not done.written + done.kept:
+        if missing:
+            target.rmdir()
+        first = done.skipped[0]
+        raise ValueError(f"{source}: none of {len(files)} photos could be prepared; the first: {first}")
+    return done._replace(statistics=stored_statistics(target))
 
-    written, done, skipped = 0, [], []
-    for file in units.progress(files, source.name):
-        results = {scale: folder / f"{file.stem}.png" for scale, folder in folders.items()}
-        if not all(_newer(result, file) for result in results.values()):
-            try:
-                pyramid = _pyramid(file, scales)
-            except ValueError as error:
-                skipped.append(str(error))
-                continue
-            for scale, image in pyramid.items():
-                write(results[scale], image)
-            written += 1
-        done.append(file)
-    if not done:
-        raise ValueError(f"{source}: none of {len(files)} photos could be prepared; the first: {skipped[0]}")
-    names = [f"{file.stem}.png" for file in done]
-    if written or (earlier.get("files"), earlier.get("skipped")) != (names, skipped):
-        statistics = {scale: _statistics(folder, names) for scale, folder in folders.items()}
-        stored = {str(scale): asdict(one) for scale, one in statistics.items()}
-        write_json(
-            record,
-            {**settings, "nflib": __version__, "files": names, "skipped": skipped, "statistics": stored},
-        )
-    return Prepared(written, len(done) - written, tuple(skipped), stored_statistics(target))
+
+def _made(before: Preparation, names: dict[Path, str], digests: dict[Path, str]) -> Prepared:
+    """Make what is missing, remove what is too much, and write the record if there is anything in it."""
+    todo = [file for file in names if not before.holds(names[file], digests[file])]
+    skipped: dict[Path, str] = {}
+    for file in units.progress(todo, before.source.name):
+        name = names[file]
+        try:
+            pyramid = _pyramid(file, before.scales)
+        except ValueError as error:
+            skipped[file] = str(error)
+            continue
+        before.begin(name)
+        for scale, image in pyramid.items():
+            write(before.files(name)[scale], image)
+        before.finish(name, digests[file])
+    here = {name for file, name in names.items() if file not in skipped}
+    gone = [name for name in before.made if name not in here]
+    if here:
+        for name in gone:
+            before.remove(name)
+        _record(before, list(skipped.values()), changed=bool(gone) or len(todo) > len(skipped))
+    written = len(todo) - len(skipped)
+    return Prepared(written, len(names) - len(todo), tuple(skipped.values()), {}, len(gone))
+
+
+def _record(before: Preparation, skipped: list[str], *, changed: bool) -> None:
+    stored = before.record.get("statistics")
+    if changed or not stored:
+        folders = {scale: before.target / f"{scale}x" for scale in before.scales}
+        names = sorted(before.made)
+        stored = {str(scale): asdict(_statistics(folder, names)) for scale, folder in folders.items()}
+    before.save({"skipped": skipped, "statistics": stored})
 
 
 def stored_statistics(folder: str | os.PathLike) -> dict[int, ChannelStatistics]:
@@ -124,10 +136,6 @@ def _pyramid(file: Path, scales: Sequence[int]) -> dict[int, Tensor]:
         return scale_pyramid(image, scales)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
-
-
-def _newer(result: Path, source: Path) -> bool:
-    return result.is_file() and result.stat().st_mtime >= source.stat().st_mtime
 
 
 def _statistics(folder: Path, names: Sequence[str]) -> ChannelStatistics:

@@ -101,4 +101,4 @@ def restored(model: ImageModel, image: Tensor, *, tile: int, overlap: int | None
         tile=tile,
         overlap=overlap,
     )
-    return crop(whole)[0, 0].clamp(0, 1)
+    return crop(whole)[0, 0].clamp_(0, 1)

@@ -75,6 +75,7 @@ def _together(tasks: list[tuple]) -> Samples:
 def _answer(index: int, tasks: list[tuple], files: list[Path], threads: int) -> None:
     """What each process does: leave what it did, or why it could not, in its file."""
     torch.set_num_threads(threads)
+    processes.keep_freed_memory()
     job, device, share = tasks[index]
     try:
         answer = job(device=device, share=share)

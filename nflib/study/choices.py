@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -117,6 +118,27 @@ def read_choices(path: str | os.PathLike) -> list[Choice]:
             except ValueError as error:
                 raise ValueError(f"{path}, line {number}: {error}") from None
     return choices
+
+
+def read_all(paths: Iterable[str | os.PathLike]) -> tuple[list[Choice], int]:
+    """The choices of several files, each once: the same file under two names, or a copy of it that has grown
+    since, does not count twice.
+
+    Returns:
+        The choices, and how many of the files' lines were there already.
+
+    Raises:
+        ValueError: as for :func:`read_choices`.
+    """
+    found: dict[Choice, int] = {}
+    total = 0
+    for path in paths:
+        counted = Counter(read_choices(path))
+        total += counted.total()
+        for choice, count in counted.items():  # a file may hold two alike of one second
+            found[choice] = max(count, found.get(choice, 0))
+    choices = [choice for choice, count in found.items() for _ in range(count)]
+    return choices, total - len(choices)
 
 
 def win_matrix(

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from .. import checkpoints, provenance, units
 from .._compat import import_lightning
 from ..data.contents import changes, check_unpaired, contents, summary
+from ..data.kept import sharing
 from ..noise import SeenContent
 from ..processes import is_first, wait
 from .recipe import Recipe
@@ -143,6 +144,7 @@ def fit(
     before = random_states()
     with contextlib.ExitStack() as held:
         held.callback(restore_random_states, before)
+        held.enter_context(sharing(running.photo_processes))
         stop = held.enter_context(stop_request()) if running.together == 1 else StopRequest()
         torch.manual_seed(seed)
         np.random.seed(seed)

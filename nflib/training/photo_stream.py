@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ..data.folders import Source, size_of
 from ..images import as_images, list_images, read
+from ..images.strips import strips
 from ..noise.seen import SeenContent, windows
-from ..noise.transfer import hats
+from ..noise.transfer import KNOTS, hats
 
 # Colours are taken from means of so many pixels squared, in which there is less noise.
 COARSE = 4
@@ -70,7 +71,10 @@ class PhotoStream:
             return torch.zeros(3, 0, 0)
         if number not in self._colours:
             coarse = torch.nn.functional.avg_pool2d(image, min(COARSE, *image.shape[1:]))
-            self._colours[number] = coarse.numel() // 3, hats(coarse).mean((1, 2))
+            parts = strips(coarse.shape[1], KNOTS * coarse.shape[2])
+            total: Any = sum(hats(coarse[:, rows]).double().sum((1, 2)) for rows in parts)
+            count = coarse.numel() // 3
+            self._colours[number] = count, (total / count).to(coarse)
             self._windows[number] = windows(image)
         return image
 

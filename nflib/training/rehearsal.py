@@ -11,6 +11,8 @@ import torch
 from torch.utils.data import Dataset, default_collate
 
 from .. import provenance, units
+from ..data import kept
+from ..data.contents import decoded_bytes
 from .guard import tensors
 from .recipe import Recipe
 from .running import Running, enough_memory
@@ -47,6 +49,7 @@ class Rehearsal:
             does not tell.
         measured: crops of the step that was timed; where they are fewer than ``batch``, seconds and memory
             are multiplied. 0 for all.
+        photos: bytes of decoded photos that all processes of a machine together will keep at most.
     """
 
     model: str
@@ -60,6 +63,7 @@ class Rehearsal:
     crop_seconds: float
     memory: int | None
     measured: int = 0
+    photos: int = 0
 
     @property
     def hours(self) -> float:
@@ -86,6 +90,7 @@ class Rehearsal:
             f"{self.batch / self.step_seconds:.3g} crops/s",
             "peak memory: "
             + ("not known on this system" if self.memory is None else f"{self.memory / 2**30:.2f} GiB"),
+            f"decoded photos in memory, all processes of a machine: at most {self.photos / 2**30:.2f} GiB",
             f"preparing these crops: {self.crop_seconds:.3g} s in one process; advised: --workers "
             f"{self.workers}",
             *(
@@ -158,6 +163,7 @@ def rehearse(
         crop_seconds * share / measured,
         _whole(before, provenance.peak_memory(device), parameters, share / measured),
         measured,
+        min(kept.BYTES, running.photo_processes * decoded_bytes(data)),
     )
 
 

@@ -57,6 +57,11 @@ class Running:
         """Devices that share a batch, on all machines."""
         return self.devices * self.nodes
 
+    @property
+    def photo_processes(self) -> int:
+        """Processes of each machine that read photos."""
+        return self.devices * (1 + self.workers)
+
 
 def check_running(running: Running, device: torch.device) -> None:
     """Raise ValueError unless there are so many devices, and they can work together."""

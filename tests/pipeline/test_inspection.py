@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from nflib import data, images
 from nflib.cli import app
-from nflib.pipeline import inspect, write_photos
+from nflib.pipeline import inspect, inspection, write_photos
 from tests.helpers.folders import folder_of, random_images
 
 stats = pytest.importorskip("scipy.stats")
@@ -42,6 +42,20 @@ def test_nothing_wrong(folders) -> None:
     ]
     assert not warnings(found)
     assert found.verdict == "train"
+
+
+def test_a_crop_that_no_photo_has_costs_nothing(folders) -> None:
+    """Nothing is counted for it, which would take as much memory as a training on it."""
+    found = inspect(*folders, crop=10**8)
+    assert [name.split(",")[0] for name in found.memory] == ["full"]
+    assert "clean: no photo has 100000000x100000000 pixels" in found.verdict
+    with pytest.raises(ValueError, match="crop a multiple of 8"):
+        inspect(*folders, crop=10**8 + 1)
+
+
+def test_photos_are_not_held_whole() -> None:
+    part = inspection._centre(torch.zeros(3, 2000, 1000))
+    assert part.untyped_storage().nbytes() == 4 * 3 * 512**2
 
 
 @pytest.mark.parametrize("side", [0, 1])

@@ -125,6 +125,19 @@ def test_the_command_prints_scores_of_all_files(tmp_path) -> None:
     assert lines[-1] == "From 15 choices, 2 seeds."
 
 
+def test_a_choice_in_two_files_counts_once(tmp_path) -> None:
+    """The same file under two names, and an older copy of it; two equal choices in one file are two."""
+    a, copy = tmp_path / "a.jsonl", tmp_path / "copy.jsonl"
+    append_choices(copy, [choice()] * 3)
+    append_choices(a, [choice()] * 5 + [choice(chosen="white")])
+    alone = CliRunner().invoke(app, ["study", "results", str(a)])
+    (tmp_path / "b").symlink_to(a)
+    result = CliRunner().invoke(app, ["study", "results", str(copy), str(a), str(tmp_path / "b")])
+    assert result.stdout == alone.stdout
+    assert alone.stdout.splitlines()[-1] == "From 6 choices, 1 seed."
+    assert (alone.stderr, result.stderr) == ("", "9 choices are in several of the files, and count once\n")
+
+
 def test_the_command_says_what_is_wrong(tmp_path) -> None:
     broken, empty = tmp_path / "broken.jsonl", tmp_path / "empty.jsonl"
     broken.write_text("{}\n")

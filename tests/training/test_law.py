@@ -265,3 +265,19 @@ def test_folders_without_anything_to_see(folders, tmp_path) -> None:
     with pytest.raises(ValueError, match="small: 1 photos can be read; no window of 16x16"):
         train_law(tmp_path / "small", folders[1], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("moved", [0, 1])
+def test_pixels_that_are_doubled_are_no_less_noisy(moved) -> None:
+    """Each pixel of a photo enlarged twice has equal neighbours in every second place: differences at one
+    phase of four say that there is no noise.
+    """
+    degraded = []
+    for photo in noisy(scenes(6, 1), 0.0, 0.05**2, WHITE, 2):
+        large = photo.repeat_interleave(2, 1).repeat_interleave(2, 2)
+        degraded.append(large.roll((moved, moved), (1, 2)))
+    found = find_law(scenes(6, 0), degraded, last_stage="none")
+    torch.testing.assert_close(found.level.value, torch.full((3,), 0.05).double(), rtol=0.05, atol=0)
+    same = (16 - moved) / 31  # of the 31 pairs in a row of a window
+    wanted = [same, same, same**2, same**2]
+    torch.testing.assert_close(found.neighbours.value, torch.tensor(wanted).double(), rtol=0, atol=0.06)

@@ -37,7 +37,10 @@ def test_a_dry_run_writes_nothing_and_tells_what_it_takes(tmp_path) -> None:
     assert found.step_seconds > 0
     assert found.hours == pytest.approx(2 * found.step_seconds)
     assert found.memory > 2**20
-    shared = dry_run(tmp_path / "run", devices=2)
+    assert found.photos == tiny.crops().bytes
+    shared = dry_run(tmp_path / "run", devices=2, workers=3)
+    assert shared.photos == 8 * found.photos
+    assert "all processes of a machine: at most 0.00 GiB" in str(shared)
     assert shared.batch == 2
     assert "2 devices share each step" in str(shared)
     assert "million parameters" in str(found)
