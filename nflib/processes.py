@@ -103,7 +103,7 @@ def claimed(folder: Path, share: Share = Share()) -> Iterator[None]:
     Raises:
         ValueError: another job writes there, or another process of this machine does the same part.
     """
-    part = hashlib.sha256(f"{folder.resolve()} {share}".encode()).hexdigest()[:16]
+    part = hashlib.sha256(os.fsencode(f"{folder.resolve()} {share}")).hexdigest()[:16]
     mine = Path(tempfile.gettempdir()) / f"nflib-{part}.lock"
     with contextlib.ExitStack() as held:
         free = _lock(folder, held, shared=share.count > 1)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+
+from .app import Command
 
 if TYPE_CHECKING:
     from ..domain import Compose
@@ -54,7 +55,7 @@ class Strategy(StrEnum):
     ddp_fork = "ddp_fork"
 
 
-class ManyScales(TyperCommand):
+class ManyScales(Command):
     """A command that takes ``--scales 1 2 8`` for ``--scales 1 --scales 2 --scales 8``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

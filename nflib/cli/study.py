@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .app import study_command
+from .printing import say
 
 
 @study_command
@@ -24,6 +25,7 @@ def results(
     choices = [choice for file in files for choice in read_choices(file)]
     if not choices:
         raise ValueError(f"{', '.join(map(str, files))}: no choices in there")
-    typer.echo(fit(*win_matrix(choices)).table())
+    for line in fit(*win_matrix(choices)).table().splitlines():
+        say(line)
     participants = len({choice.seed for choice in choices})
-    typer.echo(f"From {len(choices)} choices, {participants} seed{'s' if participants > 1 else ''}.")
+    say(f"From {len(choices)} choices, {participants} seed{'s' if participants > 1 else ''}.")

@@ -16,10 +16,13 @@ from torch import Tensor
 
 from .. import __version__, units
 from ..checkpoints.files import find
-from ..files import digest, read_json, write_json
+from ..files import LONGEST_NAME, digest, is_temporary_of, made_folder, read_json, write_json
 from ..images import list_images, read_picture, write
 from ..noise import SeenContent
 from ..processes import Share, claimed
+
+# Bytes of the longest suffix of a result: the number of a sample and .png.
+SUFFIXES = 12
 
 
 class Samples(NamedTuple):
@@ -93,16 +96,15 @@ def write_samples(
     done = {file for file in files if _is_done(file, out / f"{names[file]}.json", targets[file], settings)}
     files = share.of(files)
     todo = [file for file in files if file not in done]
-    out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     skipped: list[str] = []
     lost: list[str] = []
     outside: list[str] = []
-    with claimed(out, share):
+    with made_folder(out, alone=share.count == 1), claimed(out, share):
         _tidy(out, {name for file in files for name in _written(names[file], targets[file])})
         for file in units.progress(todo, description) if share.index == 0 else todo:
             results = targets[file]
-            generator = units.generator(zlib.crc32(f"{settings.get('seed')} {file.stem}".encode()))
+            generator = units.generator(zlib.crc32(os.fsencode(f"{settings.get('seed')} {file.stem}")))
             path, begun = out / f"{names[file]}.json", False
             try:
                 picture = read_picture(file)
@@ -119,10 +121,12 @@ def write_samples(
                     if picture.grey and grey_channel is not None:
                         made = made[grey_channel]
                     write(result, made, like=picture)
-            except ValueError as error:
-                skipped.append(str(error) if str(file) in str(error) else f"{file}: {error}")
+            except (ValueError, OSError) as error:
                 for result in (*results, path) if begun else ():
                     result.unlink(missing_ok=True)
+                if isinstance(error, OSError):  # a full disk, or the like: no other image would fare better
+                    raise
+                skipped.append(str(error) if str(file) in str(error) else f"{file}: {error}")
                 continue
             write_json(path, {**record, "done": True})
             written += results
@@ -139,7 +143,18 @@ def result_names(files: Sequence[Path]) -> dict[Path, str]:
     nothing else (in capitals neither: there are file systems that do not see them).
     """
     count = Counter(file.stem.casefold() for file in files)
-    return {file: file.stem if count[file.stem.casefold()] == 1 else file.name for file in files}
+    return {file: _fitting(file.stem if count[file.stem.casefold()] == 1 else file.name) for file in files}
+
+
+def _fitting(name: str) -> str:
+    """A name that leaves room for the suffixes of results, with a digest in place of what was too long."""
+    encoded = os.fsencode(name)
+    if len(encoded) + SUFFIXES <= LONGEST_NAME:
+        return name
+    short = name
+    while len(os.fsencode(short)) + SUFFIXES + 17 > LONGEST_NAME:
+        short = short[:-1]
+    return f"{short}-{hashlib.sha256(encoded).hexdigest()[:16]}"
 
 
 def identity(model: str | os.PathLike) -> str:
@@ -190,5 +205,5 @@ def _written(name: str, results: list[Path]) -> tuple[str, ...]:
 def _tidy(out: Path, names: set[str]) -> None:
     """Remove what a killed job left under the temporary names of these files, ``.NAME.PID.part``."""
     for file in out.glob(".*.part"):
-        if file.name[1:].rsplit(".", 2)[0] in names:
+        if is_temporary_of(file, names):
             file.unlink(missing_ok=True)

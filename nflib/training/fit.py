@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from .. import checkpoints, units
 from .._compat import import_lightning
 from ..data.contents import changes, check_unpaired, contents, summary
+from ..files import damaged, made_folder
 from ..noise import SeenContent
 from ..processes import wait
 from .recipe import Recipe
@@ -87,6 +88,7 @@ def fit(
             state is the last regular one.
     """
     recipe = recipe or task.recipe
+    units.check_seed(seed)
     device = units.device(running.device)
     check_running(running, device)
     if recipe.batch % (running.together * task.together):
@@ -128,14 +130,14 @@ def fit(
     settings |= {"photos": summary(read)} if read else {}
     if (seen := _seen(task, data)) is not None:
         settings["seen"] = dataclasses.asdict(seen)
-    out.mkdir(parents=True, exist_ok=True)
 
     before = random_states()
     with contextlib.ExitStack() as held:
+        held.enter_context(made_folder(out))
         held.callback(restore_random_states, before)
         stop = held.enter_context(stop_request()) if running.together == 1 else StopRequest()
         torch.manual_seed(seed)
-        np.random.seed(seed)
+        np.random.seed(seed % 2**32)
         random.seed(seed)
         with _quiet():
             recorder = Recorder(out, state_file, settings, validation, saved)
@@ -146,7 +148,9 @@ def fit(
             with enough_memory(recipe.batch):
                 task.begin(recipe, seed, task.transfer_batch_to_device(first, task.device, 0), running)
             if saved:
-                task.restore(saved)
+                with damaged(state_file, "not a state of this training"):
+                    task.restore(saved)
+                    restore_random_states(saved["random"])
             recorder.random_states = (saved or task.keep())["random"]
             if task.step < recipe.steps:
                 loader = DataLoader(

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset, default_collate
 
 from .. import __version__, checkpoints, provenance, units
 from .._compat import import_lightning
-from ..files import write_bytes
+from ..files import write_json
 from ..processes import claimed
 from .logs import Log
 from .state import random_states, restore_random_states, write_state
@@ -109,7 +109,7 @@ class Recorder(lightning.Callback):
             "commit": provenance.commit(),
         }
         checkpoints.save(task.averaged.cpu(), self.out / "model.safetensors", notes)
-        write_bytes(self.out / "model.json", (json.dumps(notes, indent=1) + "\n").encode())
+        write_json(self.out / "model.json", notes)
 
     def _close(self) -> None:
         if self.logs is not None:
