@@ -20,6 +20,9 @@ __all__ = ["Share", "claimed", "own_share"]
 LAUNCHERS = {("RANK", "WORLD_SIZE"): "LOCAL_RANK", ("SLURM_PROCID", "SLURM_NTASKS"): "SLURM_LOCALID"}
 
 
+MOST = 1024  # processes of a machine, and machines
+
+
 class Share(NamedTuple):
     """Part ``index`` of ``count`` equal parts of a job.
 
@@ -58,8 +61,8 @@ def check_devices(kind: torch.device, n: int, nodes: int = 1) -> None:
     as far as this one knows.
     """
     for name, value in (("devices", n), ("nodes", nodes)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+        if not 1 <= value <= MOST:
+            raise ValueError(f"{name} must be from 1 to {MOST}, got {value!s:.60}")
     if n * nodes > 1 and kind.type not in ("cpu", "cuda"):
         raise ValueError(f"several devices can work together if they are cuda or cpu, got {kind.type}")
     if n * nodes > 1 and kind.index is not None:

@@ -21,8 +21,8 @@ from ..images import list_images, read_picture, write
 from ..noise import SeenContent
 from ..processes import Share, claimed
 
-# Bytes of the longest suffix of a result: the number of a sample and .png.
-SUFFIXES = 12
+# Results of one image.
+MOST_SAMPLES = 10**5
 
 
 class Samples(NamedTuple):
@@ -90,10 +90,10 @@ def write_samples(
         raise ValueError(f"{out}: holds the images themselves; choose another folder for the results")
     files: Sequence[Path] = list_images(source) if source.is_dir() else [source]
     settings = {**settings, "content": identity(settings["model"])}
-    names = result_names(files)
+    names = result_names(files, max(len(suffix) + 4 for suffix in suffixes))
     targets = {file: [out / f"{names[file]}{suffix}.png" for suffix in suffixes] for file in files}
     # those of others too: nobody may begin where anything was made with other settings
-    done = {file for file in files if _is_done(file, out / f"{names[file]}.json", targets[file], settings)}
+    done = {file for file in files if _is_done(file, _record(out, names[file]), targets[file], settings)}
     files = share.of(files)
     todo = [file for file in files if file not in done]
     written: list[Path] = []
@@ -105,7 +105,7 @@ def write_samples(
         for file in units.progress(todo, description) if share.index == 0 else todo:
             results = targets[file]
             generator = units.generator(zlib.crc32(os.fsencode(f"{settings.get('seed')} {file.stem}")))
-            path, begun = out / f"{names[file]}.json", False
+            path, begun = _record(out, names[file]), False
             try:
                 picture = read_picture(file)
                 record = {
@@ -138,21 +138,35 @@ def write_samples(
     return Samples(tuple(written), kept, tuple(skipped), tuple(lost), tuple(outside))
 
 
-def result_names(files: Sequence[Path]) -> dict[Path, str]:
+def check_samples(samples: int) -> None:
+    """Raise ValueError unless so many results of each image can be asked for."""
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise ValueError(f"samples must be from 1 to {MOST_SAMPLES:,}, got {samples!s:.60}")
+
+
+def result_names(files: Sequence[Path], room: int = 4) -> dict[Path, str]:
     """What the results of each image are called: its name without the suffix, or with it where two differ in
-    nothing else (in capitals neither: there are file systems that do not see them).
+    nothing else (in capitals neither: there are file systems that do not see them). A suffix of ``room``
+    bytes must fit behind it.
     """
     count = Counter(file.stem.casefold() for file in files)
-    return {file: _fitting(file.stem if count[file.stem.casefold()] == 1 else file.name) for file in files}
+    return {
+        file: _fitting(file.stem if count[file.stem.casefold()] == 1 else file.name, room) for file in files
+    }
 
 
-def _fitting(name: str) -> str:
-    """A name that leaves room for the suffixes of results, with a digest in place of what was too long."""
+def _record(out: Path, name: str) -> Path:
+    """Where it is written how the results of this name were made."""
+    return out / f"{_fitting(name, len('.json'))}.json"
+
+
+def _fitting(name: str, room: int) -> str:
+    """A name that leaves room for a suffix of so many bytes, with a digest in place of what was too long."""
     encoded = os.fsencode(name)
-    if len(encoded) + SUFFIXES <= LONGEST_NAME:
+    if len(encoded) + room <= LONGEST_NAME:
         return name
     short = name
-    while len(os.fsencode(short)) + SUFFIXES + 17 > LONGEST_NAME:
+    while len(os.fsencode(short)) + room + 17 > LONGEST_NAME:
         short = short[:-1]
     return f"{short}-{hashlib.sha256(encoded).hexdigest()[:16]}"
 
@@ -199,7 +213,7 @@ def _is_done(file: Path, record: Path, results: list[Path], settings: dict) -> b
 
 
 def _written(name: str, results: list[Path]) -> tuple[str, ...]:
-    return (f"{name}.json", *(result.name for result in results))
+    return (_record(Path(), name).name, *(result.name for result in results))
 
 
 def _tidy(out: Path, names: set[str]) -> None:

@@ -40,13 +40,18 @@ class Log:
     def write(self, step: int, **values: float) -> None:
         row = {"step": step, **values}
         self._file.write(",".join(f"{row[name]:.8g}" if name in row else "" for name in self.columns) + "\n")
-        self._file.flush()
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise OSError(error.errno, f"cannot be written: {error.strerror}", self._file.name) from error
         for name, value in values.items():
             self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        self._file.close()
-        self._board.close()
+        try:
+            self._board.close()
+        finally:
+            self._file.close()
 
 
 def _number(text: str) -> float:

@@ -283,7 +283,8 @@ class UserStudy(Explorer):
         """Write what is not in the file yet."""
         if self.file is not None:
             new = [choice for choice in map(Choice.of, self.choices) if choice not in self._recorded]
-            append_choices(self.file, dict.fromkeys(new))
+            if new:
+                append_choices(self.file, dict.fromkeys(new))
             self._recorded |= set(new)
 
 

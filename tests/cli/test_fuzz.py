@@ -1,4 +1,4 @@
-"""Damaged files and nonsense in options: every command ends with exit code 0, 1 or 2 and a line, never a traceback."""
+"""Damaged files and nonsense in options: a command ends with exit code 0, 1 or 2 and a line, no traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files and command lines damaged at random, and what a command may do with them: end, and say why in a line."""
+"""Files and command lines damaged at random, and what a command may do with them: end, and say why."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def problem(*arguments: object) -> str | None:
     done = run(*arguments)
     line = " ".join(map(ascii, map(str, arguments)))
     if done.exception is not None and not isinstance(done.exception, SystemExit):
-        return f"{type(done.exception).__name__}: {str(done.exception):.300}: nflib {line:.1000}"
+        return f"{type(done.exception).__name__}: {done.exception!s:.300}: nflib {line:.1000}"
     if done.exit_code not in (0, 1, 2):
         return f"exit code {done.exit_code}: nflib {line:.1000}"
     last = done.stderr.strip("\n").split("\n")[-1]
