@@ -61,8 +61,10 @@ def check_devices(kind: torch.device, n: int, nodes: int = 1) -> None:
     as far as this one knows.
     """
     for name, value in (("devices", n), ("nodes", nodes)):
-        if not 1 <= value <= MOST:
-            raise ValueError(f"{name} must be from 1 to {MOST}, got {value!s:.60}")
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+        if value > MOST:
+            raise ValueError(f"{name} must be at most {MOST}, got {value!s:.60}")
     if n * nodes > 1 and kind.type not in ("cpu", "cuda"):
         raise ValueError(f"several devices can work together if they are cuda or cpu, got {kind.type}")
     if n * nodes > 1 and kind.index is not None:

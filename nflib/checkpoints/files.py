@@ -63,7 +63,7 @@ def load(name_or_path: str | os.PathLike) -> nn.Module:
     with damaged(path, f"not a readable model{other}"):
         state = load_file(path)
         with at_most(sum(tensor.numel() for tensor in state.values())):
-            model = build(header.architecture, header.config)
+            model: Any = build(header.architecture, header.config)
         check_match(state, model.state_dict())
         model.load_state_dict(state)
     model.notes = header.notes
@@ -118,7 +118,7 @@ def _config(cls, values: dict) -> Any:
     return cls(**{name: restored(name, value) for name, value in values.items()})
 
 
-def _has_config(cls: type) -> bool:
+def _has_config(cls: Any) -> bool:
     return dataclasses.is_dataclass(typing.get_type_hints(cls.__init__).get("config"))
 
 

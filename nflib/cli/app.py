@@ -39,19 +39,20 @@ class Command(TyperCommand):
     """A command that takes no empty text for an answer: as a path it would be the folder one is in."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        rest = super().parse_args(ctx, args)
-        for parameter in self.params:
-            value = ctx.params.get(parameter.name or "")
-            if "" in (value if isinstance(value, list | tuple) else [value]):
-                raise typer.BadParameter("is empty", ctx=ctx, param=parameter)
-        return rest
+        for before, word in zip(["", *args], args):
+            name, equals, value = word.partition("=")
+            if not word or (name.startswith("--") and equals and not value):
+                hint = name if word else before if before.startswith("-") else "an argument"
+                raise typer.BadParameter("is empty", ctx=ctx, param_hint=hint)
+        return super().parse_args(ctx, args)
 
 
 def command(
     function: Callable[..., Any], group: typer.Typer = app, cls: type[TyperCommand] = Command
 ) -> Callable[..., Any]:
     """Register a command. Exit codes: 0 all done; 1 some files could not be used (the command says so
-    itself); 2 a ValueError or OSError, in one line on stderr; 130 and 143 stopped by Ctrl-C and SIGTERM.
+    itself); 2 a ValueError or OSError, in one line on stderr; 130 and 143 stopped by Ctrl-C and SIGTERM;
+    141 the reader of the output went away.
     """
 
     @functools.wraps(function)

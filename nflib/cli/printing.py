@@ -102,13 +102,13 @@ def prepare_streams() -> None:
     """Give the process the streams that it lacks (a service has none), and let those that it has write
     characters which their encoding does not know.
     """
-    codecs.register_error("nflib.plain", _plain)
+    codecs.register_error("nflib", _plain)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:  # also takes the number, which the next file would get
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
         elif mode == "w" and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="nflib.plain")
+            stream.reconfigure(errors="nflib")
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
@@ -127,7 +127,7 @@ def _flushed(code: Any) -> Any:
         return READER_GONE
     except OSError as error:
         forget_stdout()
-        complain(f"the output cannot be written: {error.strerror}")
+        complain(error.strerror)
         return code or 2
     with contextlib.suppress(OSError):
         sys.stderr.flush()

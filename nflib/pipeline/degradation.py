@@ -63,9 +63,9 @@ def degrade(
         ValueError: nothing of this name degrades, the folder ``out`` has results of other settings, no image
             could be used, or a process died: then start it again.
     """
+    if samples < 1 or not (tau >= 0 and math.isfinite(tau)):
+        raise ValueError(f"samples must be at least 1 and tau a number, 0 or more, got {samples} and {tau}")
     check_samples(samples)
-    if not (tau >= 0 and math.isfinite(tau)):
-        raise ValueError(f"tau must be a number, 0 or more, got {tau}")
     return shared(
         source,
         functools.partial(_degrade, source, model, out, tau=tau, samples=samples, tile=tile, seed=seed),

@@ -56,9 +56,9 @@ def super_resolve(
         ValueError: the model is no SRFlow, the folder ``out`` has results of other settings, no image could
             be read, or a process died: then start it again.
     """
+    if samples < 1 or not tau >= 0:
+        raise ValueError(f"samples must be at least 1 and tau not negative, got {samples} and {tau}")
     check_samples(samples)
-    if not tau >= 0:
-        raise ValueError(f"tau must not be negative, got {tau}")
     return shared(
         source,
         functools.partial(_super_resolve, source, model, out, tau=tau, samples=samples, tile=tile, seed=seed),

@@ -70,7 +70,7 @@ def write_state(path: Path, state: dict) -> None:
     with whole(path) as file:
         told = _Told(file)
         try:
-            torch.save(state, told)
+            torch.save(state, cast("IO[bytes]", told))
         except RuntimeError:  # of torch's writer, which does not say why
             if told.error is not None:
                 raise told.error from None

@@ -21,7 +21,7 @@ TRAIN = ("--task", "denoise", "--degrader", "white:12", "--network", "dncnn", "-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("fuzz")
-    fuzz.photos(folder / "one")
+    fuzz.photos(folder / "one", side=40)
     fuzz.photos(folder / "clean", 2, 40)
     fuzz.photos(folder / "degraded", 2, 40, noise=0.05, first=5)
     fuzz.models(folder / "models")
@@ -174,7 +174,7 @@ def options(place: Path) -> Callable[[random.Random], str | None]:
 
 
 def test_damaged_models(place) -> None:
-    assert list(fuzz.each({"model": model_files(place)}, 120, SEED)) == []
+    assert list(fuzz.each({"model": model_files(place)}, 100, SEED)) == []
 
 
 def test_damaged_records(place) -> None:
@@ -187,4 +187,4 @@ def test_damaged_states(place) -> None:
 
 def test_options(place, monkeypatch) -> None:
     monkeypatch.chdir(place)
-    assert list(fuzz.each({"options": options(place)}, 60, SEED)) == []
+    assert list(fuzz.each({"options": options(place)}, 50, SEED)) == []

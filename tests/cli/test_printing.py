@@ -71,7 +71,7 @@ def test_streams_that_are_not_there(folder) -> None:
     assert gone.stderr == b""
     full = nflib("models", closed="> /dev/full")
     assert full.returncode == 2
-    assert full.stderr.decode() == "nflib: the output cannot be written: No space left on device\n"
+    assert full.stderr.decode() == "nflib: No space left on device\n"
 
 
 def test_an_error_is_one_line_of_bounded_length(tmp_path) -> None:
@@ -93,8 +93,7 @@ def test_an_empty_text_is_no_path(tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--seed", 10**30), "nflib: seed must be from 0 to 2^63 - 1, got 1000000000000000000000000000000\n"),
-        (("--samples", 10**9), "nflib: samples must be from 1 to 100,000, got 1000000000\n"),
+        (("--samples", 10**9), "nflib: samples must be at most 100,000, got 1000000000\n"),
         (("--device", "cuda:99"), "nflib: device cuda:99 cannot be used here: "),
     ],
 )

@@ -19,7 +19,7 @@ from tests.helpers.folders import smooth_photo
 # What stands in a file, or in an option, where something else should.
 VALUES: tuple[Any, ...] = (
     *(None, True, 0, 1, -1, 3, 7, 0.5, 10**9, 2**63, 2**64, -(2**63), 10**400, 1e308, float("nan")),
-    *(float("inf"), "", " ", "x", "日本", "\udcff", "a\nb", "../..", "nan", [], {}, [1], {"a": 1}, [[[]]]),
+    *(float("inf"), "", " ", "x", "日本", "\udcff", "a\nb", "nan", [], {}, [1], {"a": 1}, [[[]]]),
     *("1" * 400, "x" * 3000, {"config": {}}),
 )
 TEXTS = (
@@ -54,8 +54,6 @@ TEXTS = (
         "+",
         ":",
         "a:b",
-        "../..",
-        ".",
     ),
     *(
         "/dev/null",
@@ -70,6 +68,8 @@ TEXTS = (
         "meta",
     ),
 )
+SEEN = {"darkest": [0.0, 0.0, 0.0], "brightest": [0.4, 0.4, 0.4], "roughest": 0.1}
+NOTES = {"seed": 0, "metrics": {"dB": 1.0}, "seen": SEEN}
 ERROR = 2200  # letters that a line of error has at most
 
 
@@ -123,7 +123,7 @@ def models(folder: Path) -> dict[Path, tuple[str, ...]]:
     found = {}
     for name, (model, use) in made.items():
         found[folder / f"{name}.safetensors"] = use
-        checkpoints.save(model, folder / f"{name}.safetensors", {"seed": 0, "metrics": {"dB": 1.0}})
+        checkpoints.save(model, folder / f"{name}.safetensors", NOTES)
     return found
 
 
