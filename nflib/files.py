@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import pickle
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
+
+# Bytes of a file name that every usual file system takes.
+LONGEST_NAME = 255
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What a text in JSON says; ValueError for whatever is wrong with it."""
+    try:
+        return json.loads(text.decode() if isinstance(text, bytes) else text)
+    except RecursionError:
+        raise ValueError("brackets within brackets without end") from None
 
 
 def read_json(path: Path) -> dict:
     """A JSON object; anything else is a ValueError that names the file."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(found, dict):
@@ -20,8 +36,9 @@ def read_json(path: Path) -> dict:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write, indented, with characters as they are."""
-    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    """Write, indented, with characters as they are; names that are no text are escaped, and come back."""
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def check_place(path: str | os.PathLike | None) -> None:
@@ -33,18 +50,108 @@ def check_place(path: str | os.PathLike | None) -> None:
         raise ValueError(f"{path}: the folder {path.parent} does not exist")
     if path.is_dir():
         raise ValueError(f"{path}: is a folder, expected a file name")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ValueError(f"{path}: no permission to write in the folder {path.parent}")
+
+
+@contextlib.contextmanager
+def whole(path: str | os.PathLike) -> Iterator[IO[bytes]]:
+    """A file to write into that gets its name when all is written, and is gone if that fails.
+
+    Raises:
+        ValueError: it cannot be written there.
+        OSError: the disk is full or the like; says which file.
+    """
+    check_place(path)
+    path = Path(path)
+    temporary = temporary_path(path)
+    try:
+        with temporary.open("wb") as file:
+            yield file
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(temporary)):
+            raise
+        raise OSError(error.errno, f"cannot be written: {error.strerror}", str(path)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
     """Write a file that is whole or not there, whatever happens on the way."""
-    check_place(path)
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with whole(path) as file:
+        file.write(data)
+
+
+def temporary_path(path: Path) -> Path:
+    """Where a file is written by this process before it gets its name: ``.NAME.PID.part``, a digest in place
+    of a name that would be too long.
+    """
+    return path.with_name(f".{_short(path.name)}.{os.getpid()}.part")
+
+
+def is_temporary_of(file: Path, names: set[str]) -> bool:
+    """Whether a file is a temporary one, of any process, of a file with one of these names."""
+    return file.name[1:].rsplit(".", 2)[0] in set(map(_short, names))
+
+
+def _short(name: str) -> str:
+    encoded = os.fsencode(name)
+    return name if len(encoded) < LONGEST_NAME - 25 else hashlib.sha256(encoded).hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def made_folder(path: Path, *, alone: bool = True) -> Iterator[None]:
+    """Make a folder, with those around it, and take away again what of them is empty in the end, if this
+    process is alone with it.
+    """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
     try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
+        yield
     finally:
-        temporary.unlink(missing_ok=True)
+        for folder in made if alone else ():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, in words for whoever called a command: of a system error the path and why."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+@contextlib.contextmanager
+def damaged(path: str | os.PathLike, what: str) -> Iterator[None]:
+    """Decode a file within this context: whatever its content leads to becomes one ValueError that names it.
+
+    Args:
+        path: of the file.
+        what: is wrong with it then, such as "not a readable model".
+    """
+    try:
+        yield
+    except pickle.UnpicklingError as error:
+        told = "it is damaged, or holds other things than tensors, numbers and texts"
+        raise ValueError(f"{path}: {what}: {told}") from error
+    except Exception as error:  # decoders raise nearly anything on broken files
+        told = reason(error).strip().partition("\n")[0].replace(f"{path}: ", "")
+        raise ValueError(f"{path}: {what}: {told}") from error
+
+
+def read_pickled(path: str | os.PathLike, what: str = "not a readable checkpoint") -> Any:
+    """What ``torch.save`` wrote: tensors, numbers, texts, lists and dictionaries. Nothing in the file is run.
+
+    Raises:
+        ValueError: it is no such file, or damaged.
+    """
+    import torch
+
+    with damaged(path, what), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # remarks on files of other kinds, which are refused anyway
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def digest(path: str | os.PathLike) -> str:

@@ -21,6 +21,9 @@ __all__ = ["Share", "claimed", "own_share"]
 LAUNCHERS = {("RANK", "WORLD_SIZE"): "LOCAL_RANK", ("SLURM_PROCID", "SLURM_NTASKS"): "SLURM_LOCALID"}
 
 
+MOST = 1024  # processes of a machine, and machines
+
+
 class Share(NamedTuple):
     """Part ``index`` of ``count`` equal parts of a job.
 
@@ -61,6 +64,8 @@ def check_devices(kind: torch.device, n: int, nodes: int = 1) -> None:
     for name, value in (("devices", n), ("nodes", nodes)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+        if value > MOST:
+            raise ValueError(f"{name} must be at most {MOST}, got {value!s:.60}")
     if n * nodes > 1 and kind.type not in ("cpu", "cuda"):
         raise ValueError(f"several devices can work together if they are cuda or cpu, got {kind.type}")
     if n * nodes > 1 and kind.index is not None:
@@ -104,7 +109,7 @@ def claimed(folder: Path, share: Share = Share()) -> Iterator[None]:
     Raises:
         ValueError: another job writes there, or another process of this machine does the same part.
     """
-    part = hashlib.sha256(f"{folder.resolve()} {share}".encode()).hexdigest()[:16]
+    part = hashlib.sha256(os.fsencode(f"{folder.resolve()} {share}")).hexdigest()[:16]
     mine = Path(tempfile.gettempdir()) / f"nflib-{part}.lock"
     with contextlib.ExitStack() as held:
         free = _lock(folder, held, shared=share.count > 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import operator
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -79,14 +80,30 @@ def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     Raises:
         ValueError: there is no such device here.
     """
-    return torch.Generator(_usable(device)).manual_seed(seed)
+    return torch.Generator(_usable(device)).manual_seed(check_seed(seed))
+
+
+def check_seed(seed: int) -> int:
+    """The seed, if it is a whole number that a generator can take; else a ValueError."""
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        raise ValueError(f"seed must be a whole number, got {seed!r:.60}") from None
+    if not 0 <= number < 2**63:
+        raise ValueError(f"seed must be from 0 to 2^63 - 1, got {number!s:.60}")
+    return number
 
 
 def _usable(name: torch.device | str) -> torch.device:
     try:
         torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:  # torch without CUDA answers with an AssertionError
-        raise ValueError(f"device {name} cannot be used here: {str(error).partition(chr(10))[0]}") from None
+    except (
+        RuntimeError,
+        AssertionError,
+        TypeError,
+    ) as error:  # torch without CUDA answers with an AssertionError
+        told = str(error).partition("\n")[0]
+        raise ValueError(f"device {name!s:.60} cannot be used here: {told:.300}") from None
     return torch.device(name)
 
 

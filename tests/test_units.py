@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -122,3 +123,17 @@ def test_a_device_that_is_not_here() -> None:
     for call in (lambda: units.device("cuda"), lambda: units.generator(0, "cuda")):
         with pytest.raises(ValueError, match="device cuda cannot be used here"):
             call()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 10**30, 0.5, "1", None])
+def test_a_seed_that_no_generator_takes(seed) -> None:
+    with pytest.raises(ValueError, match="seed must be"):
+        units.generator(seed)
+    assert units.generator(np.int64(3)).initial_seed() == 3
+
+
+def test_progress_without_stderr(monkeypatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    assert list(units.progress([1, 2], "x")) == [1, 2]
+    with units.progress_lines():
+        assert list(units.progress([1, 2], "x")) == [1, 2]

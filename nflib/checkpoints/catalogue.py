@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 
@@ -46,11 +45,11 @@ class Description:
     @property
     def metrics(self) -> dict[str, float]:
         """Name -> number, as noted; empty if nothing was measured."""
-        if "metrics" in self.notes:
-            return self.notes["metrics"]
-        score = self.notes.get("validation")
         unit = self.notes.get("validation_unit", self.notes.get("unit", ""))
-        return {} if score is None else {f"validation, {unit}".rstrip(", "): score}
+        score = {f"validation, {unit}".rstrip(", "): self.notes.get("validation")}
+        noted = self.notes.get("metrics", score)
+        numbers = noted.items() if isinstance(noted, dict) else ()
+        return {name: value for name, value in numbers if isinstance(value, int | float)}
 
 
 def describe(name_or_path: str | os.PathLike) -> Description:
@@ -63,10 +62,10 @@ def describe(name_or_path: str | os.PathLike) -> Description:
     header = read_header(path)
     return Description(
         name=path.stem,
-        architecture=header["architecture"],
-        config=json.loads(header["config"]),
-        parameters=int(header["parameters"]) if "parameters" in header else None,
+        architecture=header.architecture,
+        config=header.config,
+        parameters=header.parameters,
         size=path.stat().st_size,
-        version=header["nflib"],
-        notes=notes_of(path, header),
+        version=header.nflib,
+        notes=notes_of(path, header.notes),
     )

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import typing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from torch import nn
 
 from .. import __version__
 from ..domain import Compose, parse, spell
-from ..files import digest, read_json, write_bytes, write_json
+from ..files import damaged, digest, parse_json, read_json, write_bytes, write_json
+from .matching import at_most, check_match
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -60,16 +63,16 @@ def _sorted(data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
-def notes_of(path: Path, header: dict[str, str]) -> dict:
+def notes_of(path: Path, notes: dict) -> dict:
     """The notes in the header of a file, and from NAME.json beside it what is of this very file."""
-    notes, beside = json.loads(header["notes"]), path.with_suffix(".json")
+    beside = path.with_suffix(".json")
     if beside.is_file():
         try:
             more = read_json(beside)
         except ValueError:  # somebody else's
             more = {}
         if "seconds" in more and more.get("sha256") == digest(path):
-            notes["seconds"] = more["seconds"]
+            return {**notes, "seconds": more["seconds"]}
     return notes
 
 
@@ -80,16 +83,20 @@ def load(name_or_path: str | os.PathLike) -> nn.Module:
         name_or_path: a file, or the name of a model that comes with the package.
 
     Raises:
-        ValueError: there is no such file or name, or it is not a checkpoint of this package.
+        ValueError: there is no such file or name, or it is not a checkpoint of this package, or damaged.
     """
     from safetensors.torch import load_file
 
     path = find(name_or_path)
     header = read_header(path)
-    state = load_file(path)
-    model: Any = build(header["architecture"], json.loads(header["config"]))
-    model.load_state_dict(state)
-    model.notes = notes_of(path, header)
+    other = "" if header.nflib == __version__ else f" of nflib {header.nflib} (this is {__version__})"
+    with damaged(path, f"not a readable model{other}"):
+        state = load_file(path)
+        with at_most(sum(tensor.numel() for tensor in state.values())):
+            model: Any = build(header.architecture, header.config)
+        check_match(state, model.state_dict())
+        model.load_state_dict(state)
+    model.notes = notes_of(path, header.notes)
     return model.eval()
 
 
@@ -97,8 +104,8 @@ def build(architecture: str, config: dict) -> nn.Module:
     """A new model from the name of its class and its configuration as a dictionary."""
     from .. import models
 
-    cls = getattr(models, architecture, None)
-    if cls is None:
+    cls: Any = getattr(models, architecture, None)
+    if not (isinstance(cls, type) and issubclass(cls, nn.Module) and _has_config(cls)):
         raise ValueError(
             f"unknown architecture {architecture!r}; this nflib ({__version__}) may be older than the file"
         )
@@ -129,13 +136,30 @@ def _config(cls, values: dict) -> Any:
         raise ValueError(f"{cls.__name__} has no field {sorted(unknown)[0]!r}")
 
     def restored(name: str, value: Any) -> Any:
-        if hints[name] is Compose:
+        hint = hints[name]
+        if not _is_of(value, str if hint is Compose else dict if dataclasses.is_dataclass(hint) else hint):
+            raise ValueError(f"{cls.__name__}.{name} cannot be {value!r:.60}")
+        if hint is Compose:
             return parse(value)
-        if dataclasses.is_dataclass(hints[name]):
-            return _config(hints[name], value)
+        if dataclasses.is_dataclass(hint):
+            return _config(hint, value)
         return tuple(value) if isinstance(value, list) else value
 
     return cls(**{name: restored(name, value) for name, value in values.items()})
+
+
+def _has_config(cls: Any) -> bool:
+    return dataclasses.is_dataclass(typing.get_type_hints(cls.__init__).get("config"))
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    """Whether what JSON made of a field can be of its type."""
+    kinds = typing.get_args(hint)
+    if typing.get_origin(hint) is tuple:  # of any length
+        return isinstance(value, list | tuple) and all(_is_of(one, kinds[0]) for one in value)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return type(value) is hint
 
 
 def bundled() -> list[str]:
@@ -154,17 +178,35 @@ def find(name_or_path: str | os.PathLike) -> Path:
     raise ValueError(f"{name_or_path}: no such file, and no bundled model of this name (bundled: {names})")
 
 
-def read_header(path: Path) -> dict[str, str]:
+@dataclass(frozen=True)
+class Header:
     """What :func:`save` wrote beside the weights."""
-    from safetensors import SafetensorError, safe_open
 
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: not a readable safetensors file: {error}") from None
-    if "architecture" not in header:
+    nflib: str
+    architecture: str
+    config: dict
+    parameters: int | None
+    notes: dict
+
+
+def read_header(path: Path) -> Header:
+    """What :func:`save` wrote beside the weights.
+
+    Raises:
+        ValueError: it is no file of this package, or damaged.
+    """
+    from safetensors import safe_open
+
+    with damaged(path, "not a readable safetensors file"), safe_open(path, framework="pt") as file:
+        found = file.metadata() or {}
+    if "architecture" not in found:
         raise ValueError(
             f"{path}: was not written by nflib; for the papers' own checkpoints use load_official"
         )
-    return header
+    with damaged(path, "not a readable model"):
+        parts = {name: parse_json(found.get(name, "{}")) for name in ("config", "notes")}
+        for name, part in parts.items():
+            if not isinstance(part, dict):
+                raise ValueError(f"its {name} must be an object, got {type(part).__name__}")
+        count = int(found["parameters"]) if "parameters" in found else None
+    return Header(found.get("nflib", "of unknown version"), found["architecture"], parameters=count, **parts)

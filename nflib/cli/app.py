@@ -11,9 +11,12 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand
 
+from ..files import reason
 from .left_out import say_left_out
+from .printing import READER_GONE, Commands, complain, forget_stdout, say
 
 app = typer.Typer(
+    cls=Commands,
     help="Learn image degradations from unpaired photos with normalizing flows.",
     epilog="Exit codes: 0 all done, 1 some files could not be used, 2 bad input, 130 and 143 stopped "
     "(the same command goes on, a training with --resume).",
@@ -34,13 +37,24 @@ app.add_typer(study_app, name="study")
 
 # Seconds between lines of progress where there is no terminal.
 BETWEEN_LINES = 10.0
+class Command(TyperCommand):
+    """A command that takes no empty text for an answer: as a path it would be the folder one is in."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for before, word in zip(["", *args], args):
+            name, equals, value = word.partition("=")
+            if not word or (name.startswith("--") and equals and not value):
+                hint = name if word else before if before.startswith("-") else "an argument"
+                raise typer.BadParameter("is empty", ctx=ctx, param_hint=hint)
+        return super().parse_args(ctx, args)
 
 
 def command(
-    function: Callable[..., Any], group: typer.Typer = app, cls: type[TyperCommand] | None = None
+    function: Callable[..., Any], group: typer.Typer = app, cls: type[TyperCommand] = Command
 ) -> Callable[..., Any]:
     """Register a command. Exit codes: 0 all done; 1 some files could not be used (the command says so
-    itself); 2 a ValueError or OSError, in one line on stderr; 130 and 143 stopped by Ctrl-C and SIGTERM.
+    itself); 2 a ValueError or OSError, in one line on stderr; 130 and 143 stopped by Ctrl-C and SIGTERM;
+    141 the reader of the output went away.
     """
 
     @functools.wraps(function)
@@ -54,8 +68,11 @@ def command(
             say_left_out(options)
             with progress_lines(BETWEEN_LINES):
                 return function(*arguments, **options)
+        except BrokenPipeError:
+            forget_stdout()
+            raise typer.Exit(READER_GONE) from None
         except (ValueError, OSError) as error:
-            _fail(error, 2)
+            _fail(reason(error), 2)
         except KeyboardInterrupt as stopped:
             number = getattr(stopped, "signal", signal.SIGINT)
             _fail(str(stopped) or "stopped; the same command goes on where it was", 128 + number)
@@ -83,7 +100,7 @@ def _on_termination(handler: Any) -> Any:
 
 
 def _fail(message: Any, code: int) -> NoReturn:
-    typer.echo(f"nflib: {' '.join(str(message).split())}", err=True)
+    complain(message)
     raise typer.Exit(code) from None
 
 
@@ -95,7 +112,7 @@ study_command = functools.partial(command, group=study_app)
 def say_skipped(lines: Sequence[str]) -> None:
     """One line for each file that could not be used."""
     for line in lines:
-        typer.echo(f"skipped {line}", err=True)
+        say(f"skipped {line}", err=True)
 
 
 def end(skipped: Sequence[str], *, alone: bool = True) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from .app import command
 from .options import ChannelsLast, Compile, Device, Precise, Precision, Reversible, Size
+from .printing import print_table, say, shown
 
 BOUNDS = {"operations": "op", "bytes": "B"}
 TITLES = {"training": "Training", "result": "Degrading one image (SRFlow: super-resolving)"}
@@ -69,16 +69,14 @@ def bench(
 
 def show_bench(bench) -> None:
     """Print a :class:`~nflib.costs.Bench`: the machine, then a table for training and one for results."""
-    console = Console(highlight=False, soft_wrap=True)
     machine, card = bench.machine, bench.machine.card
     memory = "" if machine.memory is None else f", {machine.memory / 2**30:.1f} GiB"
-    console.print(
+    say(
         f"{card.name} ({machine.device}), {machine.threads} threads{memory}; torch {machine.torch}, "
-        f"nflib {machine.nflib}",
-        markup=False,
+        f"nflib {machine.nflib}"
     )
     tf32 = "" if card.tf32 is None else f", {card.tf32:.3g} in TF32"
-    console.print(
+    say(
         f"measured: {card.float32:.3g} TFLOP/s in float32{tf32}, {card.bfloat16:.3g} in bfloat16; "
         f"{card.bandwidth:.4g} GB/s"
     )
@@ -92,10 +90,10 @@ def show_bench(bench) -> None:
         )
         if used
     ]
-    console.print(f"models: {job.size}; {', '.join([job.precision, *ways])}; median of {job.repeat}")
+    say(f"models: {job.size}; {', '.join([job.precision, *ways])}; median of {job.repeat}")
     for title in TITLES:
-        console.print(_table(title, [one for one in bench.measurements if one.job.job == title]))
-    console.print(
+        print_table(_table(title, [one for one in bench.measurements if one.job.job == title]))
+    say(
         "roofline: share of the speed that this machine allows, limited by operations (op) or by bytes "
         "that move (B)"
     )
@@ -104,7 +102,7 @@ def show_bench(bench) -> None:
 def _table(job: str, rows) -> Table:
     table = Table(title=TITLES[job])
     for heading in ("model", "weights", "images", "ms", "images/s", "roofline", "memory"):
-        table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
+        table.add_column(heading, justify="left" if heading == "model" else "right")
     from ..training import training
 
     for one in rows:
@@ -114,7 +112,7 @@ def _table(job: str, rows) -> Table:
             f"{one.job.batch} x {one.job.side}²",
         )
         if one.timing.failed is not None:
-            table.add_row(*start, one.timing.failed)
+            table.add_row(*start, shown(one.timing.failed))
             continue
         memory = "-" if one.timing.memory is None else f"{one.timing.memory / 2**30:.2f} GiB"
         share = f"{one.share:.0%} {BOUNDS[one.floor.bound]}"

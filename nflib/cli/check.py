@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from .app import command, say_skipped
 from .left_out import deep
 from .options import ConditionScale, Map, Recursive, map_of
+from .printing import console, print_table, shown
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "blue", "good": "green"}
 LEAKS = {"photos": "the photos themselves", "h": "h of the photos", "control": "h, clean against clean"}
@@ -49,16 +49,16 @@ def check(
 
 def show_inspection(inspection) -> None:
     """Print an :class:`~nflib.pipeline.Inspection`: tables, the findings, and last the verdict."""
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(_photos(inspection))
-    console.print(_channels(inspection))
+    print_table(_photos(inspection))
+    print_table(_channels(inspection))
     if inspection.leaks:
-        console.print(_leaks(inspection))
-    console.print(_memory(inspection))
+        print_table(_leaks(inspection))
+    print_table(_memory(inspection))
+    where = console()
     for finding in inspection.findings:
-        console.print(f"[{COLOURS[finding.level]}]{finding.level}[/]: ", end="")
-        console.print(finding.text, markup=False)
-    console.print(inspection.verdict, markup=False)
+        where.print(finding.level, style=COLOURS[finding.level], end=": ")
+        where.print(shown(finding.text))
+    where.print(shown(inspection.verdict))
 
 
 def _photos(inspection) -> Table:
@@ -112,7 +112,7 @@ def _memory(inspection) -> Table:
         title="Memory to train a DeFlow, GiB: exact lower bound, and with gradients of the activations"
     )
     for heading in ("model", "parameters", "states", "activations", "from", "to"):
-        table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
+        table.add_column(heading, justify="left" if heading == "model" else "right")
     for name, memory in inspection.memory.items():
         sizes = memory.states, memory.activations, memory.low, memory.high
         table.add_row(name, f"{memory.parameters:,}", *(f"{size / 2**30:.2f}" for size in sizes))

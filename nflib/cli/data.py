@@ -8,6 +8,7 @@ import typer
 
 from .app import data_command, end, say_skipped
 from .options import ManyScales
+from .printing import print_table, say, shown
 
 
 @data_command
@@ -22,31 +23,29 @@ def show(
 
     Nothing is downloaded.
     """
-    from rich.console import Console
     from rich.table import Table
 
     from ..data import LAYOUTS, layout
 
-    console = Console(highlight=False, soft_wrap=True)
     if name is None:
         for key, one in LAYOUTS.items():
-            console.print(f"{key}: {one.title}")
+            say(f"{key}: {one.title}")
         return
     chosen = layout(name)
     table = Table("role", "folder", "images", "remark", title=chosen.title)
     for found in chosen.check(root):
         images = "-" if found.images is None else str(found.images)
-        table.add_row(found.role, str(found.folder.place(root)), images, found.remark)
-    console.print(table)
+        table.add_row(found.role, shown(found.folder.place(root)), images, found.remark)
+    print_table(table, names=(1, 3))
     if chosen.notes:
-        console.print(chosen.notes)
+        say(chosen.notes)
     commands = chosen.commands(root)
-    console.print(
+    say(
         f"Described in {chosen.page}."
         + (" Addresses as in the authors' scripts; they may have moved:" if commands else "")
     )
     for line in commands:
-        console.print(line)
+        say(line)
 
 
 @functools.partial(data_command, cls=ManyScales)
@@ -72,9 +71,7 @@ def prepare(
     if done.removed:
         typer.echo(f"{done.removed} photos removed from {target}, which {source} no longer has")
     if done.written:
-        typer.echo(
-            f"{done.written} photos written to {target} at scales {' '.join(map(str, sorted(scales)))}"
-        )
+        say(f"{done.written} photos written to {target} at scales {' '.join(map(str, sorted(scales)))}")
     elif not done.removed:
-        typer.echo(f"{target} is complete, nothing to do")
+        say(f"{target} is complete, nothing to do")
     end(done.skipped)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .app import command, end, say_skipped
+from .printing import print_table, say, shown
 
 
 @command
@@ -37,13 +38,12 @@ def evaluate(
         evaluation.save(json)
     for folder, files in zip((images, reference), evaluation.unpaired):
         if files:
-            typer.echo(f"without a partner in {folder}: {len(files)} ({', '.join(files)})", err=True)
+            say(f"without a partner in {folder}: {len(files)} ({', '.join(files)})", err=True)
     end(evaluation.skipped)
 
 
 def show_evaluation(evaluation, per_image: bool) -> None:
     """Print an :class:`~nflib.pipeline.Evaluation`; arrows point to where better is."""
-    from rich.console import Console
     from rich.table import Table
 
     from ..metrics import METRICS
@@ -52,7 +52,7 @@ def show_evaluation(evaluation, per_image: bool) -> None:
     border = f", border of {evaluation.border} left out" if evaluation.border else ""
     count = len(evaluation.scores)
     table = Table(title=f"{count} image{'s' if count > 1 else ''}{border}")
-    table.add_column("", no_wrap=True)
+    table.add_column("")
     for metric in chosen:
         table.add_column(f"{metric.name}\n{metric.arrow} {metric.unit}".rstrip(), justify="right")
 
@@ -61,12 +61,11 @@ def show_evaluation(evaluation, per_image: bool) -> None:
 
     if per_image:
         for file, scores in evaluation.scores.items():
-            row(file, scores)
+            row(shown(file), scores)
         table.add_section()
     row("mean", [evaluation.mean(metric.name) for metric in chosen])
     row("standard deviation", [evaluation.deviation(metric.name) for metric in chosen])
-    console = Console(highlight=False)
-    console.print(table)
+    print_table(table)
     for metric in chosen:
         better = "lower" if metric.lower_is_better else "higher"
-        console.print(f"{metric.name}: {better} is better; {metric.convention}")
+        say(f"{metric.name}: {better} is better; {metric.convention}")

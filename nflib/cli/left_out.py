@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import typer
+from .printing import say
 
 # Options and arguments that name folders of photos to read.
 READ = (
@@ -36,4 +36,4 @@ def say_left_out(options: Mapping[str, Any]) -> None:
 
     for folder in dict.fromkeys(folders) if own_share().index == 0 else ():
         if left := left_out(folder, bool(options.get("recursive"))):
-            typer.echo(f"{folder}: {left}", err=True)
+            say(f"{folder}: {left}", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .app import command
+from .printing import console, say
 
 if TYPE_CHECKING:
     from ..checkpoints import Description
@@ -31,11 +32,11 @@ def models(
 
 def show_models(models: Sequence[Description]) -> None:
     """One row a model, and below them the licences of all photos they were trained on."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("model", "how it was made, how good it is", show_lines=True, expand=True)
-    table.columns[0].no_wrap = True
+    for column in table.columns:
+        column.overflow = "fold"
     # what a model adds to the law of the same noise, or fails to, is worth knowing first
     laws = {
         model.name.removeprefix("law_"): model.metrics for model in models if model.name.startswith("law_")
@@ -57,20 +58,16 @@ def show_models(models: Sequence[Description]) -> None:
             f"{_noted(model, 'device')}, seed {_noted(model, 'seed')}\n"
             f"{_noted(model, 'command')}",
         )
-    console = Console(highlight=False, markup=False)
-    console.print(table)
-    console.print("Photos and their licences:")
+    console().print(table, soft_wrap=False)
+    say("Photos and their licences:")
     for line in dict.fromkeys(line for model in models for line in model.notes.get("licences", [])):
-        console.print(f"- {line}", soft_wrap=True)
-    console.print("All that is known of one model: nflib models NAME")
+        say(f"- {line}")
+    say("All that is known of one model: nflib models NAME")
 
 
 def show_model(model: Description) -> None:
     """Everything that the file says, a line each."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False)
-    console.print(
+    say(
         f"{model.name}: {_kind(model)}, {_parameters(model)}, {model.size:,} bytes, written by nflib "
         f"{model.version}"
     )
@@ -79,21 +76,22 @@ def show_model(model: Description) -> None:
         ("metrics", model.metrics),
         ("notes", model.notes),
     ):
-        console.print(f"\n{heading}")
-        _tree(console, content, "  ")
+        say("")
+        say(heading)
+        _tree(content, "  ")
 
 
-def _tree(console, content: dict, indent: str) -> None:
+def _tree(content: dict, indent: str) -> None:
     for key, value in content.items():
         if isinstance(value, dict):
-            console.print(f"{indent}{key}:", soft_wrap=True)
-            _tree(console, value, indent + "  ")
+            say(f"{indent}{key}:")
+            _tree(value, indent + "  ")
         elif isinstance(value, list) and value and all(isinstance(entry, str) for entry in value):
-            console.print(f"{indent}{key}:", soft_wrap=True)
+            say(f"{indent}{key}:")
             for entry in value:
-                console.print(f"{indent}  {entry}", soft_wrap=True)
+                say(f"{indent}  {entry}")
         else:
-            console.print(f"{indent}{key}: {value}", soft_wrap=True)
+            say(f"{indent}{key}: {value}")
 
 
 def _kind(model: Description) -> str:

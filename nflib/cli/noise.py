@@ -7,6 +7,7 @@ import typer
 
 from .app import command, end, say_skipped
 from .options import LastStage
+from .printing import print_table, say
 
 
 @command
@@ -47,7 +48,6 @@ def _draw(estimate, file: Path) -> None:
 
 def show_noise(estimate) -> None:
     """Print a :class:`~nflib.pipeline.NoiseEstimate`, in grey levels."""
-    from rich.console import Console
     from rich.table import Table
 
     from ..units import grey_levels
@@ -58,7 +58,7 @@ def show_noise(estimate) -> None:
     def table(title: str, *headings: str) -> Table:
         made = Table(title=title, title_justify="left")
         for heading in headings:
-            made.add_column(heading, justify="right" if made.columns else "left", no_wrap=True)
+            made.add_column(heading, justify="right" if made.columns else "left")
         return made
 
     levels = table(
@@ -74,26 +74,23 @@ def show_noise(estimate) -> None:
     around = table("Correlation of neighbours", "neighbour", "correlation", "95 % interval")
     for name, found in estimate.neighbours.items():
         around.add_row(name, f"{found.value:.2f}", interval(found, float))
-    console = Console(highlight=False)
     for part in (levels, curves, around):
-        console.print(part)
+        print_table(part)
     if estimate.last_stage:
-        console.print(
+        say(
             f"The degraded photos went through {estimate.last_stage} after the noise, the clean ones did "
             "not: this is the noise before it."
         )
-    console.print(
-        f"From {estimate.clean_photos} clean and {estimate.degraded_photos} degraded photos. This assumes:"
-    )
+    say(f"From {estimate.clean_photos} clean and {estimate.degraded_photos} degraded photos. This assumes:")
     for line in estimate.ASSUMES:
-        console.print(f"- {line}")
+        say(f"- {line}")
     for line in estimate.remarks:
-        console.print(f"Note: {line}.")
+        say(f"Note: {line}.")
     if any(found.low is None for found in estimate.channels.values()):
-        console.print("An interval needs at least two photos in each folder.")
+        say("An interval needs at least two photos in each folder.")
     unseen = [name for name, found in estimate.channels.items() if not found.seen]
     if unseen:
-        console.print(
+        say(
             f"The degraded photos have less fine detail than the clean ones ({', '.join(unseen)}): no "
             "noise can be seen. "
             "Either there is none, or the content differs, or the degradation blurs."

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+
+from .app import Command
 
 from .left_out import READ, deep
 
@@ -71,7 +72,7 @@ class Format(StrEnum):
     keep = "keep"
 
 
-class ManyScales(TyperCommand):
+class ManyScales(Command):
     """A command that takes ``--scales 1 2 8`` for ``--scales 1 --scales 2 --scales 8``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

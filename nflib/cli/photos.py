@@ -7,6 +7,7 @@ import typer
 
 from .app import command
 from .options import Degradation
+from .printing import say
 
 
 @command
@@ -26,5 +27,5 @@ def photos(
     from ..pipeline import write_photos
 
     written = write_photos(out, degradation.value, seed)
-    typer.echo(f"{len(written)} photos written to {out}" if written else f"{out} is complete, nothing to do")
-    typer.echo(f"Try: nflib noise --clean {out / 'clean'} --degraded {out / 'degraded'}")
+    say(f"{len(written)} photos written to {out}" if written else f"{out} is complete, nothing to do")
+    say(f"Try: nflib noise --clean {out / 'clean'} --degraded {out / 'degraded'}")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .app import study_command
+from .printing import say
 
 
 @study_command
@@ -24,8 +25,9 @@ def results(
     choices, again = read_all(files)
     if not choices:
         raise ValueError(f"{', '.join(map(str, files))}: no choices in there")
-    typer.echo(fit(*win_matrix(choices)).table())
+    for line in fit(*win_matrix(choices)).table().splitlines():
+        say(line)
     if again:
-        typer.echo(f"{again} choices are in several of the files, and count once", err=True)
+        say(f"{again} choices are in several of the files, and count once", err=True)
     participants = len({choice.seed for choice in choices})
-    typer.echo(f"From {len(choices)} choices, {participants} seed{'s' if participants > 1 else ''}.")
+    say(f"From {len(choices)} choices, {participants} seed{'s' if participants > 1 else ''}.")

@@ -33,6 +33,7 @@ from .options import (
     Size,
     with_training_options,
 )
+from .printing import complain, say
 
 # Options that several trainings have: name of the argument -> option. What has no entry gets its help from
 # the docstring.
@@ -65,9 +66,9 @@ def report(done, use: str = "") -> None:
     if isinstance(done, Rehearsal):
         typer.echo(done)
     else:
-        typer.echo(f"model written to {done}")
+        say(f"model written to {done}")
         if use:
-            typer.echo(f"Try: {use} --model {done} --out RESULTS")
+            say(f"Try: {use} --model {done} --out RESULTS")
 
 
 def trained_on_pairs(row: Any) -> bool:
@@ -131,7 +132,7 @@ def _rows() -> Mapping[str, Any]:
     try:
         from ..training import TRAININGS
     except ValueError as error:
-        typer.echo(f"nflib: {error}", err=True)
+        complain(error)
         raise typer.Exit(2) from None
     return TRAININGS
 
@@ -253,7 +254,7 @@ def restorer(
         done = train_super_resolver(photos, degrader, out, scale=scale, **options)
     report(done, "nflib restore FOLDER")
     if validation_clean is None and isinstance(done, Path):
-        typer.echo("It is the last one: no --validation-clean and --validation-degraded say which is best.")
+        say("It is the last one: no --validation-clean and --validation-degraded say which is best.")
 
 
 def range_of(text: str | None) -> float | tuple[float, float] | None:
@@ -289,8 +290,8 @@ def all(
 
     if recursive:
         clean, degraded = deep(clean), deep(degraded)
-    made = learn_restorer(clean, degraded, out, steps=steps, seed=seed, device=device, say=typer.echo)
-    typer.echo(f"{len(made.examples)} examples, before and after: {out / 'examples'}")
+    made = learn_restorer(clean, degraded, out, steps=steps, seed=seed, device=device, say=say)
+    say(f"{len(made.examples)} examples, before and after: {out / 'examples'}")
     report(made.restorer, f"nflib restore {degraded}")
 
 
@@ -312,5 +313,5 @@ def law(
     found: Any = checkpoints.load(file)
     levels = " / ".join(f"{level:.1f}" for level in found.notes["noise, grey levels"])
     stage = found.config.last_stage
-    typer.echo(f"noise: {levels} grey levels (red / green / blue){f', then {stage}' if stage else ''}")
+    say(f"noise: {levels} grey levels (red / green / blue){f', then {stage}' if stage else ''}")
     report(file, f"nflib degrade {clean}")

@@ -5,6 +5,7 @@ unnoticed.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,7 +38,7 @@ def summary(found: Mapping[str, str]) -> dict[str, Any]:
     """What is noted of them with a model: how many there were, one digest for all, and the names if they are
     not too many.
     """
-    together = hashlib.sha256("".join(f"{name} {found[name]}\n" for name in sorted(found)).encode())
+    together = hashlib.sha256(os.fsencode("".join(f"{name} {found[name]}\n" for name in sorted(found))))
     names = {"names": sorted(found)} if len(found) <= NAMED else {}
     return {"number": len(found), "sha256": together.hexdigest(), **names}
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .._compat import import_torchvision
+from ..files import read_pickled
 from .inputs import double, valid
 from .weights import checked_file
 
@@ -98,7 +99,7 @@ def inception_network(pretrained: bool = True) -> nn.Module:
             weights=None, num_classes=1008, aux_logits=False, transform_input=False, init_weights=False
         )
     if file is not None:
-        network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
+        network.load_state_dict(read_pickled(file))
     for name in MEAN_POOLED:
         setattr(
             network, name, _Pooled(getattr(network, name), nn.AvgPool2d(3, 1, 1, count_include_pad=False))

@@ -5,13 +5,13 @@ look natural.
 from __future__ import annotations
 
 import os
-import pickle
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..files import damaged, read_pickled
 from ..metrics.weights import checked_file
 
 __all__ = [
@@ -178,22 +178,12 @@ def vgg19_features(file: str | os.PathLike | None = None, pretrained: bool = Tru
             if file is None
             else file
         )
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+        wrong = "expected the weights of torchvision's vgg19"
+        state = read_pickled(path, wrong)
+        with damaged(path, wrong):
             network[1].load_state_dict(
                 {key.removeprefix("features."): state[key] for key in state if key.startswith("features.")}
             )
-        except (
-            RuntimeError,
-            ValueError,
-            AttributeError,
-            TypeError,
-            EOFError,
-            pickle.UnpicklingError,
-        ) as error:
-            raise ValueError(
-                f"{path}: expected the weights of torchvision's vgg19: {str(error).partition(chr(10))[0]}"
-            ) from None
     return network.eval().requires_grad_(False)
 
 

@@ -63,9 +63,14 @@ class SeenContent:
 
     @classmethod
     def noted(cls, notes: Mapping[str, Any]) -> SeenContent | None:
-        """What a training noted in its model under "seen"; None if it did not."""
-        found = notes.get("seen")
-        return cls(tuple(found["darkest"]), tuple(found["brightest"]), found["roughest"]) if found else None
+        """What a training noted in its model under "seen"; None if it did not, or what is there is none."""
+        found: Any = notes.get("seen")
+        try:
+            darkest, brightest = (tuple(map(float, found[side])) for side in ("darkest", "brightest"))
+            seen = cls(darkest, brightest, float(found["roughest"]))
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
+        return seen if len(darkest) == len(brightest) == 3 else None
 
     def outside(self, photo: Tensor) -> dict[str, float]:
         """In what a photo (3, H, W) in [0, 1] is of another kind, and which share of its windows is: "too

@@ -14,7 +14,7 @@ from .. import degraders
 from ..degraders.named import name_of
 from ..processes import Share
 from .results import Results
-from .samples import Samples, write_samples
+from .samples import Samples, check_samples, write_samples
 from .sharing import shared
 
 
@@ -66,6 +66,7 @@ def degrade(
     """
     if samples < 1 or not (tau >= 0 and math.isfinite(tau)):
         raise ValueError(f"samples must be at least 1 and tau a number, 0 or more, got {samples} and {tau}")
+    check_samples(samples)
     return shared(
         source,
         functools.partial(

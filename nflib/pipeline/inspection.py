@@ -35,6 +35,7 @@ from .photo_facts import FolderFacts, PhotoFacts, folder_facts, same_scene
 
 # What the leak test looks at: enough to tell, and done in a minute.
 LEAK_PHOTOS, LEAK_SIDE, LEAK_CROP, LEAK_CROPS, RELABELLINGS = 40, 512, 16, 640, 100
+LARGEST_CROP = 2**15  # beyond the sides of photos
 FEW_CROPS = 50  # with less in a folder, no tree grows
 WIDE_GAP = 64 / 255  # an interval wider than this says nothing
 
@@ -150,6 +151,8 @@ def inspect(
             f"h: {spell(h)} has a network that is trained with the model; look the folders over with "
             "another h"
         )
+    if not 1 <= crop <= LARGEST_CROP:
+        raise ValueError(f"crop must be from 1 to {LARGEST_CROP}, got {crop!s:.60}")
     for size, batch, side in _batches(crop):
         image_shape(deflow_config(size, h), batch, side)
     x, y = folder_facts(clean), folder_facts(degraded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -119,15 +120,19 @@ def stored_statistics(folder: str | os.PathLike) -> dict[int, ChannelStatistics]
     if not record.is_file():
         raise ValueError(f"{record}: no such file; nflib data prepare writes it")
     try:
-        return {int(scale): _triples(found) for scale, found in read_json(record)["statistics"].items()}
-    except (KeyError, TypeError, AttributeError):
+        stored = read_json(record)["statistics"]
+        return {int(scale): _triples(found) for scale, found in stored.items() if scale.isdecimal()}
+    except (KeyError, TypeError, AttributeError, OverflowError):
         raise ValueError(
             f"{record}: holds no channel statistics; call nflib data prepare again to finish it"
         ) from None
 
 
 def _triples(found: dict) -> ChannelStatistics:
-    return ChannelStatistics(tuple(found["mean"]), tuple(found["deviation"]), found["pixels"])
+    mean, deviation = (tuple(map(float, found[name])) for name in ("mean", "deviation"))
+    if len(mean) != 3 or len(deviation) != 3 or not math.isfinite(sum((*mean, *deviation))):
+        raise TypeError("not three numbers")
+    return ChannelStatistics(mean, deviation, int(found["pixels"]))
 
 
 def _pyramid(file: Path, scales: Sequence[int]) -> dict[int, Tensor]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from ..files import LONGEST_NAME
 from ..images import Picture
 from ..images.writing import DEEP, FORMATS, kind_of
 
@@ -88,3 +91,19 @@ def result_names(
         if not shared:
             return names
         names |= {file: file for file in [f for f in shared if owner(names[f]) != f.name] or shared}
+
+
+def record_of(out: Path, name: PurePath) -> Path:
+    """Where it is written how the results of this name were made."""
+    return out / f"{fitting(name, len('.json'))}.json"
+
+
+def fitting(name: PurePath, room: int) -> PurePath:
+    """A name that leaves room for a suffix of so many bytes, with a digest in place of what was too long."""
+    encoded = os.fsencode(name.name)
+    if len(encoded) + room <= LONGEST_NAME:
+        return name
+    short = name.name
+    while len(os.fsencode(short)) + room + 17 > LONGEST_NAME:
+        short = short[:-1]
+    return name.with_name(f"{short}-{hashlib.sha256(encoded).hexdigest()[:16]}")

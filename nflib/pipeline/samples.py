@@ -15,16 +15,19 @@ from torch import Tensor
 
 from .. import __version__, units
 from ..checkpoints.files import find
-from ..files import digest, read_json, write_json
+from ..files import digest, is_temporary_of, made_folder, read_json, write_json
 from ..images import list_images, read_picture, write
 from ..images.writing import DEPTH, not_held
 from ..noise import SeenContent
 from ..processes import Share, claimed
 from ..provenance import device_name
-from .results import Results, result_names
+from .results import Results, fitting, record_of, result_names
 
 # What results were made with whose record does not say.
 USUAL = {"depth": "keep", "format": "png"}
+
+# Results of one image.
+MOST_SAMPLES = 10**5
 
 
 class Samples(NamedTuple):
@@ -109,18 +112,17 @@ def write_samples(
     done = {job.source for job in jobs if job.is_done(settings, results.overwrite)}
     jobs = list(share.of(jobs))
     todo = [job for job in jobs if job.source not in done]
-    out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     skipped: list[str] = []
     lost: list[str] = []
     outside: list[str] = []
-    with claimed(out, share):
+    with made_folder(out, alone=share.count == 1), claimed(out, share):
         _tidy(jobs)
         if todo and share.index == 0:
             place = "" if device is None else f" on {device_name(device)},"
             units.say(f"{description}: {len(todo)} of {len(files)} photos,{place} results in {out}")
         for job in units.progress(todo, description) if share.index == 0 else todo:
-            generator = units.generator(zlib.crc32(f"{settings.get('seed')} {job.name}".encode()))
+            generator = units.generator(zlib.crc32(os.fsencode(f"{settings.get('seed')} {job.name}")))
             made_now = list(job.results) if job.is_ours() else []
             try:
                 picture = read_picture(job.source)
@@ -140,10 +142,12 @@ def write_samples(
                         made = made[grey_channel]
                     write(result, made, results.bits(result.suffix), like=picture)
                     made_now.append(result)
-            except ValueError as error:
-                skipped.append(str(error) if str(job.source) in str(error) else f"{job.source}: {error}")
+            except (ValueError, OSError) as error:
                 for result in made_now if job.record in made_now else ():
                     result.unlink(missing_ok=True)
+                if isinstance(error, OSError):  # a full disk, or the like: no other image would fare better
+                    raise
+                skipped.append(str(error) if str(job.source) in str(error) else f"{job.source}: {error}")
                 continue
             write_json(job.record, {**record, "done": True})
             written += job.results
@@ -176,7 +180,7 @@ def _sources(source: Path, out: Path, results: Results) -> list[Path]:
 def _owner(out: Path, name: PurePath) -> str | None:
     """The file name of the image whose results are called so in a folder."""
     try:
-        return read_json(out / f"{name}.json").get("source")
+        return read_json(record_of(out, name)).get("source")
     except (ValueError, OSError):
         return None
 
@@ -187,8 +191,9 @@ class _Job:
     def __init__(self, source: Path, out: Path, name: PurePath, suffixes: Sequence[str], ending: str):
         self.source = source
         self.name = name.as_posix()  # which the random numbers depend on
-        self.record = out / f"{name}.json"
-        self.results = [out / f"{name}{suffix}{ending}" for suffix in suffixes]
+        self.record = record_of(out, name)
+        short = fitting(name, max(len(f"{suffix}{ending}") for suffix in suffixes))
+        self.results = [out / f"{short}{suffix}{ending}" for suffix in suffixes]
 
     def is_done(self, settings: dict, overwrite: bool) -> bool:
         """Whether the results are all there, of this image and with these settings.
@@ -227,6 +232,10 @@ class _Job:
         except (ValueError, OSError):
             return False
         return {"nflib", "source", "sha256", "files"} <= content.keys()
+def check_samples(samples: int) -> None:
+    """Raise ValueError if more results of each image are asked for than anybody could mean."""
+    if samples > MOST_SAMPLES:
+        raise ValueError(f"samples must be at most {MOST_SAMPLES:,}, got {samples!s:.60}")
 
 
 def identity(model: str | os.PathLike) -> str:
@@ -250,9 +259,8 @@ def _content(part: str) -> str:
 
 def _tidy(jobs: Sequence[_Job]) -> None:
     """Remove what a killed job left under the temporary names of these files, ``.NAME.PID.part``."""
-    names = {file for job in jobs for file in (job.record, *job.results)}
     for folder in {job.record.parent for job in jobs}:
+        names = {file.name for job in jobs for file in (job.record, *job.results) if file.parent == folder}
         for file in folder.glob(".*.part"):
-            name, process, _ = file.name[1:].rsplit(".", 2)
-            if process.isdecimal() and folder / name in names:
+            if is_temporary_of(file, names):
                 file.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from .. import processes, units
+from ..files import reason
 from .samples import Samples
 
 
@@ -83,5 +84,5 @@ def _answer(index: int, tasks: list[tuple], files: list[Path], threads: int) -> 
         ValueError,
         OSError,
     ) as error:  # what is told to the user in one line; all else is a fault and comes with its trace
-        answer = str(error)
+        answer = reason(error)
     files[index].write_bytes(pickle.dumps(answer))

@@ -14,7 +14,7 @@ from ..images.tiling import overlap_of
 from ..models import ImageModel
 from ..processes import Share
 from .results import Results
-from .samples import Samples, write_samples
+from .samples import Samples, check_samples, write_samples
 from .sharing import shared
 
 
@@ -61,6 +61,7 @@ def super_resolve(
     """
     if samples < 1 or not tau >= 0:
         raise ValueError(f"samples must be at least 1 and tau not negative, got {samples} and {tau}")
+    check_samples(samples)
     return shared(
         source,
         functools.partial(

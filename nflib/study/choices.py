@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import parse_json
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -88,7 +90,8 @@ def append_choices(path: str | os.PathLike, choices: Iterable[Choice]) -> None:
         start = (
             "" if file.read(1) in (b"", b"\n") else "\n"
         )  # an editor may have left the last line without an end
-        file.write((start + "".join(choice.line() for choice in choices)).encode())
+        text = start + "".join(choice.line() for choice in choices)
+        file.write(text.encode("utf-8", "backslashreplace"))
         os.fsync(file.fileno())
 
 
@@ -110,7 +113,7 @@ def read_choices(path: str | os.PathLike) -> list[Choice]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                choices.append(Choice.of(json.loads(line)))
+                choices.append(Choice.of(parse_json(line)))
             except json.JSONDecodeError as error:
                 raise ValueError(
                     f"{path}, line {number}: not JSON ({error}); a line that was cut off can be deleted"

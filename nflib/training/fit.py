@@ -23,6 +23,7 @@ from .. import checkpoints, provenance, units
 from .._compat import import_lightning
 from ..data.contents import changes, check_unpaired, contents, summary
 from ..data.kept import sharing
+from ..files import damaged, made_folder
 from ..noise import SeenContent
 from ..processes import is_first, wait
 from .recipe import Recipe
@@ -92,6 +93,7 @@ def fit(
             state is the last regular one.
     """
     recipe = recipe or task.recipe
+    units.check_seed(seed)
     device = units.device(running.device)
     check_running(running, device)
     if recipe.batch % (running.together * task.together):
@@ -132,7 +134,6 @@ def fit(
         settings["seen"] = saved["settings"]["seen"]
     elif (seen := _seen(task, data)) is not None:
         settings["seen"] = dataclasses.asdict(seen)
-    out.mkdir(parents=True, exist_ok=True)
     if is_first():
         begun = f"step {saved['step']} to {recipe.steps}" if saved else f"{recipe.steps} steps"
         where = f"{running.together} devices" if running.together > 1 else provenance.device_name(device)
@@ -143,11 +144,12 @@ def fit(
 
     before = random_states()
     with contextlib.ExitStack() as held:
+        held.enter_context(made_folder(out))
         held.callback(restore_random_states, before)
         held.enter_context(sharing(running.photo_processes))
         stop = held.enter_context(stop_request()) if running.together == 1 else StopRequest()
         torch.manual_seed(seed)
-        np.random.seed(seed)
+        np.random.seed(seed % 2**32)
         random.seed(seed)
         with _quiet():
             recorder = Recorder(out, state_file, settings, validation, saved)
@@ -158,7 +160,9 @@ def fit(
             with enough_memory(recipe.batch):
                 task.begin(recipe, seed, task.transfer_batch_to_device(first, task.device, 0), running)
             if saved:
-                task.restore(saved)
+                with damaged(state_file, "not a state of this training"):
+                    task.restore(saved)
+                    restore_random_states(saved["random"])
             recorder.random_states = (saved or task.keep())["random"]
             if task.step < recipe.steps:
                 loader = DataLoader(

@@ -16,6 +16,7 @@ import torch
 
 from .. import __version__, checkpoints, provenance
 from ..data.folders import Source
+from ..files import made_folder
 from ..units import grey_levels
 from .folders import Folder
 from .law_found import LawFound, find_law
@@ -44,7 +45,6 @@ def train_law(clean: Source, degraded: Source, out: Folder, *, last_stage: str =
     found = find_law(clean, degraded, last_stage=last_stage)
     for line in (*(f"skipped {line}" for line in found.skipped), *found.remarks):
         logging.getLogger(__name__).warning("%s", line)
-    out.mkdir(parents=True, exist_ok=True)
     notes = {
         "training": "law, in closed form",
         **law_notes(found),
@@ -54,7 +54,8 @@ def train_law(clean: Source, degraded: Source, out: Folder, *, last_stage: str =
         "commit": provenance.commit(),
     }
     seconds = round(time.perf_counter() - started, 1)
-    checkpoints.save(found.law, out / "model.safetensors", notes, seconds=seconds)
+    with made_folder(out):
+        checkpoints.save(found.law, out / "model.safetensors", notes, seconds=seconds)
     return out / "model.safetensors"
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
+
+from ..files import write_bytes
 
 COLUMNS = ("step", "loss", "validation", "gradient_norm", "lr", "images_per_second", "rollbacks")
 
@@ -24,25 +27,33 @@ class Log:
         path = folder / "metrics.csv"
         kept = []
         if step and path.is_file():
-            lines = path.read_text(encoding="utf-8").splitlines()[1:]
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[1:]
             kept = [
                 line
                 for line in lines
-                if line.count(",") == len(self.columns) - 1 and int(line.split(",")[0]) <= step
+                if line.count(",") == len(self.columns) - 1 and _number(line.split(",")[0]) <= step
             ]
-        part = path.with_name(f".{path.name}.part")
-        part.write_text("".join(f"{line}\n" for line in (",".join(self.columns), *kept)), encoding="utf-8")
-        part.replace(path)
+        write_bytes(path, "".join(f"{line}\n" for line in (",".join(self.columns), *kept)).encode())
         self._file = path.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write(self, step: int, **values: float) -> None:
         row = {"step": step, **values}
         self._file.write(",".join(f"{row[name]:.8g}" if name in row else "" for name in self.columns) + "\n")
-        self._file.flush()
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise OSError(error.errno, f"cannot be written: {error.strerror}", self._file.name) from error
         for name, value in values.items():
             self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        self._file.close()
-        self._board.close()
+        try:
+            self._board.close()
+        finally:
+            self._file.close()
+
+
+def _number(text: str) -> float:
+    """The step of a line; of a damaged one, a step that is never reached."""
+    return int(text) if text.isdecimal() else math.inf

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
+
+# Beyond them nothing fits, and nobody waits.
+MOST_CROPS, MOST_STEPS = 2**16, 10**9
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,12 @@ class Recipe:
             raise ValueError(
                 f"steps, batch and every must be at least 1, got {self.steps}, {self.batch}, {self.every}"
             )
-        if not self.lr > 0 or not self.clip > 0 or not 0 <= self.average < 1:
+        if self.batch > MOST_CROPS or self.steps > MOST_STEPS:
+            raise ValueError(
+                f"batch must be at most {MOST_CROPS:,} and steps {MOST_STEPS:,}, got {self.batch!s:.60} and "
+                f"{self.steps!s:.60}"
+            )
+        if not 0 < self.lr < math.inf or not self.clip > 0 or not 0 <= self.average < 1:
             raise ValueError(
                 f"lr and clip must be positive and average in [0, 1), got {self.lr}, {self.clip}, "
                 f"{self.average}"

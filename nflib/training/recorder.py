@@ -84,7 +84,8 @@ class Recorder(lightning.Callback):
             self.finish(task, trainer)
 
     def on_exception(self, trainer, task, exception) -> None:
-        self._close()
+        with contextlib.suppress(OSError):  # of a full disk the first error tells
+            self._close()
 
     def finish(self, task, trainer) -> None:
         """Write the model."""

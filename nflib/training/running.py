@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models import ImageModel
-from ..processes import check_devices
+from ..processes import MOST, check_devices
 
 PRECISIONS = ("float32", "bfloat16")
 STRATEGIES = ("ddp", "ddp_fork")
@@ -66,6 +66,8 @@ class Running:
 def check_running(running: Running, device: torch.device) -> None:
     """Raise ValueError unless there are so many devices, and they can work together."""
     check_devices(device, running.devices, running.nodes)
+    if not 0 <= running.workers <= MOST:
+        raise ValueError(f"workers must be from 0 to {MOST}, got {running.workers!s:.60}")
     if running.strategy not in STRATEGIES:
         raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, got {running.strategy!r}")
     if running.together > 1 and device.type == "cuda" and running.strategy == "ddp_fork":

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import copy
 import os
-import pickle
 import random
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from ..files import damaged, read_pickled, whole
+
+WRONG = "not a state of a training that can be read"
+# What every state has, and of which kind.
+PARTS: dict[str, Any] = {
+    **{"step": int, "rollbacks": int, "best": (float, type(None)), "score": (float, type(None))},
+    **{"model": dict, "average": dict, "optimiser": dict, "random": dict, "settings": dict},
+    "seconds": (int, float),
+}
 
 
 def random_states() -> dict:
@@ -53,22 +62,50 @@ def frozen(value: Any) -> Any:
 
 
 def write_state(path: Path, state: dict) -> None:
-    """Write a state file that is whole or not there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a state file that is whole or not there.
+
+    Raises:
+        OSError: the disk is full, or the like.
+    """
+    with whole(path) as file:
+        told = _Told(file)
+        try:
+            torch.save(state, cast("IO[bytes]", told))
+        except RuntimeError:  # of torch's writer, which does not say why
+            if told.error is not None:
+                raise told.error from None
+            raise
+        file.flush()
+        os.fsync(file.fileno())
+
+
+class _Told:
+    """A file for torch.save that remembers why it could not be written."""
+
+    def __init__(self, file: IO[bytes]):
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self.file.flush()
 
 
 def read_state(path: Path) -> dict:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise ValueError(
-            f"{path}: not a state of a training that can be read: {str(error).partition(chr(10))[0]}"
-        ) from None
+    """A state that :func:`write_state` wrote.
+
+    Raises:
+        ValueError: it is none, or damaged, or of another version.
+    """
+    state = read_pickled(path, WRONG)
+    with damaged(path, WRONG):
+        for name, kind in PARTS.items():
+            if not isinstance(state[name], kind):
+                raise ValueError(f"its part {name} is of the kind {type(state[name]).__name__}")
+    return state

@@ -164,6 +164,10 @@ class Steps(LightningModule):
         self._average.load_state_dict(self._good["average"])
         # a copy: the optimiser would go on in the tensors it is given
         self._optimiser.load_state_dict(frozen(self._good["optimiser"]))
+        for parameter, state in self._optimiser.state.items():
+            for name, value in state.items():
+                if value.shape not in (parameter.shape, ()):
+                    raise ValueError(f"{name} of the optimiser has another shape than its weights")
 
     def _roll_back(self, batch, rank: int) -> None:
         states = random_states()

@@ -4,7 +4,6 @@ validates."""
 from __future__ import annotations
 
 import csv
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -129,7 +128,7 @@ def handed_back(done: Path | Rehearsal) -> Path | Rehearsal:
     file = best(done)
     if isinstance(file, Rehearsal):
         return file
-    notes = json.loads(checkpoints.files.read_header(file)["notes"])
+    notes = checkpoints.files.read_header(file).notes
     with file.with_name("metrics.csv").open(encoding="utf-8") as rows:
         start = float(next(csv.DictReader(rows))["validation"])
     logging.getLogger(__name__).warning(

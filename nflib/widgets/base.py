@@ -18,13 +18,20 @@ from .picture import png
 
 
 class Number(T.Float):
-    """A finite number within bounds."""
+    """A finite number within bounds. Scalars of numpy and torch are taken too."""
 
     def validate(self, obj: Any, value: Any) -> float:
-        value = super().validate(obj, value)
+        value = super().validate(obj, _scalar(value))
         if not math.isfinite(value):
             raise T.TraitError(f"{self.name} must be a finite number, got {value}")
         return value
+
+
+class Whole(T.Int):
+    """A whole number within bounds. Scalars of numpy and torch are taken too."""
+
+    def validate(self, obj: Any, value: Any) -> int:
+        return super().validate(obj, _scalar(value))
 
 
 class Vector(T.TraitType):
@@ -59,9 +66,9 @@ class Covariance(T.TraitType):
         if not shaped or not all(_is_number(v) for row in rows for v in row):
             raise T.TraitError(f"{self.name} must be a 2 x 2 matrix of finite numbers, got {_short(value)}")
         (a, b), (c, d) = rows
-        if b != c or not (a > 0 and a * d - b * c > 1e-9 * a * d):
+        if abs(b - c) > 1e-12 * math.sqrt(abs(a * d)) or not (a > 0 and a * d - b * c > 1e-9 * a * d):
             raise T.TraitError(f"{self.name} must be symmetric and positive definite, got {_short(value)}")
-        return [[float(a), float(b)], [float(c), float(d)]]
+        return [[float(a), float(b)], [float(b), float(d)]]  # what rounding left apart is one
 
 
 class Scene(T.Dict):
@@ -156,6 +163,11 @@ class Explorer(anywidget.AnyWidget):
     def _widget_name(self) -> str:
         """The public class: the child of Explorer among the ancestors."""
         return next(cls.__name__ for cls in type(self).__mro__ if Explorer in cls.__bases__)
+
+
+def _scalar(value: Any) -> Any:
+    """A number of numpy or torch as one of Python; all else as it is."""
+    return value.item() if hasattr(value, "item") and getattr(value, "shape", None) == () else value
 
 
 def _plain(value: Any) -> Any:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import traitlets as T
 
 from ..closed_form.couplings import GaussianCoupling
-from .base import Explorer, Number, shared
+from .base import Explorer, Number, Whole, shared
 from .picture import CLEAN, INK, NAIVE, NOISE
 from .prng import normals
 
@@ -32,7 +31,7 @@ class CouplingExplorer(Explorer):
     c = shared(Number(0.3, min=-1.0, max=1.0))
     sigma = shared(Number(1.0, min=0.01, max=10.0))
     mean_u = shared(Number(0.0))
-    seed = shared(T.Int(1, min=0, max=2**30))
+    seed = shared(Whole(1, min=0, max=2**30))
 
     def _coupling(self, c: float) -> GaussianCoupling:
         return GaussianCoupling(0.0, 1.0, self.mean_u, 1 + self.sigma**2, c)

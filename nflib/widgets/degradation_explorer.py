@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 import torch
-import traitlets as T
 from torch import Tensor
 
 from ..bases import DomainGaussian, LocalDomainGaussian
@@ -14,7 +13,7 @@ from ..models.conditional.flow import ConditionalFlow
 from ..models.deflow.model import DeFlow
 from ..transforms.base import Latent
 from . import flow_export
-from .base import Explorer, Number, Scene, shared
+from .base import Explorer, Number, Scene, Whole, shared
 
 AMPLIFIED = 3  # times the difference, as it is shown
 
@@ -36,7 +35,7 @@ class DegradationExplorer(Explorer):
 
     scene = shared(Scene("flow", "image", "shift"))
     tau = shared(Number(1.0, min=0.0, max=10.0))
-    seed = shared(T.Int(1, min=0, max=2**30))
+    seed = shared(Whole(1, min=0, max=2**30))
 
     @classmethod
     def of(

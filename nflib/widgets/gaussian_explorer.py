@@ -8,7 +8,7 @@ import numpy as np
 import traitlets as T
 
 from ..closed_form.gaussian import fit_unpaired
-from .base import Explorer, Number, Vector, shared
+from .base import Explorer, Number, Vector, Whole, shared
 from .picture import CLEAN, CLIPPED, DEGRADED, INK, NOISE, normal_density
 from .prng import normals
 
@@ -36,14 +36,14 @@ class GaussianExplorer(Explorer):
 
     x = shared(Vector(()))
     y = shared(Vector(()))
-    n = shared(T.Int(120, min=2, max=_MOST))
-    m = shared(T.Int(40, min=2, max=_MOST))
+    n = shared(Whole(120, min=2, max=_MOST))
+    m = shared(Whole(40, min=2, max=_MOST))
     signal_sd = shared(Number(1.0, min=1e-9))
     sigma = shared(Number(0.5, min=0.0))
     mean_u = shared(Number(0.0))
     tau = shared(Number(1.0, min=0.0))
     weighting = shared(T.Enum(("average", "count"), "average"))
-    seed = shared(T.Int(5, min=0, max=2**30))
+    seed = shared(Whole(5, min=0, max=2**30))
     unit = shared(T.Unicode())
 
     def __init__(self, **state):

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..data import photos
 from ..images import resize
 from . import flow_export
-from .base import Explorer, Number, Scene, shared
+from .base import Explorer, Number, Scene, Whole, shared
 from .picture import DEGRADED, NOISE
 from .prng import normals
 
@@ -67,7 +67,7 @@ class NoiseLawExplorer(Explorer):
     middle = shared(Number(1.0, min=0.0, max=2.0))
     bright = shared(Number(1.2, min=0.0, max=2.0))
     white = shared(Number(1.35, min=0.0, max=2.0))
-    seed = shared(T.Int(1, min=0, max=2**30))
+    seed = shared(Whole(1, min=0, max=2**30))
 
     @T.default("picture")
     def _picture(self) -> dict:

@@ -12,7 +12,7 @@ import traitlets as T
 from ..costs.cost import UPDATE
 from ..costs.memory import COPIES, FLOAT
 from ..costs.roofline import CARDS
-from .base import Explorer, Number, Scene, shared
+from .base import Explorer, Number, Scene, Whole, shared
 from .picture import CLEAN, DEGRADED, INK
 
 WAYS = ("plain", "reversible")
@@ -61,10 +61,10 @@ class RooflineExplorer(Explorer):
 
     tflops = shared(Number(494.7, min=1e-3))
     bandwidth = shared(Number(3350.0, min=1e-3))
-    crop = shared(T.Int(160, min=16, max=4096))
-    batch = shared(T.Int(8, min=2, max=4096))
-    steps = shared(T.Int(16, min=1, max=1024))
-    hidden = shared(T.Int(128, min=2, max=4096))
+    crop = shared(Whole(160, min=16, max=4096))
+    batch = shared(Whole(8, min=2, max=4096))
+    steps = shared(Whole(16, min=1, max=1024))
+    hidden = shared(Whole(128, min=2, max=4096))
     precision = shared(T.Enum(("float32", "bfloat16"), "float32"))
     training = shared(T.Enum(WAYS, "plain"))
     presets = shared(T.List())

@@ -8,7 +8,7 @@ import numpy as np
 import traitlets as T
 
 from ..closed_form.gaussian import clipped_normal, fit_moments, price_of_unpaired
-from .base import Covariance, Explorer, Number, shared
+from .base import Covariance, Explorer, Number, Whole, shared
 from .picture import (
     CLEAN,
     CLIPPED,
@@ -50,7 +50,7 @@ class SigmaLine(SigmaExplorer):
     front_end = "sigma_line"
 
     sigma = shared(Number(0.3, min=0.01, max=10.0))
-    n = shared(T.Int(100, min=2, max=10**7))
+    n = shared(Whole(100, min=2, max=10**7))
 
     def readouts(self) -> dict[str, float]:
         ratio = self.sigma**2

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 import torch
-import traitlets as T
 from torch import Tensor
 
 from ..images import resize
@@ -13,7 +12,7 @@ from ..metrics import diversity, psnr
 from ..models.conditional.flow import ConditionalFlow, check_sizes
 from ..models.srflow.model import SRFlow
 from . import flow_export
-from .base import Explorer, Number, Scene, shared
+from .base import Explorer, Number, Scene, Whole, shared
 
 SAMPLES = 4
 WHITE = 20  # grey levels of deviation that are shown white
@@ -35,7 +34,7 @@ class SuperResolutionExplorer(Explorer):
 
     scene = shared(Scene("dequantised", "flow", "low", "photo", "shrink"))
     tau = shared(Number(0.8, min=0.0, max=10.0))
-    seed = shared(T.Int(1, min=0, max=2**29))
+    seed = shared(Whole(1, min=0, max=2**29))
 
     @classmethod
     def of(cls, model: SRFlow, photo: Tensor, low: Tensor, **state) -> SuperResolutionExplorer:

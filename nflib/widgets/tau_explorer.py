@@ -9,7 +9,7 @@ import numpy as np
 import traitlets as T
 
 from ..closed_form.gaussian import UnpairedGaussian
-from .base import Covariance, Explorer, Number, Vector, shared
+from .base import Covariance, Explorer, Number, Vector, Whole, shared
 from .picture import CLEAN, DEGRADED, NOISE, ellipse, normal_density, plane, square_root
 from .prng import normals
 
@@ -36,7 +36,7 @@ class TauExplorer(Explorer):
     dimension = shared(T.Enum((1, 2), 1))
     tau = shared(Number(0.5, min=0.0, max=10.0))
     sigma = shared(Number(0.7, min=0.0, max=10.0))
-    seed = shared(T.Int(1, min=0, max=2**30))
+    seed = shared(Whole(1, min=0, max=2**30))
 
     def __new__(cls, *, dimension: int = 1, model=None, **state):
         if model is not None:

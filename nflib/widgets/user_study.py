@@ -20,7 +20,7 @@ from torch import Tensor
 from ..images import as_images, resize
 from ..study.bradley_terry import BradleyTerry, fit
 from ..study.choices import Choice, append_choices, read_choices, win_matrix
-from .base import Explorer, Scene, shared
+from .base import Explorer, Scene, Whole, shared
 from .picture import INK
 from .prng import uniforms
 
@@ -78,8 +78,8 @@ class UserStudy(Explorer):
 
     scene = shared(Scene("methods", "photos", "side"))
     choices = shared(Choices())
-    seed = shared(T.Int(1, min=0, max=2**30))
-    enough = shared(T.Int(20, min=1))
+    seed = shared(Whole(1, min=0, max=2**30))
+    enough = shared(Whole(20, min=1))
 
     def __init__(self, file: str | os.PathLike | None = None, **state):
         if file is not None:
@@ -105,7 +105,7 @@ class UserStudy(Explorer):
                     "does not ask; to go on with a study give the same results and a generator of the "
                     "same seed"
                 )
-        self.file, self._recorded = file, len(self.choices)
+        self.file, self._recorded = file, set(map(Choice.of, self.choices))
         self.observe(self._record, "choices")
 
     @classmethod
@@ -282,8 +282,10 @@ class UserStudy(Explorer):
     def _record(self, change) -> None:
         """Write what is not in the file yet."""
         if self.file is not None:
-            append_choices(self.file, map(Choice.of, self.choices[self._recorded :]))
-            self._recorded = len(self.choices)
+            new = [choice for choice in map(Choice.of, self.choices) if choice not in self._recorded]
+            if new:
+                append_choices(self.file, dict.fromkeys(new))
+            self._recorded |= set(new)
 
 
 def _photo(

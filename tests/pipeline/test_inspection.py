@@ -235,3 +235,8 @@ def test_the_example_of_the_readme(tmp_path) -> None:
     assert inspect(tmp_path / "try" / "degraded", tmp_path / "try" / "clean").verdict.startswith(
         "do not train: "
     )
+
+
+def test_a_crop_larger_than_any_photo_is_refused_before_anything_is_looked_at(tmp_path) -> None:
+    with pytest.raises(ValueError, match="crop must be from 1 to 32768, got 100000000"):
+        inspect(tmp_path / "no", tmp_path / "no", crop=10**8)

@@ -155,6 +155,15 @@ def test_choices_are_recorded_at_once_and_an_interrupted_study_goes_on(tmp_path)
     assert len(study(file=file, seed=2).remaining()) == 12  # another participant is asked everything
 
 
+def test_a_choice_that_comes_back_is_recorded_once(tmp_path) -> None:
+    file, choices = tmp_path / "choices.jsonl", study_choices(2)
+    widget = study(file=file)
+    widget.choices = choices
+    widget.choices = []
+    widget.choices = choices[:1]
+    assert [c.line() for c in read_choices(file)] == [Choice.of(record).line() for record in choices]
+
+
 def test_a_choice_that_could_not_be_written_is_written_with_the_next(tmp_path) -> None:
     (folder := tmp_path / "folder").mkdir()
     widget = study(file=folder / "choices.jsonl")

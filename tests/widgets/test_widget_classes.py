@@ -234,3 +234,21 @@ def test_without_anywidget_the_bundle_works_and_a_class_says_what_to_install() -
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         assert widgets.Nothing
+
+
+def test_scalars_of_numpy_and_torch_are_numbers() -> None:
+    made = widgets.SigmaExplorer(sigma=np.float32(0.5), n=np.int64(50))
+    assert (made.state["sigma"], made.state["n"]) == (0.5, 50)
+    assert widgets.SigmaExplorer(sigma=torch.tensor(0.25)).state["sigma"] == 0.25
+    for bad in (torch.tensor([0.5]), np.float32("nan"), np.array([0.5])):
+        with pytest.raises(ValueError, match="sigma"):
+            widgets.SigmaExplorer(sigma=bad)
+
+
+def test_a_covariance_of_sums_is_symmetric_but_for_rounding() -> None:
+    a = np.array([[0.6, 0.8], [-0.8, 0.6]]) @ np.diag([2.0, 0.3]) @ np.array([[0.6, -0.8], [0.8, 0.6]])
+    a[0, 1] += 1e-17
+    (_, b), (c, _) = widgets.SigmaExplorer(dimension=2, cov_x=a).state["cov_x"]
+    assert b == c
+    with pytest.raises(ValueError, match="symmetric"):
+        widgets.SigmaExplorer(dimension=2, cov_x=[[1, 0.1], [0.2, 1]])

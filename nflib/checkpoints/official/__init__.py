@@ -13,8 +13,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ...files import damaged
 from ...models import LUDVAE, DnCNN, RRDBNet
 from ...transforms import ActNorm
+from ..matching import at_most, listed
 from . import dncnn, flows, ludvae, rrdb
 from .flows import UNUSED
 from .reading import read_state
@@ -53,12 +55,18 @@ def load_official(
         ValueError: unreadable file, unknown architecture, or names that are missing or unknown, which are
             listed.
     """
-    state = {name.removeprefix("module."): tensor for name, tensor in read_state(source).items()}
     if architecture not in BUILDERS:
         raise ValueError(f"architecture must be one of {', '.join(BUILDERS)}, got {architecture!r}")
+    if not isinstance(source, Mapping):
+        with damaged(source, "not a readable checkpoint"):
+            return load_official(read_state(source), architecture, taps)
+    state = {name.removeprefix("module."): tensor for name, tensor in read_state(source).items()}
     used = {name: tensor for name, tensor in state.items() if not UNUSED.fullmatch(name)}
     try:
-        model = BUILDERS[architecture](used, taps)
+        with at_most(sum(tensor.numel() for tensor in used.values())):
+            model = BUILDERS[architecture](used, taps)
+    except (IndexError, ZeroDivisionError):
+        raise ValueError(f"not an official {architecture} checkpoint: its tensors make no network") from None
     except KeyError as error:
         raise ValueError(
             f"not an official {architecture} checkpoint: it has no tensor {error.args[0]}"
@@ -67,8 +75,7 @@ def load_official(
     missing, unknown = sorted(set(names) - set(used)), sorted(set(used) - set(names))
     if missing or unknown:
         raise ValueError(
-            f"not an official {architecture} checkpoint: missing {_listed(missing)}; unknown "
-            f"{_listed(unknown)}"
+            f"not an official {architecture} checkpoint: missing {listed(missing)}; unknown {listed(unknown)}"
         )
     model.to(used[next(iter(names))].dtype)
     own = model.state_dict()
@@ -97,8 +104,3 @@ def official_state(model: nn.Module) -> dict[str, Tensor]:
 def official_names(model: nn.Module) -> Iterator[tuple[str, str]]:
     """Pairs of official name and our name, in official order."""
     return NAMES.get(type(model), flows.names)(model)
-
-
-def _listed(names: list[str], most: int = 10) -> str:
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown or "none"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
+
+from ...files import damaged, read_pickled
 
 # Where files of this kind keep the tensors, if not at the top.
 CONTAINERS = ("params_ema", "params", "state_dict")
@@ -24,22 +24,19 @@ def read_state(source: Mapping[str, Tensor] | str | os.PathLike) -> Mapping[str,
         path = Path(source)
         if not path.is_file():
             raise ValueError(f"{path}: no such file")
-        try:
-            if path.suffix == ".safetensors":
-                from safetensors.torch import load_file
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
 
+            with damaged(path, "not a readable checkpoint"):
                 state = load_file(path)
-            else:
-                state = torch.load(path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
-            raise ValueError(
-                f"{path}: not a readable checkpoint: "
-                f"{str(error).partition(chr(10))[0] or type(error).__name__}"
-            ) from None
+        else:
+            state = read_pickled(path)
     for container in CONTAINERS:
         if isinstance(state, Mapping) and isinstance(state.get(container), Mapping):
             state = state[container]
-    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+    if not isinstance(state, Mapping) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
+    ):
         raise ValueError("expected a state dict, names to tensors")
     return state
 

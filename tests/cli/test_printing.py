@@ -1,0 +1,105 @@
+"""What is printed: names of any bytes, streams of any encoding or none, tables of which nothing is cut."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nflib import images
+from nflib.cli.printing import shown
+from tests.helpers.commands import run
+from tests.helpers.folders import smooth_photo
+
+NAMES = (
+    *(b"bad\xff\xfe.png", b"new\nline.png", b"\x1b[31mred.png", b"-dash.png", b"two  spaces.png"),
+    *("\u202ertl.png".encode(), b"[bold]m.png", b":smile:.png", b"x" * 251 + b".png"),
+)
+PROGRAM = "import sys; from nflib.cli import app; app()"
+
+
+def nflib(*arguments: object, closed: str = "", **env: str) -> subprocess.CompletedProcess:
+    """The real program; ``closed`` are redirections of a shell, such as "2>&-"."""
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, env={**os.environ, **env})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    made = tmp_path_factory.mktemp("names")
+    for seed, name in enumerate(NAMES):
+        images.write(made / os.fsdecode(name), smooth_photo(seed, 24, 24))
+    (made / "broken\n.png").write_bytes(b"x")
+    return made
+
+
+def test_shown() -> None:
+    assert shown("a  b\n\t\x1b[2J\u202e日本é") == "a  b\\n\\t\\x1b[2J\\u202e日本é"
+    assert shown(os.fsdecode(b"\xff.png")) == "\\xff.png"
+
+
+def test_no_name_stops_a_folder(folder, tmp_path) -> None:
+    done = run("degrade", folder, "--model", "white:12", "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "broken\\n.png: not an image" in done.stderr
+    assert {file.name for file in (tmp_path / "out").glob("*.png")} == {os.fsdecode(n) for n in NAMES}
+    again = run("degrade", folder, "--model", "white:12", "--out", tmp_path / "out")
+    assert "is complete" in again.stdout
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
+def test_tables_cut_nothing(folder, tmp_path, encoding) -> None:
+    words = ("evaluate", folder, folder, "--metrics", "ssim", "--per-image")
+    done = nflib(*words, PYTHONIOENCODING=encoding, COLUMNS="20")
+    assert done.returncode == 1
+    text = done.stdout.decode(encoding)
+    for name in NAMES:
+        (row,) = [line for line in text.splitlines() if shown(os.fsdecode(name)) in line]
+        assert "1.0000" in row
+    assert "\x1b" not in text
+
+
+def test_streams_that_are_not_there(folder) -> None:
+    photos = folder / "-dash.png"
+    for closed in (">&-", "2>&-", "<&- >&- 2>&-"):
+        assert nflib("evaluate", folder, folder, "--metrics", "psnr", closed=closed).returncode == 1, photos
+    gone = nflib("models", closed="| head -1")
+    assert gone.stderr == b""
+    full = nflib("models", closed="> /dev/full")
+    assert full.returncode == 2
+    assert full.stderr.decode() == "nflib: No space left on device\n"
+
+
+def test_an_error_is_one_line_of_bounded_length(tmp_path) -> None:
+    done = run("models", "x\n" * 4000)
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
+    assert len(done.stderr) < 2100
+    assert done.stderr.startswith("nflib: x\\nx\\n")
+
+
+def test_an_empty_text_is_no_path(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run("degrade", tmp_path, "--model", "white:12", "--out", "")
+    assert done.exit_code == 2
+    assert "--out" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--samples", 10**9), "nflib: samples must be at most 100,000, got 1000000000\n"),
+        (("--device", "cuda:99"), "nflib: device cuda:99 cannot be used here: "),
+    ],
+)
+def test_numbers_beyond_all_bounds(folder, tmp_path, words, message) -> None:
+    done = run("degrade", folder / "two  spaces.png", "--model", "white:12", "--out", tmp_path / "o", *words)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "o").exists()
