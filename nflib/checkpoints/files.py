@@ -11,11 +11,12 @@ import typing
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from .. import __version__
 from ..domain import Compose, parse, spell
-from ..files import write_bytes
+from ..files import json_text, write_bytes
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -34,9 +35,9 @@ def save(model: nn.Module, path: str | os.PathLike, notes: dict | None = None) -
     header = {
         "nflib": __version__,
         "architecture": type(model).__name__,
-        "config": json.dumps(plain(model.config)),
+        "config": json_text(plain(model.config)),
         "parameters": str(sum(parameter.numel() for parameter in model.parameters())),
-        "notes": json.dumps(notes or {}),
+        "notes": json_text(notes or {}),
     }
     write_bytes(
         path, serialise({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, header)
@@ -72,7 +73,12 @@ def build(architecture: str, config: dict) -> nn.Module:
         raise ValueError(
             f"unknown architecture {architecture!r}; this nflib ({__version__}) may be older than the file"
         )
-    return cls(_config(typing.get_type_hints(cls.__init__)["config"], config))
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)  # weights would be rounded to another on being read
+    try:
+        return cls(_config(typing.get_type_hints(cls.__init__)["config"], config))
+    finally:
+        torch.set_default_dtype(usual)
 
 
 def plain(config: Any) -> Any:

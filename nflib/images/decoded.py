@@ -150,7 +150,7 @@ class Decoded:
         return colours.clip(0, 1), alpha
 
 
-def check_floats(values: np.ndarray | Tensor) -> None:
+def check_floats(values: np.ndarray | Tensor, name: str = "images") -> None:
     """Refuse what is not finite or not in [0, 1], but for rounding.
 
     Raises:
@@ -158,10 +158,10 @@ def check_floats(values: np.ndarray | Tensor) -> None:
     """
     finite = torch.isfinite(values) if isinstance(values, Tensor) else np.isfinite(values)
     if bad := int((~finite).sum()):
-        raise ValueError(f"images must be finite, got {bad} NaN or infinite values")
+        raise ValueError(f"{name} must be finite, got {bad} NaN or infinite values")
     low, high = values.min().item(), values.max().item()
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise ValueError(
-            f"float images must lie in [0, 1], got values from {low:.7g} to {high:.7g}; "
+            f"{name} as floats must lie in [0, 1], got values from {low:.7g} to {high:.7g}; "
             "clamp them, or pass 0..255 as uint8 and 0..65535 as uint16"
         )

@@ -7,6 +7,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..images.arrays import in_range
+
 # MATLAB's rgb2ycbcr: BT.601, 16 (black) to 235 (white).
 LUMA = (65.481, 128.553, 24.966)
 # MATLAB's rgb2gray: the same standard without the offset.
@@ -14,7 +16,9 @@ GREY = (0.298936021293776, 0.587043074451121, 0.114020904255103)
 
 
 def checked(images: Tensor, name: str = "images", channels: tuple[int, ...] = (1, 3)) -> Tensor:
-    """Images (B, C, H, W) in [0, 1] as float64; anything else is a ValueError that says what was found."""
+    """Images (B, C, H, W) in [0, 1], but for rounding, as float64; anything else is a ValueError that says
+    what was found.
+    """
     if not isinstance(images, Tensor):
         raise ValueError(
             f"{name} must be a tensor, got {type(images).__name__}; nflib.images.as_images makes one"
@@ -29,13 +33,7 @@ def checked(images: Tensor, name: str = "images", channels: tuple[int, ...] = (1
             f"{name} must be a floating tensor (B, C, H, W) with C = {' or '.join(map(str, channels))}, "
             f"got {images.dtype} of shape {tuple(images.shape)}"
         )
-    images = images.detach()
-    low, high = images.min().item(), images.max().item()
-    if not (low >= 0 and high <= 1):  # also true of NaN
-        raise ValueError(
-            f"{name} must lie in [0, 1], got values from {low:.4g} to {high:.4g}; clamp them first"
-        )
-    return double(images)
+    return double(in_range(images.detach(), name))
 
 
 def double(x: Tensor) -> Tensor:

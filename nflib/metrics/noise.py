@@ -12,6 +12,9 @@ from torch.nn.functional import pad
 from ..images.windows import gaussian_taps, window_mean
 from .inputs import double
 
+# Less than this is rounding, in units of the image range.
+NOTHING = 1e-12
+
 
 def autocorrelation(residual: Tensor, lags: int = 4) -> Tensor:
     """Correlation of a residual with itself, moved by up to ``lags`` pixels; 1 at the centre.
@@ -22,6 +25,9 @@ def autocorrelation(residual: Tensor, lags: int = 4) -> Tensor:
 
     Returns:
         (B, C, 2 lags + 1, 2 lags + 1): rows are dy = -lags .. lags, columns dx.
+
+    Raises:
+        ValueError: a channel is constant: it has no correlation.
     """
     residual = _checked(residual)
     height, width = residual.shape[-2:]
@@ -34,13 +40,19 @@ def autocorrelation(residual: Tensor, lags: int = 4) -> Tensor:
     sums = sums[..., offsets[:, None], offsets]
     pairs = (height - offsets.abs())[:, None] * (width - offsets.abs())
     covariance = sums / pairs
+    _check_varies(residual)
     return covariance / covariance[..., lags, lags][..., None, None]
 
 
 def channel_correlation(residual: Tensor) -> Tensor:
-    """Correlation between the channels at the same pixel, (B, C, C); 1 on the diagonal."""
+    """Correlation between the channels at the same pixel, (B, C, C); 1 on the diagonal.
+
+    Raises:
+        ValueError: a channel is constant.
+    """
     flat = _checked(residual).flatten(2)
     flat = flat - flat.mean(-1, keepdim=True)
+    _check_varies(flat[..., None])
     flat = flat / flat.norm(dim=-1, keepdim=True)
     return flat @ flat.mT
 
@@ -71,12 +83,18 @@ def spectrum_error(fake: Tensor, real: Tensor, flattest: float = 1.0, window: in
 
     Returns:
         A scalar, in dB.
+
+    Raises:
+        ValueError: one of them has no power at some frequency, as flat ones have not.
     """
     if not 0 < flattest <= 1:
         raise ValueError(f"flattest must be in (0, 1], got {flattest}")
     fake, real = (
         _mean_spectrum(_checked(x, name), flattest, window) for x, name in ((fake, "fake"), (real, "real"))
     )
+    for power, name in ((fake, "fake"), (real, "real")):
+        if not (power.flatten(1)[:, 1:] > 0).all():
+            raise ValueError(f"{name} has no power at some frequencies: is it flat?")
     return (10 * (fake / real).log10()).abs().flatten(1)[:, 1:].mean()
 
 
@@ -118,6 +136,14 @@ def histogram_kl(fake: Tensor, real: Tensor, width: float = 1 / 255) -> Tensor:
         counts.append(torch.bincount(bins + half, minlength=2 * half + 1).double() + 0.5)
     p, q = (c / c.sum() for c in counts)
     return (p * (p / q).log()).sum()
+
+
+def _check_varies(residual: Tensor) -> None:
+    """Raise ValueError if a channel of a residual without its mean is constant."""
+    constant = residual.abs().amax((-2, -1)) <= NOTHING
+    if constant.any():
+        image, channel = constant.nonzero()[0].tolist()
+        raise ValueError(f"residual is constant in channel {channel} of image {image}: it has no correlation")
 
 
 def _checked(residual: Tensor, name: str = "residual") -> Tensor:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import json_text
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -72,7 +74,7 @@ class Choice:
 
     def line(self) -> str:
         """Its line in a file, with the line's end."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")) + "\n"
+        return json_text(asdict(self), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def append_choices(path: str | os.PathLike, choices: Iterable[Choice]) -> None:

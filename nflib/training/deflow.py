@@ -15,6 +15,7 @@ from ..data import ColourMatch, UnpairedImages, channel_statistics
 from ..domain import Compose, DenoisingAutoencoder, parse
 from ..models import DeFlow, DeFlowConfig, RRDBConfig, linear_start
 from ..models.deflow.config import usual_h
+from ..transforms.precision import raised
 from ..units import bits_per_dim, numbered_generator, rand
 from .fit import fit
 from .folders import Folder, check_crop, known_size
@@ -75,7 +76,13 @@ class DeFlowTask(UnpairedTask):
 
 
 def dequantised(image: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None) -> Tensor:
-    """Uniform noise of width 1/LEVELS and mean zero added: values stay on the image's own scale."""
+    """Uniform noise of width 1/LEVELS and mean zero added: values stay on the image's own scale.
+
+    Raises:
+        ValueError: the images have less than single precision, in which the noise would have a few values.
+    """
+    if raised(image) is not image:
+        raise ValueError(f"images of {image.dtype} are too coarse to be dequantised, expected float32")
     return image + (rand(image.shape, image, generator) - 0.5) / LEVELS
 
 

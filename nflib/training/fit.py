@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import logging
 import os
 import random
@@ -22,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from .. import checkpoints, units
 from .._compat import import_lightning
 from ..data.contents import changes, check_unpaired, contents, summary
+from ..files import json_text
 from ..noise import SeenContent
 from ..processes import wait
 from .recipe import Recipe
@@ -101,9 +101,9 @@ def fit(
     photos = len(cast("Sized", data))
     settings = {
         "task": type(task).__name__,
-        "model": json.dumps(checkpoints.files.plain(task.model.config)),
+        "model": json_text(checkpoints.files.plain(task.model.config)),
         "seed": seed,
-        "recipe": json.dumps(dataclasses.asdict(recipe)),
+        "recipe": json_text(dataclasses.asdict(recipe)),
         "crops": f"{type(data).__name__}, {photos} photos, {getattr(data, 'crop', '')}",
         "precision": running.precision,
         **task.notes,

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..data.folders import Source, size_of
-from ..images import as_images, list_images, read
+from ..images import as_images, clipped_parts, list_images, read
+from ..images.empty_parts import is_empty
 from ..noise.seen import SeenContent, windows
 from ..noise.transfer import hats
 
@@ -69,14 +70,19 @@ class PhotoStream:
                 self.skipped.append(str(error))
             return torch.zeros(3, 0, 0)
         if number not in self._colours:
-            coarse = torch.nn.functional.avg_pool2d(image, min(COARSE, *image.shape[1:]))
-            self._colours[number] = coarse.numel() // 3, hats(coarse).mean((1, 2))
+            side = min(COARSE, *image.shape[1:])
+            coarse = torch.nn.functional.avg_pool2d(image, side).flatten(1)
+            full = ~is_empty(clipped_parts(image[None]), side).flatten()
+            coarse = coarse[:, full] if full.any() else coarse
+            self._colours[number] = coarse.shape[1], hats(coarse).mean(1)
             self._windows[number] = windows(image)
         return image
 
     @property
     def colours(self) -> Tensor:
-        """How often the values of the photos read so far lie at each knot of curves, (3, knots)."""
+        """How often the values of the photos read so far lie at each knot of curves, (3, knots); what is
+        saturated does not count.
+        """
         total = sum(count for count, _ in self._colours.values())
         return torch.stack([count / total * found for count, found in self._colours.values()]).sum(0)
 

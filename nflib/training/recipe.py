@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -39,9 +40,9 @@ class Recipe:
             raise ValueError(
                 f"steps, batch and every must be at least 1, got {self.steps}, {self.batch}, {self.every}"
             )
-        if not self.lr > 0 or not self.clip > 0 or not 0 <= self.average < 1:
+        if not 0 < self.lr < math.inf or not 0 < self.clip < math.inf or not 0 <= self.average < 1:
             raise ValueError(
-                f"lr and clip must be positive and average in [0, 1), got {self.lr}, {self.clip}, "
+                f"lr and clip must be positive and finite and average in [0, 1), got {self.lr}, {self.clip}, "
                 f"{self.average}"
             )
 
