@@ -19,8 +19,8 @@ class FullCrops(ImageCrops):
     """Crops for what is learned of a noise, of which saturated and constant parts say nothing.
 
     A crop without such parts is that of :class:`ImageCrops`. Of another and twelve more, of any photos, the
-    fullest is taken, and its empty blocks of 16x16 pixels are filled from the others. What remains empty
-    after that stays so, as in photos that are empty all over.
+    fullest is taken, and its empty blocks of 16x16 pixels are filled from the others, at the same place if
+    one has something there. Photos that are empty all over remain so.
 
     >>> photo = torch.rand(3, 64, 96) * 0.8 + 0.1
     >>> photo[:, :, 40:] = 1  # a white background
@@ -48,6 +48,27 @@ class FullCrops(ImageCrops):
                 break
             crop = torch.where(empty & ~lacking, other, crop)
             empty = empty & lacking
+        return self._patched(crop, empty, found) if empty.any() else crop
+
+    def _patched(self, crop: Tensor, empty: Tensor, found: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """What is empty at the same place in all crops gets blocks of other places, each in turn."""
+        places = range(0, self.crop - BLOCK + 1, BLOCK)
+        full = [
+            piece[:, top : top + BLOCK, left : left + BLOCK]
+            for piece, lacking in found
+            for top in places
+            for left in places
+            if not lacking[top, left]
+        ]
+        if not full:
+            return crop
+        crop, number = crop.clone(), 0
+        for top in range(0, self.crop, BLOCK):
+            for left in range(0, self.crop, BLOCK):
+                if empty[top, left]:
+                    hole = crop[:, top : top + BLOCK, left : left + BLOCK]
+                    hole.copy_(full[number % len(full)][:, : hole.shape[1], : hole.shape[2]])
+                    number += 1
         return crop
 
     def empty_share(self, crops: int) -> float:

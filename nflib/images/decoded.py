@@ -162,6 +162,6 @@ def check_floats(values: np.ndarray | Tensor, name: str = "images") -> None:
     low, high = values.min().item(), values.max().item()
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise ValueError(
-            f"{name} as floats must lie in [0, 1], got values from {low:.7g} to {high:.7g}; "
+            f"{name} must lie in [0, 1], got values from {low:.7g} to {high:.7g}; "
             "clamp them, or pass 0..255 as uint8 and 0..65535 as uint16"
         )

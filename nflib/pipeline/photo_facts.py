@@ -16,7 +16,7 @@ from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, conv2d, max_poo
 
 from .. import units
 from ..data import ChannelStatistics
-from ..images import list_images, read
+from ..images import empty_share, list_images, read
 
 THUMBNAIL = 16
 # Correlation of the thumbnails of two photos that probably show the same scene: other scenes stayed below
@@ -45,6 +45,8 @@ class PhotoFacts(NamedTuple):
         thumbnail: 16x16 brightnesses, less their mean, of unit length; None if it is flat.
         statistics: of the channels.
         floor: deviation of the noise in the flattest places, content included, in units of the image range.
+        saturated: share of the pixels in parts that are black or white in a channel.
+        constant: share of those in other parts that are constant.
     """
 
     file: Path
@@ -59,6 +61,8 @@ class PhotoFacts(NamedTuple):
     thumbnail: np.ndarray | None
     statistics: ChannelStatistics
     floor: float
+    saturated: float = 0.0
+    constant: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ def photo_facts(file: Path) -> PhotoFacts:
     pixels = levels.numpy().astype(np.uint16)
     digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
     height, width = image.shape[1:]
+    saturated, constant = empty_share(image)
     return PhotoFacts(
         file,
         _kind(file),
@@ -127,6 +132,8 @@ def photo_facts(file: Path) -> PhotoFacts:
         thumbnail=_thumbnail(image),
         statistics=ChannelStatistics.of_image(image),
         floor=_floor(image),
+        saturated=saturated,
+        constant=constant,
     )
 
 
