@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import pickle
 import warnings
@@ -35,9 +36,29 @@ def read_json(path: Path) -> dict:
     return found
 
 
+def json_text(content: Any, **layout: Any) -> str:
+    """Content as JSON, which has no numbers that are not finite: ``null`` stands in their place.
+
+    Args:
+        content: nested dicts, lists and tuples of what JSON has.
+        layout: as of :func:`json.dumps`.
+    """
+    return json.dumps(_written(content), allow_nan=False, **layout)
+
+
+def _written(content: Any) -> Any:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, dict):
+        return {key: _written(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_written(value) for value in content]
+    return content
+
+
 def write_json(path: Path, content: dict) -> None:
     """Write, indented, with characters as they are; names that are no text are escaped, and come back."""
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    text = json_text(content, indent=1, ensure_ascii=False) + "\n"
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 

@@ -16,6 +16,10 @@ from .units import rand
 __all__ = ["Dequantize", "Flow"]
 
 
+# Of the width of a level so much may be lost to rounding.
+COARSEST = 0.01
+
+
 class Flow(nn.Module):
     """A density: ``log p(x | context) = log p_base(f(x)) + log|det df/dx|`` (change of variables).
 
@@ -66,7 +70,8 @@ class Flow(nn.Module):
                 shift).
         """
         shapes = self.transform.latent_shape(shape)
-        parameter = next(self.parameters())
+        # a flow without a parameter, such as one that only moves values, has the usual dtype
+        parameter = next(self.parameters(), torch.zeros(()))
         like = (
             tuple(parameter.new_empty(s) for s in shapes)
             if isinstance(shapes[0], tuple)
@@ -111,6 +116,11 @@ class Dequantize(nn.Module):
         # U closer to 0 or 1 than rounding can tell would be taken for the next level, and 255 + U for the
         # value 1
         margin = 2 * self.levels * torch.finfo(image.dtype).eps
+        if margin > COARSEST:
+            raise ValueError(
+                f"images of {image.dtype} are too coarse to be dequantised to {self.levels} levels, "
+                "expected float32 or float64"
+            )
         return ((image * (self.levels - 1)).round() + noise.clamp(margin, 1 - margin)) / self.levels
 
     def inverse(self, y: Tensor) -> Tensor:

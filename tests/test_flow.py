@@ -171,3 +171,40 @@ class TestDequantize:
     def test_levels(self) -> None:
         with pytest.raises(ValueError, match="at least 2, got 1"):
             Dequantize(1)
+
+
+def test_a_flow_without_parameters_samples() -> None:
+    from nflib.transforms import Squeeze
+
+    flow = Flow(Squeeze())
+    first, again = (flow.sample((2, 3, 4, 4), generator=torch.Generator().manual_seed(0)) for _ in range(2))
+    assert first.shape == (2, 3, 4, 4)
+    assert torch.equal(first, again)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_what_is_too_coarse_is_not_dequantised(dtype) -> None:
+    from nflib.training.deflow import dequantised
+
+    image = torch.full((2, 3, 8, 8), 0.5, dtype=dtype)
+    with pytest.raises(ValueError, match="too coarse to be dequantised"):
+        Dequantize()(image)
+    with pytest.raises(ValueError, match="too coarse to be dequantised"):
+        dequantised(image, None)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("usual", [torch.float16, torch.bfloat16, torch.float64])
+def test_dequantised_values_are_uniform_whatever_the_usual_dtype(dtype, usual) -> None:
+    image = torch.full((1, 3, 64, 64), 200 / 255, dtype=dtype)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(usual)
+    try:
+        values = Dequantize()(image, torch.Generator().manual_seed(0))
+    finally:
+        torch.set_default_dtype(before)
+    assert values.dtype == dtype
+    share = (values * 256 - 200).double()
+    error = (1 / 12 / share.numel()) ** 0.5
+    assert abs(share.mean() - 0.5) < 4 * error
+    assert abs(share.var() - 1 / 12) < 4 * (1 / 180 / share.numel()) ** 0.5

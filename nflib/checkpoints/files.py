@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from .. import __version__
 from ..domain import Compose, parse, spell
-from ..files import damaged, digest, parse_json, read_json, write_bytes, write_json
+from ..files import damaged, digest, json_text, parse_json, read_json, write_bytes, write_json
 from .matching import at_most, check_match
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
@@ -42,9 +43,9 @@ def save(
     header = {
         "nflib": __version__,
         "architecture": type(model).__name__,
-        "config": json.dumps(plain(model.config)),
+        "config": json_text(plain(model.config)),
         "parameters": str(sum(parameter.numel() for parameter in model.parameters())),
-        "notes": json.dumps(notes or {}),
+        "notes": json_text(notes or {}),
     }
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     write_bytes(path, _sorted(serialise(tensors, header)))
@@ -109,7 +110,12 @@ def build(architecture: str, config: dict) -> nn.Module:
         raise ValueError(
             f"unknown architecture {architecture!r}; this nflib ({__version__}) may be older than the file"
         )
-    return cls(_config(typing.get_type_hints(cls.__init__)["config"], config))
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)  # weights would be rounded to another on being read
+    try:
+        return cls(_config(typing.get_type_hints(cls.__init__)["config"], config))
+    finally:
+        torch.set_default_dtype(usual)
 
 
 def plain(config: Any) -> Any:

@@ -37,6 +37,8 @@ app.add_typer(study_app, name="study")
 
 # Seconds between lines of progress where there is no terminal.
 BETWEEN_LINES = 10.0
+
+
 class Command(TyperCommand):
     """A command that takes no empty text for an answer: as a path it would be the folder one is in."""
 

@@ -34,6 +34,8 @@ def evaluate(
     evaluation = score(images, reference, names, border)
     say_skipped(evaluation.skipped)
     show_evaluation(evaluation, per_image)
+    for line in evaluation.remarks:
+        typer.echo(line, err=True)
     if json is not None:
         evaluation.save(json)
     for folder, files in zip((images, reference), evaluation.unpaired):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .app import Command
-
 from .left_out import READ, deep
 
 if TYPE_CHECKING:

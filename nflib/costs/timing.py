@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from ..files import json_text
 from ..provenance import peak_memory, resident
 from ..training import Running, training
 from ..training.running import autocast, compile_blocks
@@ -83,7 +84,7 @@ def measured(job: Job) -> Timing:
         ValueError: the process ended otherwise, with its last line of output.
     """
     done = subprocess.run(
-        [sys.executable, "-m", __name__], input=json.dumps(asdict(job)), capture_output=True, text=True
+        [sys.executable, "-m", __name__], input=json_text(asdict(job)), capture_output=True, text=True
     )
     if done.returncode == -9:  # so the system ends who takes too much
         return Timing(None, None, "killed, probably for lack of memory")
@@ -101,7 +102,7 @@ def main() -> None:
         timing = run(job)
     except torch.cuda.OutOfMemoryError:
         timing = Timing(None, None, "out of memory")
-    print(json.dumps(asdict(timing)))
+    print(json_text(asdict(timing)))
 
 
 def run(job: Job) -> Timing:

@@ -9,6 +9,7 @@ import importlib
 from ..images.colours import ChannelStatistics, ColourMatch
 from .colours import channel_statistics
 from .folders import ImageCrops, SuperResolutionImages
+from .full_crops import FullCrops
 from .layouts import LAYOUTS, Layout, layout
 from .pairs import DegradedLowResolution, LowResolutionPairs, PairedImages
 from .photos import PHOTOS, Photo, photos
@@ -22,6 +23,7 @@ __all__ = [
     "ChannelStatistics",
     "ColourMatch",
     "DegradedLowResolution",
+    "FullCrops",
     "ImageCrops",
     "Layout",
     "LowResolutionPairs",

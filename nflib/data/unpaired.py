@@ -9,7 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .folders import ImageCrops, Source
+from .folders import Source
+from .full_crops import FullCrops
+
+# In so many degraded crops constant parts are looked for; if these are more of them they are borders.
+LOOKED, CONSTANT = 16, 0.01
 
 
 class UnpairedImages(Dataset):
@@ -20,7 +24,8 @@ class UnpairedImages(Dataset):
     int64 scalar: 0, clean, for an even index and 1, degraded, for an odd one. So every batch of even size is
     balanced, however many photos there are of each. What an index stands for depends on the seed and the
     index alone, so workers and a resumed training change nothing. Photos that cannot be used are listed in
-    ``skipped`` (see :class:`ImageCrops`).
+    ``skipped`` (see :class:`ImageCrops`). Saturated parts are filled from other places, and so are constant
+    ones, in clean photos only if degraded ones have such, too (:class:`FullCrops`).
 
     >>> data = UnpairedImages([torch.zeros(3, 20, 30)], [torch.ones(3, 16, 16)], crop=8)
     >>> [(image.mean().item(), domain.item()) for image, domain in (data[6], data[7])]
@@ -55,9 +60,10 @@ class UnpairedImages(Dataset):
         # seeds of their own: equal ones would cut both folders at the same places, in the same order
         seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(2)]
         self.domains = (
-            ImageCrops(clean, crop, seeds[0], align, stage=stage),
-            ImageCrops(degraded, crop, seeds[1], align, flip=flip_degraded),
+            FullCrops(clean, crop, seeds[0], align, stage=stage),
+            FullCrops(degraded, crop, seeds[1], align, flip=flip_degraded),
         )
+        self._looked = False
 
     @property
     def skipped(self) -> list[str]:
@@ -74,7 +80,19 @@ class UnpairedImages(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         number, domain = divmod(index, 2)
+        if not domain:
+            self._look()
         image = self.domains[domain][number]
         if domain and self.match is not None:
             image = self.match(image)
         return image, torch.tensor(domain)
+
+    def _look(self) -> None:
+        """Constant parts of clean photos are surfaces like others, unless degraded ones have them, too."""
+        if not self._looked:
+            clean, degraded = self.domains
+            degraded.constant = False
+            saturated = degraded.empty_share(LOOKED)
+            degraded.constant = True
+            clean.constant = degraded.empty_share(LOOKED) - saturated > CONSTANT
+            self._looked = True

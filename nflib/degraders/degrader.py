@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ..images.arrays import as_8_bits
+from ..images.arrays import as_8_bits, in_range
 from ..noise import SeenContent
+from ..transforms.precision import raised
 
 
 class Degrader:
@@ -35,7 +36,12 @@ class Degrader:
         """Clean images (3, H, W) or (B, 3, H, W) in [0, 1] -> degraded ones of the same shape, with the
         values of an 8-bit file.
 
-        Strength 0 returns the input, exactly. Same generator state, same result.
+        Strength 0 returns a copy of the input. Same generator state, same result. What has less than single
+        precision is computed in it, and the result is rounded.
+
+        Raises:
+            ValueError: clean is not finite or not in [0, 1], or the strength is out of range or so large that
+                the result is not finite.
         """
         return next(self.samples(clean, strength, 1, generator))
 
@@ -54,18 +60,18 @@ class Degrader:
         """n degraded versions, one after the other; the first is what a call returns. May share work between
         them.
         """
-        batch = as_batch(clean)
+        batch = as_batch(_precise(clean))
         if not (strength >= 0 and math.isfinite(strength)):
             raise ValueError(f"strength must be a number, 0 or more, got {strength}")
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
         if strength == 0:
-            return iter([clean] * n)
-        if not (clean.min() >= 0 and clean.max() <= 1):
-            raise ValueError(
-                f"clean must lie in [0, 1], got values from {clean.min():.4g} to {clean.max():.4g}"
-            )
-        return (degraded.reshape(clean.shape) for degraded in self._degrade(batch, strength, n, generator))
+            return (clean.clone() for _ in range(n))
+        batch = in_range(batch, "clean")
+        return (
+            _finite(degraded, strength).reshape(clean.shape).to(clean.dtype)
+            for degraded in self._degrade(batch, strength, n, generator)
+        )
 
     def _degrade(
         self, clean: Tensor, strength: float, n: int, generator: torch.Generator | None
@@ -102,8 +108,20 @@ class AdditiveNoise(Degrader):
         return as_8_bits(noisy)
 
 
+def _precise(clean: Tensor) -> Tensor:
+    return raised(clean) if isinstance(clean, Tensor) and clean.is_floating_point() else clean
+
+
+def _finite(degraded: Tensor, strength: float) -> Tensor:
+    if not torch.isfinite(degraded).all():
+        raise ValueError(f"strength {strength:g} is more than can be computed: the result is not finite")
+    return degraded
+
+
 def as_batch(clean: Tensor) -> Tensor:
-    """Images (3, H, W) or (B, 3, H, W) as a batch; anything else is a ValueError."""
+    """Images (3, H, W) or (B, 3, H, W) of single or double precision as a batch; anything else is a
+    ValueError.
+    """
     if not isinstance(clean, Tensor):
         raise ValueError(
             f"clean must be a tensor, got {type(clean).__name__}; nflib.images.as_images makes one of it"
@@ -113,4 +131,6 @@ def as_batch(clean: Tensor) -> Tensor:
             f"clean must be a floating tensor (3, H, W) or (B, 3, H, W), got {clean.dtype} "
             f"{tuple(clean.shape)}"
         )
+    if raised(clean) is not clean:
+        raise ValueError(f"clean must be float32 or float64, got {clean.dtype}, too coarse for noise")
     return clean if clean.dim() == 4 else clean[None]

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..domain import GaussianBlur
-from ..images import as_images, list_images, read
+from ..images import as_images, empty_parts, list_images, read
+from ..images.empty_parts import is_empty
 from .degrader import AdditiveNoise, as_batch
 
 
@@ -76,7 +77,8 @@ class NoisePatches(AdditiveNoise):
             degraded: a folder, or images (3, H, W) in [0, 1]. Images that cannot be read or are too small are
                 left out.
             size: side of a patch in pixels, even. Crops are looked at every half size.
-            share: of all crops that are neither too dark nor too bright, how many are kept.
+            share: of all crops that are neither too dark nor too bright nor constant in parts, how many are
+                kept.
             most: patches that are kept at most.
             blur: deviation of the blur in pixels.
 
@@ -121,7 +123,7 @@ class NoisePatches(AdditiveNoise):
             reason = (
                 f"{len(skipped)} of {len(found)} images were left out, the first: {skipped[0]}"
                 if skipped
-                else "all are too dark or too bright"
+                else "all are too dark, too bright or constant"
             )
             raise ValueError(f"{where}: found no crop of {size}x{size} pixels to use: {reason}")
         collected = cls(torch.stack([patch for _, patch in best[: max(1, round(share * crops))]]))
@@ -142,6 +144,7 @@ class NoisePatches(AdditiveNoise):
         smooth = smooth - smooth.mean((2, 3), keepdim=True)
         variance = (mean(smooth.square()) - mean(smooth).square()).mean(1)
         usable = ((mean(image) >= cls.DARKEST) & (mean(image) <= cls.BRIGHTEST)).all(1)
+        usable &= ~is_empty(empty_parts(image), size, size // 2)
         return torch.where(usable, variance, torch.inf)[0]
 
     def noise(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -4,6 +4,7 @@ Everything behind this door may rely on (B, 3, H, W), finite and in range.
 """
 
 from .arrays import as_images
+from .empty_parts import clipped_parts, constant_parts, empty_parts, empty_share
 from .files import read, read_picture
 from .jpeg import JPEG, parse_stage
 from .listing import LeftOut, left_out, list_images
@@ -17,6 +18,10 @@ __all__ = [
     "LeftOut",
     "Picture",
     "as_images",
+    "clipped_parts",
+    "constant_parts",
+    "empty_parts",
+    "empty_share",
     "joined",
     "left_out",
     "list_images",

@@ -61,7 +61,7 @@ def as_images(images) -> Tensor:
     images = images[None] if images.dim() == 3 else images
     if dtype in WHITE_LEVEL:
         images = images / WHITE_LEVEL[dtype]
-    return _rgb(_checked(images))
+    return _rgb(in_range(images))
 
 
 def as_8_bits(image: Tensor) -> Tensor:
@@ -69,8 +69,11 @@ def as_8_bits(image: Tensor) -> Tensor:
     return image.clamp(0, 1).mul_(255).round_().div_(255)
 
 
-def _checked(x: Tensor) -> Tensor:
-    check_floats(x)
+def in_range(x: Tensor, name: str = "images") -> Tensor:
+    """Values that are finite and, but for rounding, in [0, 1]; they are clipped to it. All else is a
+    ValueError.
+    """
+    check_floats(x, name)
     return x.clamp(0, 1) if x.min() < 0 or x.max() > 1 else x
 
 

@@ -149,7 +149,7 @@ class Decoded:
         return colours.clip(0, 1), alpha
 
 
-def check_floats(values: np.ndarray | Tensor) -> None:
+def check_floats(values: np.ndarray | Tensor, name: str = "images") -> None:
     """Refuse what is not finite or not in [0, 1], but for rounding.
 
     Raises:
@@ -158,9 +158,9 @@ def check_floats(values: np.ndarray | Tensor) -> None:
     low, high = values.min().item(), values.max().item()  # NaN if anything is
     if not (math.isfinite(low) and math.isfinite(high)):
         finite = torch.isfinite(values) if isinstance(values, Tensor) else np.isfinite(values)
-        raise ValueError(f"images must be finite, got {int((~finite).sum())} NaN or infinite values")
+        raise ValueError(f"{name} must be finite, got {int((~finite).sum())} NaN or infinite values")
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise ValueError(
-            f"float images must lie in [0, 1], got values from {low:.7g} to {high:.7g}; "
+            f"{name} must lie in [0, 1], got values from {low:.7g} to {high:.7g}; "
             "clamp them, or pass 0..255 as uint8 and 0..65535 as uint16"
         )

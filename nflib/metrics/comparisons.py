@@ -8,8 +8,9 @@ whole runs, not of photos.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping
+
+from .. import scores
 
 __all__ = ["markdown", "table"]
 
@@ -24,10 +25,10 @@ def table(results: Mapping[str, Mapping[str, Mapping]]) -> list[dict]:
         Rows with "trained on", "seeds" and, over seeds, means "psnr", "ssim" and deviations "psnr spread",
         "ssim spread" (None for one seed). Where there are sources "white" and "true" also "fraction of each
         seed", (own - white) / (true - white) in dB against the runs of the same seed, and its mean "fraction"
-        (None where no seed has all three).
+        (None where no seed has all three). Scores that are None or not finite are in no mean.
     """
     means = {
-        name: {seed: {m: statistics.fmean(run[m]) for m in ("psnr", "ssim")} for seed, run in runs.items()}
+        name: {seed: {m: scores.mean(run[m]) for m in ("psnr", "ssim")} for seed, run in runs.items()}
         for name, runs in results.items()
     }
     rows = []
@@ -35,21 +36,19 @@ def table(results: Mapping[str, Mapping[str, Mapping]]) -> list[dict]:
         row = {"trained on": name, "seeds": len(runs)}
         for metric in ("psnr", "ssim"):
             values = [run[metric] for run in runs.values()]
-            row |= {
-                metric: statistics.fmean(values),
-                f"{metric} spread": statistics.stdev(values) if len(values) > 1 else None,
-            }
+            row |= {metric: scores.mean(values), f"{metric} spread": scores.deviation(values)}
         if {"white", "true"} <= set(means):
             white, true = means["white"], means["true"]
             fractions = [
-                (run["psnr"] - white[seed]["psnr"]) / (true[seed]["psnr"] - white[seed]["psnr"])
-                for seed, run in runs.items()
-                if seed in white and seed in true
+                (own - low) / (high - low)
+                for own, low, high in (
+                    (run["psnr"], white[seed]["psnr"], true[seed]["psnr"])
+                    for seed, run in runs.items()
+                    if seed in white and seed in true
+                )
+                if own is not None and low is not None and high is not None and high != low
             ]
-            row |= {
-                "fraction": statistics.fmean(fractions) if fractions else None,
-                "fraction of each seed": fractions,
-            }
+            row |= {"fraction": scores.mean(fractions), "fraction of each seed": fractions}
         rows.append(row)
     return rows
 
@@ -81,4 +80,6 @@ def markdown(rows: list[dict], beside: Mapping[str, Mapping[str, str]] | None = 
 
 def _with_spread(row: dict, metric: str, digits: int) -> str:
     spread = row.get(f"{metric} spread")
+    if row[metric] is None:
+        return "-"
     return f"{row[metric]:.{digits}f}" + ("" if spread is None else f" ± {spread:.{digits}f}")

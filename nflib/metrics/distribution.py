@@ -43,13 +43,17 @@ def mmd(x: Tensor, y: Tensor, kernel=None, estimator: str = "unbiased") -> Tenso
     Args:
         x, y: (N, ...) and (M, ...), one sample a row; all but the first dimension are flattened.
         kernel: a :class:`GaussianKernel`, or any function of the squared distance. By
-            default a Gaussian whose bandwidth is the median distance of the pooled samples.
+            default a Gaussian whose bandwidth is the median distance of the pooled samples; where all
+            samples are equal it is any.
         estimator: "unbiased" leaves out the distance of a sample to itself; its mean is zero for equal laws,
             so that it can be negative. "biased" includes it; never negative, but positive on average for
             equal laws: ``(1/N + 1/M) (k(0) - E k)``.
 
     Returns:
         A scalar, float64.
+
+    Raises:
+        ValueError: too few samples, or the median distance is 0 although not all samples are equal.
     """
     if estimator not in ("unbiased", "biased"):
         raise ValueError(f'estimator must be "unbiased" or "biased", got {estimator!r}')
@@ -60,12 +64,24 @@ def mmd(x: Tensor, y: Tensor, kernel=None, estimator: str = "unbiased") -> Tenso
         )
     if estimator == "unbiased" and min(len(x), len(y)) < 2:
         raise ValueError(f"the unbiased estimator needs two samples in each set, got {len(x)} and {len(y)}")
-    kernel = kernel or GaussianKernel((median_distance(x, y).item(),))
+    kernel = kernel or _median_kernel(x, y)
     xx, yy, xy = (kernel(_squared_distance(a, b)) for a, b in ((x, x), (y, y), (x, y)))
     if estimator == "biased":
         return xx.mean() + yy.mean() - 2 * xy.mean()
     within = sum((k.sum() - k.diagonal().sum()) / (len(k) * (len(k) - 1)) for k in (xx, yy))
     return within - 2 * xy.mean()
+
+
+def _median_kernel(x: Tensor, y: Tensor) -> GaussianKernel:
+    bandwidth = median_distance(x, y).item()
+    if bandwidth == 0:
+        if not (torch.cat((x, y)) == x[0]).all():
+            raise ValueError(
+                "half of the pairs of samples are equal, so that their median distance is no bandwidth: "
+                "give a kernel, such as GaussianKernel((1.0,))"
+            )
+        bandwidth = 1.0
+    return GaussianKernel((bandwidth,))
 
 
 def median_distance(x: Tensor, y: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..images.arrays import in_range
 from ..images.strips import strips
 
 # MATLAB's rgb2ycbcr: BT.601, 16 (black) to 235 (white).
@@ -18,7 +19,8 @@ GREY = (0.298936021293776, 0.587043074451121, 0.114020904255103)
 
 
 def valid(images: Tensor, name: str = "images", channels: tuple[int, ...] = (1, 3)) -> Tensor:
-    """Images (B, C, H, W) in [0, 1] as they are; anything else is a ValueError that says what was found.
+    """Images (B, C, H, W) in [0, 1], but for rounding; anything else is a ValueError that says what was
+    found.
 
     Metrics compute in float64, strip by strip: as a whole a photo of 48 megapixels would take a gigabyte.
     """
@@ -36,13 +38,7 @@ def valid(images: Tensor, name: str = "images", channels: tuple[int, ...] = (1, 
             f"{name} must be a floating tensor (B, C, H, W) with C = {' or '.join(map(str, channels))}, "
             f"got {images.dtype} of shape {tuple(images.shape)}"
         )
-    images = images.detach()
-    low, high = images.min().item(), images.max().item()
-    if not (low >= 0 and high <= 1):  # also true of NaN
-        raise ValueError(
-            f"{name} must lie in [0, 1], got values from {low:.4g} to {high:.4g}; clamp them first"
-        )
-    return images
+    return in_range(images.detach(), name)
 
 
 def double(x: Tensor) -> Tensor:

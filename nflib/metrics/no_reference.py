@@ -117,9 +117,16 @@ def brisque(images: Tensor) -> Tensor:
 
     Returns:
         (B,), float64.
+
+    Raises:
+        ValueError: an image is flat, or has a single gradient: the laws that are fitted need values on both
+            sides of zero.
     """
     model = _parameters("brisque", images.device if isinstance(images, Tensor) else torch.device("cpu"))
     features = brisque_features(images)
+    if flat := (~features.isfinite().all(1)).nonzero()[:, 0].tolist():
+        which = "" if len(features) == 1 else f"; without: {', '.join(map(str, flat))} of {len(features)}"
+        raise ValueError(f"BRISQUE needs an image with edges both ways, not one that is flat{which}")
     low, high = model["range"].to(features.device)
     scaled = 2 * (features - low) / (high - low) - 1
     squared = torch.cdist(scaled, model["support"].to(features.device)).square()

@@ -16,6 +16,8 @@ from .inputs import double
 
 # Windows are transformed so many at a time.
 TOGETHER = 1024
+# Less than this is rounding, in units of the image range.
+NOTHING = 1e-12
 
 
 def autocorrelation(residual: Tensor, lags: int = 4) -> Tensor:
@@ -27,11 +29,15 @@ def autocorrelation(residual: Tensor, lags: int = 4) -> Tensor:
 
     Returns:
         (B, C, 2 lags + 1, 2 lags + 1): rows are dy = -lags .. lags, columns dx.
+
+    Raises:
+        ValueError: a channel is constant: it has no correlation.
     """
     residual = _checked(residual)
     height, width = residual.shape[-2:]
     if not 0 <= lags < min(height, width):
         raise ValueError(f"lags must be from 0 to less than the size {width}x{height}, got {lags}")
+    _check_varies(residual)
     mean = _mean(residual)
     offsets = torch.arange(-lags, lags + 1, device=mean.device)
     sums = mean.new_zeros(*residual.shape[:2], 2 * lags + 1, 2 * lags + 1)
@@ -56,8 +62,13 @@ def _mean(residual: Tensor) -> Tensor:
 
 
 def channel_correlation(residual: Tensor) -> Tensor:
-    """Correlation between the channels at the same pixel, (B, C, C); 1 on the diagonal."""
+    """Correlation between the channels at the same pixel, (B, C, C); 1 on the diagonal.
+
+    Raises:
+        ValueError: a channel is constant.
+    """
     residual = _checked(residual)
+    _check_varies(residual)
     mean = _mean(residual)
     products: Any = 0
     for rows in strips(residual.shape[2], residual.numel() // residual.shape[2]):
@@ -93,6 +104,9 @@ def spectrum_error(fake: Tensor, real: Tensor, flattest: float = 1.0, window: in
 
     Returns:
         A scalar, in dB.
+
+    Raises:
+        ValueError: one of them has no power at some frequency, as flat ones have not.
     """
     if not 0 < flattest <= 1:
         raise ValueError(f"flattest must be in (0, 1], got {flattest}")
@@ -100,6 +114,9 @@ def spectrum_error(fake: Tensor, real: Tensor, flattest: float = 1.0, window: in
         _mean_spectrum(double(_checked(x, name)), flattest, window)
         for x, name in ((fake, "fake"), (real, "real"))
     )
+    for power, name in ((fake, "fake"), (real, "real")):
+        if not (power.flatten(1)[:, 1:] > 0).all():
+            raise ValueError(f"{name} has no power at some frequencies: is it flat?")
     return (10 * (fake / real).log10()).abs().flatten(1)[:, 1:].mean()
 
 
@@ -146,6 +163,14 @@ def histogram_kl(fake: Tensor, real: Tensor, width: float = 1 / 255) -> Tensor:
         counts.append(double(count))
     p, q = (c / c.sum() for c in counts)
     return (p * (p / q).log()).sum()
+
+
+def _check_varies(residual: Tensor) -> None:
+    """Raise ValueError if a channel of a residual is constant."""
+    constant = residual.amax((-2, -1)) - residual.amin((-2, -1)) <= NOTHING
+    if constant.any():
+        image, channel = constant.nonzero()[0].tolist()
+        raise ValueError(f"residual is constant in channel {channel} of image {image}: it has no correlation")
 
 
 def _checked(residual: Tensor, name: str = "residual") -> Tensor:

@@ -19,7 +19,7 @@ from ..transforms.precision import raised
 from .conditional.condition import Conditioning, LevelFeatures
 from .conditional.flow import ConditionalFlow, check_sizes
 from .conditional.steps import Step
-from .model import ImageModel
+from .model import ImageModel, check_finite, check_samples
 from .rrdb import fast_layout
 
 # Below this, in the range [0, 1], a dark image is noise rather than colour.
@@ -163,13 +163,14 @@ class LowLightFlow(ImageModel):
             tau: temperature, multiplies the standard deviation of the latent; 0 is the most likely latent, n
                 times.
         """
-        if n < 1 or not tau >= 0:
-            raise ValueError(f"n must be at least 1 and tau not negative, got {n} and {tau}")
+        check_samples(n, tau)
         padded, crop = pad_to_multiple(dark, 2**self.config.levels)
         known = self.prepare(padded)
         like = self._mean(known.colours)
         draws = (cast(Tensor, StandardNormal().sample(like, tau, generator)) for _ in range(n))
-        return crop(torch.stack([self.decode(draw, known) for draw in draws])).clamp(0, 1)
+        bright = crop(torch.stack([self.decode(draw, known) for draw in draws]))
+        check_finite(bright)
+        return bright.clamp(0, 1)
 
     def _known(self, dark: Tensor | Known) -> Known:
         return self.prepare(dark) if isinstance(dark, Tensor) else dark

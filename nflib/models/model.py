@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from ..images.jpeg import parse_stage
@@ -90,7 +92,11 @@ class ImageModel(nn.Module):
     def finished(self, degraded: Tensor) -> Tensor:
         """Degraded images (..., 3, H, W) after the last stage that the configuration knows of, such as JPEG;
         without one as they are. Every model that degrades ends its samples with this.
+
+        Raises:
+            ValueError: they are not finite, which too large a strength leads to.
         """
+        check_finite(degraded)
         stage = parse_stage(self.config.last_stage)
         return degraded if stage is None else stage(degraded.flatten(0, -4)).view(degraded.shape)
 
@@ -105,5 +111,14 @@ def check_samples(n: int, tau: float) -> None:
     """Raise ValueError unless there can be so many results of this strength or temperature."""
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
-    if not tau >= 0:
-        raise ValueError(f"tau must not be negative, got {tau}")
+    if not 0 <= tau < math.inf:
+        raise ValueError(f"tau must not be negative nor infinite, got {tau}")
+
+
+def check_finite(results: Tensor) -> None:
+    """Raise ValueError if results of a model are not finite."""
+    if not torch.isfinite(results).all():
+        raise ValueError(
+            "what the model made is not finite: its strength or temperature is too high, or its weights are "
+            "damaged"
+        )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..images.tiling import overlap_of
+from ..transforms.precision import raised
 from .model import ImageModel, check_samples
 
 
@@ -60,11 +61,12 @@ class NoiseModel(ImageModel):
         overlap_of(tile, overlap, most=self.largest_overlap)
         check_samples(n, tau)
         if tau == 0:
-            return clean.expand(n, *clean.shape)
-        noisy = clean.new_empty(n, *clean.shape)
+            return clean.expand(n, *clean.shape).clone()
+        precise = raised(clean)
+        noisy = precise.new_empty(n, *clean.shape)
         for one in noisy:
-            torch.add(clean, self.noise(clean, generator), alpha=tau, out=one)
-        return self.finished(noisy.clamp_(0, 1))
+            torch.add(precise, self.noise(precise, generator), alpha=tau, out=one)
+        return self.finished(noisy.clamp_(0, 1)).to(clean.dtype)
 
     def degrade(self, clean: Tensor, tau: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
         """Noisy versions of clean images, (B, 3, H, W) in [0, 1]: the first of :meth:`samples`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .flat_blocks import flat_blocks
+from .flat_blocks import flat_blocks, has_borders
 from .gain import NoiseGain, fit_noise_gain
 
 WINDOW = 16
@@ -37,7 +37,10 @@ def noise_filter(clean: Tensor, degraded: Tensor, flattest: float = FLATTEST) ->
         ValueError: images too small, all windows dark or bright, or the degraded ones have no more power than
             the clean ones at any frequency.
     """
-    excess = _cross_spectrum(degraded, "degraded", flattest) - _cross_spectrum(clean, "clean", flattest)
+    borders = has_borders(degraded)
+    excess = _cross_spectrum(degraded, "degraded", flattest, True) - _cross_spectrum(
+        clean, "clean", flattest, borders
+    )
     values, vectors = torch.linalg.eigh(excess)
     if not (values > ROUNDING).any():
         raise ValueError(
@@ -57,7 +60,10 @@ def window_gain(clean: Tensor, degraded: Tensor, flattest: float = FLATTEST) -> 
     """
     (means, variances), (_, of_clean) = (
         (pieces.mean((-2, -1)), pieces.var((-2, -1)))
-        for pieces in (_flat_windows(degraded, "degraded", flattest), _flat_windows(clean, "clean", flattest))
+        for pieces in (
+            _flat_windows(degraded, "degraded", flattest, True),
+            _flat_windows(clean, "clean", flattest, has_borders(degraded)),
+        )
     )
     excess = (variances.mean(0) - of_clean.mean(0)).clamp(min=ROUNDING)
     return fit_noise_gain(means, variances, of_clean.mean(0), excess.sqrt())
@@ -105,15 +111,15 @@ def _padded(taps: Tensor, size: int) -> Tensor:
     return torch.nn.functional.pad(taps, (before, size - SIDE - before) * 2)
 
 
-def _cross_spectrum(images: Tensor, name: str, flattest: float) -> Tensor:
+def _cross_spectrum(images: Tensor, name: str, flattest: float, constant: bool) -> Tensor:
     """Mean of ``F_c conj(F_d) / n^2`` over the flattest windows: (n, n, 3, 3)."""
-    pieces = _flat_windows(images, name, flattest)
+    pieces = _flat_windows(images, name, flattest, constant)
     waves = torch.fft.fft2(pieces - pieces.mean((-2, -1), keepdim=True))
     return torch.einsum("bchw,bdhw->hwcd", waves, waves.conj()) / (len(pieces) * WINDOW**2)
 
 
-def _flat_windows(images: Tensor, name: str, flattest: float) -> Tensor:
-    """(K, 3, n, n), float64."""
+def _flat_windows(images: Tensor, name: str, flattest: float, constant: bool) -> Tensor:
+    """(K, 3, n, n), float64; constant ones too, unless they are to be left out."""
     if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[-2:]) < WINDOW:
         raise ValueError(
             f"{name} must be (B, 3, H, W), at least {WINDOW}x{WINDOW}, got {tuple(images.shape)}"
@@ -122,6 +128,6 @@ def _flat_windows(images: Tensor, name: str, flattest: float) -> Tensor:
     images = images[..., :height, :width].double()
     pieces = images.unfold(2, WINDOW, WINDOW).unfold(3, WINDOW, WINDOW).permute(0, 2, 3, 1, 4, 5)
     try:
-        return pieces[flat_blocks(images, WINDOW, flattest)]
+        return pieces[flat_blocks(images, WINDOW, flattest, constant=constant)]
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..domain import GaussianBlur
+from ..images.empty_parts import empty_parts, is_empty
 from .flat_blocks import BLUR, BRIGHTEST, DARKEST
 
 WINDOW = 16
@@ -126,7 +127,9 @@ def _edges(values: Tensor, parts: int) -> Tensor:
 
 
 def _windows(name: str, images: Tensor, photo: Tensor) -> _Windows:
-    """Those that are neither too dark nor too bright; if there are none, all."""
+    """Those that are neither too dark nor too bright, nor saturated or constant in parts; if there are none,
+    all.
+    """
     if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[2:]) < WINDOW:
         raise ValueError(
             f"{name} must be (N, 3, H, W), at least {WINDOW}x{WINDOW}, got {tuple(images.shape)}"
@@ -135,7 +138,8 @@ def _windows(name: str, images: Tensor, photo: Tensor) -> _Windows:
     for part, numbers in zip(images.detach().cpu().float().split(TOGETHER), photo.cpu().split(TOGETHER)):
         pieces, smooth = _cut(part), _cut(GaussianBlur(BLUR)(part))
         colours = smooth.mean((2, 3))
-        usable.append((colours.amin(1) > DARKEST) & (colours.amax(1) < BRIGHTEST))
+        in_range = (colours.amin(1) > DARKEST) & (colours.amax(1) < BRIGHTEST)
+        usable.append(in_range & ~is_empty(empty_parts(part), WINDOW).flatten())
         waves = torch.fft.rfft2(pieces - pieces.mean((2, 3), keepdim=True))
         each = numbers.repeat_interleave(len(pieces) // len(part))
         texture = smooth.var((2, 3)).mean(1)

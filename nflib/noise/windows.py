@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..domain import GaussianBlur
+from ..images.empty_parts import clipped_parts, constant_parts, is_empty
 from ..images.strips import around, strips
-from .flat_blocks import BLUR, BRIGHTEST, DARKEST, RANGES
+from .flat_blocks import BLUR, BRIGHTEST, CONSTANT, DARKEST, RANGES
 
 SIDE, SHARE = 32, 0.06
 # Where there are fewer windows than this, they are made smaller.
@@ -38,16 +39,25 @@ class FlatWindows(NamedTuple):
         pixels: (M, 3, side, side), float64.
         photo: (M,), the number of the photo that each window is from.
         share: of all windows that are neither too dark nor too bright, how many these are.
+        constant: of all windows in this range, how many are constant in parts.
     """
 
     pixels: Tensor
     photo: Tensor
     share: float
+    constant: float = 0.0
 
     @property
     def colours(self) -> Tensor:
         """Mean colour of each window, (M, 3)."""
         return self.pixels.mean((2, 3))
+
+    @property
+    def bordered(self) -> bool:
+        """Whether constant windows are borders or backgrounds, as far as degraded photos tell: then those of
+        clean photos are not to count either.
+        """
+        return self.constant > CONSTANT
 
     @property
     def variances(self) -> Tensor:
@@ -64,7 +74,12 @@ def usual_side(*folders: Sequence[tuple[int, int]]) -> int:
 
 
 def flat_windows(
-    read: Callable[[int], Tensor], count: int, *, side: int = SIDE, share: float = SHARE
+    read: Callable[[int], Tensor],
+    count: int,
+    *,
+    side: int = SIDE,
+    share: float = SHARE,
+    constant: bool = True,
 ) -> FlatWindows:
     """The windows of a grid that vary least after a blur, equally many of every range of brightness.
 
@@ -78,23 +93,30 @@ def flat_windows(
         side: of the windows in pixels.
         share: of all windows, in (0, 1]; of few photos more are taken, up to 40 windows of 32 pixels, or as
             many pixels of smaller ones.
+        constant: leave out windows parts of which are constant. Saturated ones are always left out, both as
+            long as there are others.
 
     Raises:
         ValueError: no window is neither too dark nor too bright.
     """
-    found = _candidates(read, count, side)
+    found = _candidates(read, count, side, constant=constant)
     kept, share = _flattest(found, side, share)
     return _windows(read, side, found, [(kept, share)])[0]
 
 
 def flat_windows_and_even(
-    read: Callable[[int], Tensor], count: int, *, side: int = SIDE, share: float = SHARE
+    read: Callable[[int], Tensor],
+    count: int,
+    *,
+    side: int = SIDE,
+    share: float = SHARE,
+    constant: bool = True,
 ) -> tuple[FlatWindows, FlatWindows]:
     """:func:`flat_windows`, and beside them the flattest of every photo, however textured it is: eight of
     each, of at most 250 photos, evenly taken. Where the first are all from few photos the second say what the
     others are like.
     """
-    found = _candidates(read, count, side)
+    found = _candidates(read, count, side, constant=constant)
     kept, share = _flattest(found, side, share)
     each = _flattest_of_each(found)
     flat, even = _windows(read, side, found, [(kept, share), (each, len(each) / len(found.spread))])
@@ -110,6 +132,7 @@ class _Candidates(NamedTuple):
     light: Tensor
     photo: Tensor
     number: Tensor
+    constant: float = 0.0
 
 
 def _flattest(found: _Candidates, side: int, share: float) -> tuple[Tensor, float]:
@@ -142,20 +165,29 @@ def _windows(read, side: int, found: _Candidates, choices: list) -> list[FlatWin
         for pieces, (kept, _) in zip(pixels, choices):
             pieces += _cut(photo, side, found.number[kept[found.photo[kept] == i]].tolist())
     return [
-        FlatWindows(torch.stack(pieces).double(), found.photo[kept], share)
+        FlatWindows(torch.stack(pieces).double(), found.photo[kept], share, found.constant)
         for pieces, (kept, share) in zip(pixels, choices)
     ]
 
 
-def _candidates(read: Callable[[int], Tensor], count: int, side: int) -> _Candidates:
-    """Those of all photos, evenly thinned to CANDIDATES."""
+def _candidates(
+    read: Callable[[int], Tensor], count: int, side: int, *, constant: bool, full: bool = True
+) -> _Candidates:
+    """Those of all photos, evenly thinned to CANDIDATES; without empty ones, if ``full`` and others are
+    there.
+    """
     if side < 2:
         raise ValueError(f"side must be at least 2, got {side}")
     found = torch.zeros(2, 0), torch.zeros(2, 0, dtype=torch.long)
     places, seen, stride = torch.zeros(0, dtype=torch.long), 0, 1
+    in_range = alike = 0
     for i in range(count):
-        spread, light = _statistics(read(i), side)
-        usable = light.isfinite().nonzero()[:, 0]
+        spread, light, clipped, same = _statistics(read(i), side)
+        usable = light.isfinite()
+        in_range, alike = in_range + int(usable.sum()), alike + int((usable & same).sum())
+        if full:
+            usable = usable & ~(clipped | same if constant else clipped)
+        usable = usable.nonzero()[:, 0]
         place = seen + torch.arange(len(usable))
         seen += len(usable)
         taken = place % stride == 0
@@ -168,27 +200,36 @@ def _candidates(read: Callable[[int], Tensor], count: int, side: int) -> _Candid
             stride *= 2
             taken = places % stride == 0
             found, places = (found[0][:, taken], found[1][:, taken]), places[taken]
+    if not len(places) and in_range:
+        return _candidates(read, count, side, constant=constant, full=False)
     if not len(places):
         raise ValueError(f"no window of {side}x{side} pixels is neither too dark nor too bright")
-    return _Candidates(*found[0], *found[1])
+    (spread, light), (photo, number) = found
+    return _Candidates(spread, light, photo, number, alike / in_range)
 
 
-def _statistics(image: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Variance after a blur and brightness (NaN if too dark or too bright) of each window, row by row."""
+def _statistics(image: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Variance after a blur and brightness (NaN if too dark or too bright) of each window, row by row; and
+    whether parts of it are clipped or constant.
+    """
     if min(image.shape[1:]) < side:
-        return torch.zeros(0), torch.zeros(0)
+        return torch.zeros(0), torch.zeros(0), torch.zeros(0).bool(), torch.zeros(0).bool()
     height, reach = image.shape[1] // side * side, math.ceil(4 * BLUR)
-    means, spreads = [], []
+    means, spreads, clipped, alike = [], [], [], []
     for rows in strips(height, image.shape[2], multiple=side):
         wider, above, _ = around(rows, reach, image.shape[1])
         smooth = GaussianBlur(BLUR)(image[None, :, wider].float())
         smooth = smooth.narrow(2, reach - above, rows.stop - rows.start)
-        means.append(F.avg_pool2d(image[None, :, rows].float(), side)[0])
+        strip = image[None, :, rows].float()
+        means.append(F.avg_pool2d(strip, side)[0])
         square = F.avg_pool2d(smooth, side).square()
         spreads.append((F.avg_pool2d(smooth.square(), side) - square).mean(1)[0])
+        clipped.append(is_empty(clipped_parts(strip), side)[0])
+        alike.append(is_empty(constant_parts(strip), side)[0])
     mean = torch.cat(means, 1)
     usable = (mean.amin(0) > DARKEST) & (mean.amax(0) < BRIGHTEST)
-    return torch.cat(spreads).flatten(), torch.where(usable, mean.mean(0), torch.nan).flatten()
+    light = torch.where(usable, mean.mean(0), torch.nan).flatten()
+    return torch.cat(spreads).flatten(), light, torch.cat(clipped).flatten(), torch.cat(alike).flatten()
 
 
 def _cut(image: Tensor, side: int, numbers: Sequence[int]) -> list[Tensor]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import __version__, metrics, units
+from .. import __version__, metrics, scores, units
 from ..files import write_json
 from ..images import list_images, read
 
@@ -24,7 +24,8 @@ class Evaluation:
 
     Attributes:
         metrics: names of the metrics.
-        scores: file name -> one number for each metric.
+        scores: file name -> one number for each metric; infinite or NaN where there was nothing to measure,
+            as for the PSNR of equal images.
         folders: as they were named, the second None where nothing was compared.
         border: pixels that were left out on every side.
         skipped: one line for each pair that could not be scored.
@@ -39,35 +40,47 @@ class Evaluation:
     unpaired: tuple[tuple[str, ...], tuple[str, ...]]
 
     def column(self, name: str) -> np.ndarray:
-        """All scores of a metric."""
+        """What a metric gave for each image."""
         position = self.metrics.index(name)
-        return np.array([scores[position] for scores in self.scores.values()])
+        return np.array([measured[position] for measured in self.scores.values()])
 
-    def mean(self, name: str) -> float:
-        """Over images; infinite where an image equals its reference and the metric is PSNR."""
-        return float(self.column(name).mean())
+    def mean(self, name: str) -> float | None:
+        """Over the images that could be measured; None if there is none."""
+        return scores.mean(self.column(name).tolist())
 
     def deviation(self, name: str) -> float | None:
-        """Standard deviation between images (n - 1); None for one image, or where a score is infinite."""
-        column = self.column(name)
-        return float(column.std(ddof=1)) if len(column) > 1 and np.isfinite(column).all() else None
+        """Standard deviation between these images (n - 1); None for fewer than two."""
+        return scores.deviation(self.column(name).tolist())
+
+    def unmeasured(self, name: str) -> list[str]:
+        """The files that are in no mean, since a metric gave no finite number for them."""
+        return [file for file, score in zip(self.scores, self.column(name)) if not scores.is_score(score)]
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """One line for each metric that could not measure some images: how many, and which."""
+        lines = []
+        for name in self.metrics:
+            if files := self.unmeasured(name):
+                why = "equal to the reference, " if name == "psnr" else ""
+                some = f"{len(files)} of {len(self.scores)} images"
+                lines.append(f"{name}: {some} {why}not finite and not in the mean: {named(files)}")
+        return tuple(lines)
 
     def save(self, path: str | Path) -> None:
-        """Write as JSON. An infinite score is written as the text "inf", since JSON has no such number."""
+        """Write as JSON. What could not be measured is null there, and its files are listed."""
         described = {}
         for name in self.metrics:
             metric = metrics.METRICS[name]
             described[name] = {
-                "mean": _json_number(self.mean(name)),
+                "mean": self.mean(name),
                 "deviation": self.deviation(name),
+                "unmeasured": self.unmeasured(name),
                 "lower_is_better": metric.lower_is_better,
                 "unit": metric.unit,
                 "convention": metric.convention,
             }
-        images = {
-            file: {name: _json_number(score) for name, score in zip(self.metrics, scores)}
-            for file, scores in self.scores.items()
-        }
+        images = {file: dict(zip(self.metrics, measured)) for file, measured in self.scores.items()}
         write_json(
             Path(path),
             {
@@ -90,7 +103,8 @@ def evaluate(
 ) -> Evaluation:
     """Score the images of a folder, against those of the same name (suffix aside) in another.
 
-    All means are over the same images: a pair that one metric cannot score is skipped and listed.
+    All means are over the same images: a pair that one metric cannot score is skipped and listed. Only equal
+    pairs, whose PSNR is infinite, are left out of its mean alone (:attr:`Evaluation.remarks`).
 
     Args:
         images: the folder to be judged.
@@ -118,15 +132,15 @@ def evaluate(
     paired = [stem for stem in found if stem in truth]
     if not paired:
         raise ValueError(f"{images}: no file here has the name of one in {reference}")
-    scores, skipped = {}, []
+    measured, skipped = {}, []
     for stem in units.progress(paired, "images"):
         try:
-            scores[found[stem].name] = _scores(found[stem], truth[stem], chosen, border)
+            measured[found[stem].name] = _scores(found[stem], truth[stem], chosen, border)
         except metrics.MissingWeights:
             raise
         except ValueError as error:
             skipped.append(str(error))
-    if not scores:
+    if not measured:
         raise ValueError(f"{images}: none of {len(paired)} images could be scored; the first: {skipped[0]}")
     unpaired = (
         tuple(file.name for stem, file in found.items() if stem not in truth),
@@ -134,7 +148,7 @@ def evaluate(
     )
     folders = str(images), str(reference) if comparing else None
     return Evaluation(
-        tuple(metric.name for metric in chosen), scores, folders, border, tuple(skipped), unpaired
+        tuple(metric.name for metric in chosen), measured, folders, border, tuple(skipped), unpaired
     )
 
 
@@ -169,5 +183,6 @@ def _scores(file: Path, truth: Path | None, chosen, border: int) -> tuple[float,
         raise ValueError(f"{file}: {error}") from error
 
 
-def _json_number(value: float) -> float | str:
-    return value if np.isfinite(value) else str(value)
+def named(files: Sequence[str], most: int = 5) -> str:
+    """The first of some files, and how many more there are."""
+    return ", ".join(files[:most]) + (f" and {len(files) - most} more" if len(files) > most else "")

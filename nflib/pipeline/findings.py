@@ -15,6 +15,7 @@ from .photo_facts import FolderFacts, PhotoFacts, same_pixels
 
 FEW = 10  # photos of a folder with which a flow can hardly be trained
 DARK = 0.5  # the brightest value of a folder below which something is wrong with the range
+EMPTY = 0.05  # share of a folder's pixels in saturated or constant parts that is worth knowing
 LARGER = 1.5  # times the sides of the other folder's photos
 NAMED = 3  # photos that are named in a finding
 # h is told not to give the folder away with an AUC of this at most, and only where chance does as much.
@@ -72,6 +73,13 @@ def of_folder(facts: FolderFacts, name: str, crop: int) -> Iterator[Finding]:
     if (high := max(photo.high for photo in facts.photos)) < DARK:
         what = f"no value is above {high:.3g} of the range; 10 or 12 bits stored as 16 look like that"
         yield told(f"dark {name} photos", what)
+    if (lost := float(np.mean([photo.saturated for photo in facts.photos]))) >= EMPTY:
+        what = f"{lost:.0%} of the pixels are in saturated parts, of which nothing is learned"
+        yield told(f"saturated parts of {name} photos", what, _most(facts, "saturated"))
+    alike = float(np.mean([photo.constant for photo in facts.photos]))
+    if alike >= EMPTY and name == "degraded":
+        what = f"{alike:.0%} of the pixels are in constant parts, of which nothing is learned"
+        yield told("constant parts of degraded photos", what, _most(facts, "constant"))
     for kind, formats in FORMATS.items():
         files = [photo for photo in facts.photos if photo.kind.startswith(formats)]
         if files and name == "clean":
@@ -82,6 +90,12 @@ def of_folder(facts: FolderFacts, name: str, crop: int) -> Iterator[Finding]:
             yield told("degraded WebP files", what, files)
     for group in same_pixels(facts.photos):
         yield told("photos that are there twice", "the same pixels more than once", group)
+
+
+def _most(facts: FolderFacts, what: str) -> list[PhotoFacts]:
+    """The photos that have a part of some kind, those with most of it first."""
+    found = [photo for photo in facts.photos if getattr(photo, what) >= EMPTY]
+    return sorted(found, key=lambda photo: -getattr(photo, what))
 
 
 def of_count(x: FolderFacts, y: FolderFacts, crop: int) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, conv2d, max_poo
 
 from .. import units
 from ..data import ChannelStatistics
-from ..images import list_images, read, read_picture
+from ..images import empty_share, list_images, read, read_picture
 from ..images.strips import strips
 
 THUMBNAIL = 16
@@ -46,6 +46,8 @@ class PhotoFacts(NamedTuple):
         thumbnail: 16x16 brightnesses, less their mean, of unit length; None if it is flat.
         statistics: of the channels.
         floor: deviation of the noise in the flattest places, content included, in units of the image range.
+        saturated: share of the pixels in parts that are black or white in a channel.
+        constant: share of those in other parts that are constant.
     """
 
     file: Path
@@ -60,6 +62,8 @@ class PhotoFacts(NamedTuple):
     thumbnail: np.ndarray | None
     statistics: ChannelStatistics
     floor: float
+    saturated: float = 0.0
+    constant: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ def photo_facts(file: Path) -> PhotoFacts:
         pixels.update(levels.transpose(0, 1).numpy().astype(np.uint16).tobytes())  # row by row
         grey = grey and bool((levels == levels[:1]).all())
         deep = deep or bool((levels % 257 != 0).any())
+    saturated, constant = empty_share(image)
     return PhotoFacts(
         file,
         _kind(file),
@@ -132,6 +137,8 @@ def photo_facts(file: Path) -> PhotoFacts:
         thumbnail=_thumbnail(image),
         statistics=ChannelStatistics.of_image(image),
         floor=_floor(image),
+        saturated=saturated,
+        constant=constant,
     )
 
 

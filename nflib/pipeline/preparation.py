@@ -62,7 +62,8 @@ def prepare(source: str | os.PathLike, target: str | os.PathLike, scales: Sequen
     files = list_images(source)
     if source.resolve() in {(target / f"{scale}x").resolve() for scale in scales}:
         raise ValueError(f"{target}: the photos of {source} would be written over; choose another target")
-    names = {file: f"{name}.png" for file, name in result_names(files).items()}
+    named = result_names([file.relative_to(source) for file in files])
+    names = {source / file: f"{name}.png" for file, name in named.items()}
     before = Preparation(target, source, scales)
     digests = {file: digest(file) for file in files}
     before.check_same(set(digests.values()))

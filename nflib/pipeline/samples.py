@@ -232,6 +232,8 @@ class _Job:
         except (ValueError, OSError):
             return False
         return {"nflib", "source", "sha256", "files"} <= content.keys()
+
+
 def check_samples(samples: int) -> None:
     """Raise ValueError if more results of each image are asked for than anybody could mean."""
     if samples > MOST_SAMPLES:

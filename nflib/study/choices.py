@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import parse_json
+from ..files import json_text, parse_json
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Choice:
 
     def line(self) -> str:
         """Its line in a file, with the line's end."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")) + "\n"
+        return json_text(asdict(self), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def append_choices(path: str | os.PathLike, choices: Iterable[Choice]) -> None:

@@ -16,6 +16,7 @@ from ..domain import Compose, DenoisingAutoencoder, Map
 from ..domain.named import as_map
 from ..models import DeFlow, DeFlowConfig, RRDBConfig, linear_start
 from ..models.deflow.config import usual_h
+from ..transforms.precision import raised
 from ..units import bits_per_dim, numbered_generator, rand
 from .fit import fit
 from .folders import Folder, check_crop, known_size
@@ -77,7 +78,13 @@ class DeFlowTask(UnpairedTask):
 
 
 def dequantised(image: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None) -> Tensor:
-    """Uniform noise of width 1/LEVELS and mean zero added: values stay on the image's own scale."""
+    """Uniform noise of width 1/LEVELS and mean zero added: values stay on the image's own scale.
+
+    Raises:
+        ValueError: the images have less than single precision, in which the noise would have a few values.
+    """
+    if raised(image) is not image:
+        raise ValueError(f"images of {image.dtype} are too coarse to be dequantised, expected float32")
     return image + (rand(image.shape, image, generator) - 0.5) / LEVELS
 
 

@@ -110,6 +110,10 @@ class ESRGANTask(Task):
         pixel = PIXEL * (sr - hr).abs().mean()
         return pixel if self.features is None else pixel + PERCEPTUAL * perceptual_loss(sr, hr, self.features)
 
+    def loss_of_average(self, batch, noise) -> torch.Tensor:
+        hr, lr = batch
+        return self.fidelity(self.averaged(lr), hr)
+
     @torch.no_grad()
     def score(self, batches) -> float:
         pairs = (self.transfer_batch_to_device(batch, self.device, 0) for batch in batches)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import logging
 import os
 import random
@@ -23,7 +22,7 @@ from .. import checkpoints, provenance, units
 from .._compat import import_lightning
 from ..data.contents import changes, check_unpaired, contents, summary
 from ..data.kept import sharing
-from ..files import damaged, made_folder
+from ..files import damaged, json_text, made_folder
 from ..noise import SeenContent
 from ..processes import is_first, wait
 from .recipe import Recipe
@@ -108,9 +107,9 @@ def fit(
     photos = len(cast("Sized", data))
     settings: dict[str, Any] = {
         "task": type(task).__name__,
-        "model": json.dumps(checkpoints.files.plain(task.model.config)),
+        "model": json_text(checkpoints.files.plain(task.model.config)),
         "seed": seed,
-        "recipe": json.dumps(dataclasses.asdict(recipe)),
+        "recipe": json_text(dataclasses.asdict(recipe)),
         "crops": f"{type(data).__name__}, {photos} photos, {getattr(data, 'crop', '')}",
         "precision": running.precision,
         **task.notes,

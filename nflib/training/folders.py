@@ -47,8 +47,18 @@ def _files(folder: Folder) -> list[Path]:
 
 
 def best(done: Path | Rehearsal) -> Path | Rehearsal:
-    """The best model beside the last one that a training returned."""
-    return done if isinstance(done, Rehearsal) else done.with_name("best.safetensors")
+    """The best model beside the last one that a training returned; the last one, and it is said, where no
+    validation was finite.
+    """
+    if isinstance(done, Rehearsal):
+        return done
+    file = done.with_name("best.safetensors")
+    if not file.exists():
+        logging.getLogger(__name__).warning(
+            "no validation was finite, so that none is best; the last model is handed back"
+        )
+        return done
+    return file
 
 
 def crops_of(

@@ -13,6 +13,7 @@ import math
 import torch
 from torch import Tensor
 
+from ..images import clipped_parts
 from ..images.jpeg import JPEG
 from ..models import NoiseLaw
 from ..noise import FlatWindows, flat_windows
@@ -68,7 +69,11 @@ def _level(shown: Excess, seen: Excess) -> Tensor:
 
 
 def _simulated(law: NoiseLaw, photos: list[Tensor], stage: JPEG, side: int, generator) -> FlatWindows:
-    noisy = [stage(law.samples(photo[None], generator=generator)[0, 0]) for photo in photos]
+    noisy = []
+    for photo in photos:
+        sample = law.samples(photo[None], generator=generator)[0, 0]
+        # what is saturated has no noise, in a degraded photo either
+        noisy.append(stage(torch.where(clipped_parts(photo[None]), photo, sample)))
     return flat_windows(lambda i: noisy[i], len(noisy), side=side)
 
 

@@ -115,7 +115,10 @@ def find_law(clean: Source, degraded: Source, *, last_stage: str = "auto", seed:
     sides = PhotoStream(clean), PhotoStream(degraded)
     stage = known_stage(last_stage, clean, degraded)
     side = usual_side(*(photos.sizes for photos in sides))
-    windows, even = zip(*(_windows(photos, side, after) for photos, after in zip(sides, (stage, None))))
+    degraded_windows = _windows(sides[1], side, None)
+    # clean windows may be constant, unless degraded ones are, too: then it is a background or a border
+    clean_windows = _windows(sides[0], side, stage, constant=degraded_windows[0].bordered)
+    windows, even = zip(clean_windows, degraded_windows)
     seen = Excess(*windows)
     law = _law(seen, NoiseLawConfig(last_stage="" if stage is None else str(stage)))
     if stage is not None:
@@ -135,13 +138,15 @@ def find_law(clean: Source, degraded: Source, *, last_stage: str = "auto", seed:
     )
 
 
-def _windows(photos: PhotoStream, side: int, stage: JPEG | None) -> tuple[FlatWindows, FlatWindows]:
+def _windows(
+    photos: PhotoStream, side: int, stage: JPEG | None, *, constant: bool = True
+) -> tuple[FlatWindows, FlatWindows]:
     def read(number: int) -> Tensor:
         photo = photos.read(number)
         return photo if stage is None or not photo.numel() else stage(photo)
 
     try:
-        return flat_windows_and_even(read, len(photos), side=side)
+        return flat_windows_and_even(read, len(photos), side=side, constant=constant)
     except ValueError as error:
         raise ValueError(f"{photos.name}: {len(photos)} photos can be read; {error}") from None
 

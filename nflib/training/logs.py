@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..files import write_bytes
+from ..scores import is_score
 
 COLUMNS = ("step", "loss", "validation", "gradient_norm", "lr", "images_per_second", "rollbacks")
 
@@ -37,7 +38,9 @@ class Log:
         self._file = path.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
-    def write(self, step: int, **values: float) -> None:
+    def write(self, step: int, **values: float | None) -> None:
+        """Write what is finite; the place of all else stays empty."""
+        values = {name: value for name, value in values.items() if is_score(value)}
         row = {"step": step, **values}
         self._file.write(",".join(f"{row[name]:.8g}" if name in row else "" for name in self.columns) + "\n")
         try:

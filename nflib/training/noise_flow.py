@@ -320,7 +320,8 @@ def train_noise_flow(
         )
     sides = PhotoStream(clean), PhotoStream(degraded)
     side = crop or usual_side(*(photos.sizes for photos in sides))
-    windows = [flat_windows(photos.read, len(photos), side=side) for photos in sides]
+    noisy = flat_windows(sides[1].read, len(sides[1]), side=side)
+    windows = [flat_windows(sides[0].read, len(sides[0]), side=side, constant=noisy.bordered), noisy]
     grey = bool((windows[1].pixels == windows[1].pixels[:, :1]).all())
     model = NoiseFlow(noise_flow_config(size))
     if resumed(out, running) is None and not running.dry_run:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..data.folders import Source, size_of
-from ..images import as_images, list_images, read
+from ..images import as_images, clipped_parts, list_images, read
+from ..images.empty_parts import is_empty
 from ..images.strips import strips
 from ..noise.seen import SeenContent, windows
 from ..noise.transfer import KNOTS, hats
@@ -70,17 +71,15 @@ class PhotoStream:
                 self.skipped.append(str(error))
             return torch.zeros(3, 0, 0)
         if number not in self._colours:
-            coarse = torch.nn.functional.avg_pool2d(image, min(COARSE, *image.shape[1:]))
-            parts = strips(coarse.shape[1], KNOTS * coarse.shape[2])
-            total: Any = sum(hats(coarse[:, rows]).double().sum((1, 2)) for rows in parts)
-            count = coarse.numel() // 3
-            self._colours[number] = count, (total / count).to(coarse)
+            self._colours[number] = _colours(image)
             self._windows[number] = windows(image)
         return image
 
     @property
     def colours(self) -> Tensor:
-        """How often the values of the photos read so far lie at each knot of curves, (3, knots)."""
+        """How often the values of the photos read so far lie at each knot of curves, (3, knots); what is
+        saturated does not count.
+        """
         total = sum(count for count, _ in self._colours.values())
         return torch.stack([count / total * found for count, found in self._colours.values()]).sum(0)
 
@@ -88,3 +87,21 @@ class PhotoStream:
     def seen(self) -> SeenContent | None:
         """What the photos read so far show; None if all are small."""
         return SeenContent.of_windows(self._windows.values())
+
+
+def _colours(image: Tensor) -> tuple[int, Tensor]:
+    """The number of places of an image that are not saturated, of all if they all are; and how often their
+    values lie at each knot of curves, (3, knots).
+    """
+    side = min(COARSE, *image.shape[1:])
+    height = image.shape[1] // side * side
+    for whole in (False, True):
+        total, count = torch.zeros(3, KNOTS, dtype=torch.float64), 0
+        for rows in strips(height, KNOTS * image.shape[2] // side**2 + 1, multiple=side):
+            coarse = torch.nn.functional.avg_pool2d(image[:, rows], side).flatten(1)
+            full = ~is_empty(clipped_parts(image[None, :, rows]), side).flatten() | whole
+            total += hats(coarse[:, full]).double().sum(1)
+            count += int(full.sum())
+        if count:
+            break
+    return count, (total / count).to(image)

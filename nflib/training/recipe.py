@@ -48,9 +48,9 @@ class Recipe:
                 f"batch must be at most {MOST_CROPS:,} and steps {MOST_STEPS:,}, got {self.batch!s:.60} and "
                 f"{self.steps!s:.60}"
             )
-        if not 0 < self.lr < math.inf or not self.clip > 0 or not 0 <= self.average < 1:
+        if not 0 < self.lr < math.inf or not 0 < self.clip < math.inf or not 0 <= self.average < 1:
             raise ValueError(
-                f"lr and clip must be positive and average in [0, 1), got {self.lr}, {self.clip}, "
+                f"lr and clip must be positive and finite and average in [0, 1), got {self.lr}, {self.clip}, "
                 f"{self.average}"
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import time
 from collections.abc import Sized
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch.utils.data import Dataset, default_collate
 
-from .. import __version__, checkpoints, provenance, units
+from .. import __version__, checkpoints, provenance, scores, units
 from .._compat import import_lightning
 from ..processes import claimed
 from .logs import Log
@@ -116,9 +117,9 @@ class Recorder(lightning.Callback):
             self.logs = None
 
     def _report(self, task) -> None:
-        passed = time.perf_counter() - self.clock
+        passed, loss = time.perf_counter() - self.clock, scores.mean(self.losses)
         values = {
-            "loss": sum(self.losses) / len(self.losses),
+            "loss": loss,
             "gradient_norm": task.last["gradient_norm"],
             "lr": task.recipe.lr_at(task.step - 1),
             "images_per_second": self.images / passed,
@@ -129,17 +130,22 @@ class Recorder(lightning.Callback):
             values["validation"] = self._validate(task)
         assert self.logs is not None
         self.logs.write(task.step, **values)
-        self.bar.set_postfix_str(
-            f"{values['loss']:.4g} {task.unit}, {values['images_per_second']:.1f} images/s"
-        )
+        shown = "not finite" if loss is None else f"{loss:.4g} {task.unit}"
+        self.bar.set_postfix_str(f"{shown}, {values['images_per_second']:.1f} images/s")
         self.seconds += time.perf_counter() - self.clock
         self.losses, self.clock, self.images = [], time.perf_counter(), 0
 
-    def _validate(self, task) -> float:
+    def _validate(self, task) -> float | None:
+        """The score; None, and it is said, where it is not finite."""
         states = random_states()
-        score = self.score = task.score(self.batches)
+        found = task.score(self.batches)
         restore_random_states(states)  # the other processes did not validate
-        return score
+        self.score = scores.or_none(found)
+        if self.score is None:
+            logging.getLogger(__name__).warning(
+                "step %d: the validation is not finite (%s); it counts for nothing", task.step, found
+            )
+        return self.score
 
     def _keep(self, task) -> None:
         self._best(task)
@@ -156,7 +162,7 @@ class Recorder(lightning.Callback):
         )
 
     def _best(self, task) -> None:
-        if self.score is not None and (task.best is None or self.score < task.best):
+        if scores.is_better(self.score, task.best):
             task.best = self.score
             notes = {
                 **self.settings,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -98,11 +98,32 @@ class Steps(LightningModule):
                 nn.utils.clip_grad_norm_(group["params"], self.recipe.clip)
             self._optimiser.step()
             self._average.update(self.model)
-            self.failed = False
+            self.failed = not self._sound(batch, noise)
         else:
             self.failed = True
+        if self.failed:
             self._roll_back(batch, rank)
         self.step += 1
+
+    @torch.no_grad()
+    def _sound(self, batch, noise: list[torch.Generator]) -> bool:
+        """Whether the weights are finite after a step; after the last one also the loss with those that are
+        written, for no other step will tell.
+        """
+        sizes = [p.abs().amax() for p in self.trained.parameters() if p.numel()]
+        if not torch.isfinite(torch.stack(sizes)).all():
+            return False
+        if self.step + 1 < self.recipe.steps:
+            return True
+        states = random_states()
+        with autocast(self.device, self.running.precision):
+            loss = mean_over_processes(self.loss_of_average(batch, noise))
+        restore_random_states(states)
+        return bool(torch.isfinite(loss))
+
+    def loss_of_average(self, batch: Any, noise: Sequence[torch.Generator]) -> Tensor:
+        """Loss of a batch with the averaged weights, which are those that are written."""
+        return self.loss(self._average.model, batch, noise)
 
     def _loss(self, batch, noise: list[torch.Generator]) -> Tensor:
         with autocast(self.device, self.running.precision):
@@ -117,7 +138,9 @@ class Steps(LightningModule):
         return channels_last(batch) if self.running.channels_last else batch
 
     def score(self, batches) -> float:
-        """Mean loss of the averaged weights over batches, always with the same noise."""
+        """Mean loss of the averaged weights over batches, always with the same noise; not finite where one of
+        them is not.
+        """
         with torch.no_grad():
             losses = [
                 self.loss(
@@ -175,10 +198,13 @@ class Steps(LightningModule):
         reason = blame(self.trained, batch, lambda: self._loss(batch, noise))
         restore_random_states(states)
         self.rollbacks += 1
-        if self.rollbacks > MOST_ROLLBACKS:
+        # after the last step there is none that could do better than the start, to which this goes back
+        untrained = self.step + 1 >= self.recipe.steps and self._good["step"] == 0
+        if self.rollbacks > MOST_ROLLBACKS or untrained:
+            times = f"{self.rollbacks} times" if self.rollbacks > 1 else "once"
             raise ValueError(
-                f"training stopped at step {self.step}: values were not finite {self.rollbacks} times, "
-                "and going back did not help; "
+                f"training stopped at step {self.step}: values were not finite {times}, "
+                f"and going back {'leaves nothing that was learned' if untrained else 'did not help'}; "
                 f"here {reason}. The last good state is kept. Try a learning rate smaller than "
                 f"{self.recipe.lr:g}."
             )

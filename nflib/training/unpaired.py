@@ -126,13 +126,13 @@ def unpaired_folders(
 def handed_back(done: Path | Rehearsal) -> Path | Rehearsal:
     """The best model of a training; a logged line says of which step it is and what the start was worth."""
     file = best(done)
-    if isinstance(file, Rehearsal):
+    if isinstance(file, Rehearsal) or file == done:
         return file
     notes = checkpoints.files.read_header(file).notes
     with file.with_name("metrics.csv").open(encoding="utf-8") as rows:
-        start = float(next(csv.DictReader(rows))["validation"])
+        start = next(csv.DictReader(rows))["validation"]
     logging.getLogger(__name__).warning(
-        "%s", _said(notes["steps"], notes["validation"], start, notes["unit"])
+        "%s", _said(notes["steps"], notes["validation"], float(start or "nan"), notes["unit"])
     )
     return file
 

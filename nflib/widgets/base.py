@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 import math
 from typing import Any
 
 import anywidget
 import traitlets as T
 
+from ..files import json_text
 from .bundle import live_module
 from .picture import png
 
@@ -150,7 +150,7 @@ class Explorer(anywidget.AnyWidget):
         assert bundle is not None
         data, metadata = bundle
         picture = base64.b64encode(png(self.draw)).decode()
-        state = html.escape(json.dumps(self.state, allow_nan=False))
+        state = html.escape(json_text(self.state))
         style = "max-width:100%;background:#fff"
         words = html.escape(self.summary())
         image = f'<img alt="{words}" src="data:image/png;base64,{picture}" style="{style}">'

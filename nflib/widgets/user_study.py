@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import itertools
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ import traitlets as T
 from PIL import Image
 from torch import Tensor
 
+from ..files import json_text
 from ..images import as_images, resize
 from ..study.bradley_terry import BradleyTerry, fit
 from ..study.choices import Choice, append_choices, read_choices, win_matrix
@@ -160,7 +160,7 @@ class UserStudy(Explorer):
                 for name in names
             ],
         }
-        if (size := len(json.dumps(scene))) > LARGEST:
+        if (size := len(json_text(scene))) > LARGEST:
             raise ValueError(
                 f"the study must have at most {LARGEST / 1e6:g} MB, got {size / 1e6:.2f} MB: take fewer "
                 "photos, methods or crops"

@@ -99,6 +99,60 @@ def test_bad_input(degrade, arguments, message) -> None:
         degrade.samples(torch.zeros(3, 8, 8), n=0)
 
 
+def test_strength_zero_gives_copies_of_their_own(degrade) -> None:
+    clean = torch.rand(3, 20, 20, generator=units.generator(0))
+    one, other = degrade.samples(clean, 0.0, 2)
+    assert torch.equal(one, clean)
+    assert torch.equal(other, clean)
+    one.zero_()
+    assert not torch.equal(other, one)
+    assert not torch.equal(clean, one)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_low_precision_is_single_precision_rounded(degrade, dtype) -> None:
+    clean = torch.rand(3, 24, 24, generator=units.generator(0)).to(dtype)
+    found = degrade(clean, 1.0, units.generator(1))
+    assert found.dtype == dtype
+    assert torch.equal(found, degrade(clean.float(), 1.0, units.generator(1)).to(dtype))
+    if hasattr(degrade, "noise"):
+        with pytest.raises(ValueError, match="clean must be float32 or float64"):
+            degrade.noise(clean)
+
+
+@pytest.mark.parametrize("usual", [torch.float64, torch.float16, torch.bfloat16])
+def test_the_usual_dtype_of_torch_changes_nothing(degrade, usual) -> None:
+    clean = torch.rand(3, 24, 24, generator=units.generator(0))
+    expected = degrade(clean, 0.7, units.generator(1))
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(usual)
+    try:
+        found = degrade(clean, 0.7, units.generator(1))
+    finally:
+        torch.set_default_dtype(before)
+    assert found.dtype == clean.dtype
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("strength", [1e10, 1e30, 1e300])
+def test_any_strength_is_finite_or_refused(degrade, strength) -> None:
+    clean = torch.rand(3, 24, 24, generator=units.generator(0))
+    try:
+        said = "" if torch.isfinite(degrade(clean, strength, units.generator(1))).all() else "NaN came out"
+    except ValueError as error:
+        said = str(error)
+    assert not said or "not finite" in said
+
+
+def test_rounding_beyond_the_range_is_taken_and_more_is_not(degrade) -> None:
+    clean = torch.rand(3, 20, 20, generator=units.generator(0))
+    clean[0, 0, 0] = 1 + 1.2e-7
+    assert degrade(clean, generator=units.generator(1)).max() <= 1
+    clean[0, 0, 0] = 1.001
+    with pytest.raises(ValueError, match=r"clean must lie in \[0, 1\], got values from .* to 1.001"):
+        degrade(clean)
+
+
 def test_as_the_transform_of_a_dataset(degrade) -> None:
     images = [torch.rand(3, 40, 48, generator=units.generator(i)) for i in range(3)]
     pairs = PairedImages(images, crop=16, degrader=degrade, seed=1)

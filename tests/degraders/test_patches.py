@@ -46,7 +46,7 @@ def test_dark_and_bright_crops_are_left_out() -> None:
     assert len(collected.patches) == 9
     assert collected.patches.std() == pytest.approx(0.02, rel=0.05)
     with pytest.raises(
-        ValueError, match="found no crop of 32x32 pixels to use: all are too dark or too bright"
+        ValueError, match="found no crop of 32x32 pixels to use: all are too dark, too bright or constant"
     ):
         NoisePatches.collect([dark, bright], size=32)
 

@@ -25,7 +25,7 @@ FLOORS = [
     ["data", "metrics", "flow"],
     ["images", "bases", "testing"],
     ["transforms", "plots", "study"],
-    ["units", "files", "processes", "provenance"],
+    ["units", "files", "processes", "provenance", "scores"],
     [""],
     ["_compat", "_version"],
 ]

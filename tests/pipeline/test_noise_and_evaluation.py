@@ -243,12 +243,34 @@ def test_evaluation_is_saved_with_its_settings(tmp_path) -> None:
     assert saved["nflib"]
     assert saved["border"] == 4
     assert saved["folders"] == [str(degraded), str(clean)]
-    assert saved["images"]["1.png"] == {"psnr": "inf", "ssim": pytest.approx(1)}
-    assert saved["metrics"]["psnr"]["mean"] == "inf"
-    assert saved["metrics"]["psnr"]["deviation"] is None
+    assert saved["images"]["1.png"] == {"psnr": None, "ssim": pytest.approx(1)}
+    others = [saved["images"][name]["psnr"] for name in ("0.png", "2.png")]
+    assert saved["metrics"]["psnr"]["mean"] == pytest.approx(sum(others) / 2)
+    assert saved["metrics"]["psnr"]["deviation"] == pytest.approx(np.std(others, ddof=1))
+    assert saved["metrics"]["psnr"]["unmeasured"] == ["1.png"]
+    assert found.remarks == (
+        "psnr: 1 of 3 images equal to the reference, not finite and not in the mean: 1.png",
+    )
     assert saved["metrics"]["ssim"]["mean"] == pytest.approx(found.column("ssim").mean())
     assert saved["metrics"]["ssim"]["lower_is_better"] is False
     assert "Gaussian" in saved["metrics"]["ssim"]["convention"]
+
+
+def test_only_equal_pairs_have_no_mean(tmp_path) -> None:
+    _, clean = pairs(tmp_path)
+    found = pipeline.evaluate(clean, clean)
+    assert found.mean("psnr") is None
+    assert found.mean("ssim") == pytest.approx(1)
+    assert found.remarks[0].startswith("psnr: 3 of 3 images equal")
+
+
+def test_a_flat_picture_is_in_no_mean_and_said(tmp_path) -> None:
+    degraded, _ = pairs(tmp_path)
+    whole = pipeline.evaluate(degraded, None, ["brisque"])
+    images.write(degraded / "black.png", torch.zeros(3, 72, 84))
+    found = pipeline.evaluate(degraded, None, ["brisque"])
+    assert found.mean("brisque") == whole.mean("brisque")
+    assert "black.png: BRISQUE needs an image with edges both ways" in found.skipped[0]
 
 
 def test_evaluate_leaves_the_border_out(tmp_path) -> None:

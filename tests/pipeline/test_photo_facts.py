@@ -67,3 +67,20 @@ def test_nothing_to_look_at(tmp_path) -> None:
     (tmp_path / "bad.png").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="none of 1 images can be read; the first: .*bad.png"):
         folder_facts(tmp_path)
+
+
+def test_saturated_and_constant_parts_are_warned_of(tmp_path) -> None:
+    from nflib.pipeline.findings import of_folder
+
+    for number, (background, start) in enumerate(((1.0, 24), (0.5, 24), (None, 0))):
+        photo = torch.rand(3, 40, 60, generator=torch.Generator().manual_seed(number)) * 0.8 + 0.1
+        if background is not None:
+            photo[:, :, start:] = background
+        images.write(tmp_path / f"{number}.png", photo)
+    facts = folder_facts(tmp_path)
+    assert [round(photo.saturated, 2) for photo in facts.photos] == [0.6, 0, 0]
+    assert [round(photo.constant, 2) for photo in facts.photos] == [0, 0.6, 0]
+    texts = [finding.text for finding in of_folder(facts, "degraded", 16) if finding.level == "warning"]
+    assert any("20% of the pixels are in saturated parts" in text and "0.png" in text for text in texts)
+    assert any("20% of the pixels are in constant parts" in text and "1.png" in text for text in texts)
+    assert not any("constant parts" in finding.text for finding in of_folder(facts, "clean", 16))

@@ -224,7 +224,7 @@ class DeFlow(ImageModel):
         overlap = overlap_of(tile, overlap, most=self.largest_overlap, multiple=self.multiple)
         check_samples(n, tau)
         if tau == 0:
-            return clean.expand(n, *clean.shape)
+            return clean.expand(n, *clean.shape).clone()
         padded, crop = pad_to_multiple(clean, self.multiple)
         condition = self._padded_condition(padded, condition, generator)
         draws = [self._draw(padded, condition, generator) for _ in range(n)]

@@ -248,7 +248,7 @@ class LUDVAE(ImageModel):
         check_samples(n, tau)
         if prenoised is None:
             if tau == 0:
-                return clean.expand(n, *clean.shape)
+                return clean.expand(n, *clean.shape).clone()
             prenoised = self.prenoise(clean, "clean", sigma, generator)
         draws = [self.white(clean, generator) for _ in range(n)]
 

@@ -17,7 +17,7 @@ from ..conditional.condition import Conditioning, LevelFeatures, level_features
 from ..conditional.flow import ConditionalFlow, check_sizes
 from ..conditional.size import FlowSize
 from ..conditional.steps import Step
-from ..model import ImageModel, check_samples
+from ..model import ImageModel, check_finite, check_samples
 from ..rrdb import RRDBConfig, RRDBNet
 
 # Samples of an image that are decoded as one batch: faster than one by one, and bounds the memory.
@@ -184,6 +184,7 @@ class SRFlow(ImageModel):
                 yield from self.decode(latents, context).chunk(len(together))
 
         results = joined(decoded, lr.new_zeros(n, *shape), scale=self.scale, tile=tile, overlap=overlap)
+        check_finite(results)
         return self.to_image(crop(results))
 
     def example_loss(self, image: Tensor) -> Tensor:

@@ -1,0 +1,76 @@
+"""Parts of images in which nothing is to be seen: saturated ones, such as a white background, and constant
+ones, such as a border. There is no noise in them, so they say nothing about one.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# So near to black or white, in units of the image range, a value is clipped: two 8-bit levels.
+CLIPPED = 2.5 / 255
+# A part has at least this many pixels squared: single ones may be clipped by the noise itself.
+LEAST = 3
+# Of a piece of an image so much may be empty before it does not count.
+EMPTY_SHARE = 0.05
+# Rows that are looked at together, of a large photo.
+ROWS = 512
+
+
+def clipped_parts(images: Tensor) -> Tensor:
+    """Where images (B, C, H, W) in [0, 1] are black or white in a channel, 3x3 pixels at least: a mask
+    (B, H, W).
+    """
+    clipped = (images <= CLIPPED) | (images >= 1 - CLIPPED)
+    if not clipped.any():
+        return clipped[:, 0]
+    return _grown(_lowest(clipped.to(torch.float32)) > 0)
+
+
+def constant_parts(images: Tensor) -> Tensor:
+    """Where images (B, C, H, W) are equal in all channels, 3x3 pixels at least: a mask (B, H, W)."""
+    images = images.float()
+    return _grown((-_lowest(-images) == _lowest(images)).all(1, keepdim=True))
+
+
+def empty_parts(images: Tensor, *, constant: bool = True) -> Tensor:
+    """Where images (B, C, H, W) in [0, 1] are clipped or constant: a mask (B, H, W).
+
+    >>> photo = torch.rand(1, 3, 8, 8) * 0.8 + 0.1
+    >>> photo[..., 5:] = 1  # a white background
+    >>> empty_parts(photo)[0, 0].long().tolist()
+    [0, 0, 0, 0, 0, 1, 1, 1]
+
+    Args:
+        constant: whether what is constant counts. In a clean image it may be a surface like others.
+    """
+    found = clipped_parts(images)
+    return found | constant_parts(images) if constant else found
+
+
+def empty_share(image: Tensor) -> tuple[float, float]:
+    """Which share of an image (3, H, W) is clipped, and which is constant and not clipped."""
+    clipped = constant = 0
+    for part in image.split(ROWS, 1):
+        white, alike = clipped_parts(part[None]), constant_parts(part[None])
+        clipped += int(white.sum())
+        constant += int((alike & ~white).sum())
+    pixels = max(image[0].numel(), 1)
+    return clipped / pixels, constant / pixels
+
+
+def is_empty(mask: Tensor, side: int, stride: int | None = None) -> Tensor:
+    """Which blocks of a mask (B, H, W) are empty: more than 5 % of their pixels. (B, rows, columns)"""
+    return F.avg_pool2d(mask[:, None].float(), side, stride)[:, 0] > EMPTY_SHARE
+
+
+def _lowest(x: Tensor) -> Tensor:
+    """Smallest value around each pixel; what lies beyond the border is not looked at."""
+    return -F.max_pool2d(-x, LEAST, 1, LEAST // 2)
+
+
+def _grown(inside: Tensor) -> Tensor:
+    """Pixels (B, H, W) around those that are inside in a channel (B, C, H, W)."""
+    inside = inside.any(1, keepdim=True)
+    return F.max_pool2d(inside.float(), LEAST, 1, LEAST // 2)[:, 0] > 0 if inside.any() else inside[:, 0]
