@@ -32,13 +32,13 @@ def is_better(score: float | None, best: float | None, *, lower: bool = True) ->
 
 
 def mean(values: Iterable[float | None]) -> float | None:
-    """Of the scores among the values; None if there is none."""
+    """The mean of the scores among the values; None if there is none."""
     found = _scores(values)
     return statistics.fmean(found) if found else None
 
 
 def deviation(values: Iterable[float | None]) -> float | None:
-    """Standard deviation (n - 1) of the scores among the values; None of fewer than two."""
+    """The standard deviation (n - 1) of the scores among the values; None of fewer than two."""
     found = _scores(values)
     return statistics.stdev(found) if len(found) > 1 else None
 

@@ -66,7 +66,7 @@ def test_seeds_and_independence_within_a_batch(degrade) -> None:
         (torch.zeros(8, 8), "floating tensor"),
         (torch.zeros(3, 8, 8, dtype=torch.uint8), "floating tensor"),
         (torch.full((3, 8, 8), 200.0), "must lie in"),
-        (torch.full((3, 8, 8), math.nan), "must lie in"),
+        (torch.full((3, 8, 8), math.nan), "must be finite"),
         (np.zeros((8, 8, 3)), "must be a tensor, got ndarray"),
     ],
 )

@@ -19,7 +19,7 @@ def test_blocks_without_content_are_found_whatever_their_noise() -> None:
     images = (
         0.4
         + 0.2 * torch.rand(40, 1, 1, 1, generator=generator(2))
-        + torch.where(large == 0, stripes, torch.where(large == 1, 0.01, 0.03) * noise)
+        + torch.where(large == 0, stripes + 0.001 * noise, torch.where(large == 1, 0.01, 0.03) * noise)
     )
     found = flat_blocks(images, 8, 0.2)
     assert found.shape == (40, 4, 4)

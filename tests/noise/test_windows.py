@@ -63,8 +63,8 @@ def test_memory_does_not_grow_with_the_number_of_photos(monkeypatch) -> None:
     monkeypatch.setattr(windows, "CANDIDATES", 500)
     seen, remembered = [], windows._candidates
 
-    def watched(*what) -> tuple:
-        found = remembered(*what)
+    def watched(*what, **how) -> tuple:
+        found = remembered(*what, **how)
         seen.append(found)
         return found
 
