@@ -114,7 +114,8 @@ def temporary_path(path: Path) -> Path:
 
 def is_temporary_of(file: Path, names: set[str]) -> bool:
     """Whether a file is a temporary one, of any process, of a file with one of these names."""
-    return file.name[1:].rsplit(".", 2)[0] in set(map(_short, names))
+    name, process, _ = (".." + file.name[1:]).rsplit(".", 2)
+    return process.isdecimal() and name[2:] in set(map(_short, names))
 
 
 def _short(name: str) -> str:

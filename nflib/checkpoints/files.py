@@ -59,7 +59,7 @@ def _sorted(data: bytes) -> bytes:
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json_text(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # tensors are aligned
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
 

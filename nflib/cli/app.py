@@ -123,7 +123,7 @@ def end(skipped: Sequence[str], *, alone: bool = True) -> None:
     One of several processes ends with 0, or who started them would stop the others.
     """
     if skipped:
-        typer.echo(f"files skipped: {len(skipped)}", err=True)
+        say(f"files skipped: {len(skipped)}", err=True)
         raise typer.Exit(1 if alone else 0)
 
 
@@ -131,7 +131,7 @@ def show_version(wanted: bool) -> None:
     if wanted:
         from .. import __version__
 
-        typer.echo(f"nflib {__version__}")
+        say(f"nflib {__version__}")
         raise typer.Exit()
 
 

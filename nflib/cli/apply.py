@@ -17,6 +17,7 @@ from .options import (
     ResultFormat,
     results_of,
 )
+from .printing import say
 
 # So many photos that are unlike those of the training are named.
 NAMED = 3
@@ -139,7 +140,7 @@ def restore(
     done = run(source, model or UNIVERSAL, out, tile=tile, device=device, devices=devices, results=results)
     show_samples(done, out)
     if model is None:
-        typer.echo(
+        say(
             f"model: {UNIVERSAL}, a denoiser that knows no camera. One taught on photos like these may be "
             "better: nflib train all --help"
         )
@@ -154,22 +155,22 @@ def show_samples(done, out: Path) -> None:
     share = own_share()
     say_skipped(done.skipped)
     if share.count > 1:
-        typer.echo(
+        say(
             f"share {share.index + 1} of {share.count}: {len(done.written)} images written to {out}, "
             f"{done.kept} were done already"
         )
     else:
-        typer.echo(
+        say(
             f"{len(done.written)} images written to {out}"
             if done.written
             else f"{out} is complete, nothing to do"
         )
     if done.lost:
         parts = [f"{what} ({count} images)" for what, count in Counter(done.lost).most_common()]
-        typer.echo(f"not in the results: {', '.join(parts)}", err=True)
+        say(f"not in the results: {', '.join(parts)}", err=True)
     if done.outside:
         more = f"; and {len(done.outside) - NAMED} more" if len(done.outside) > NAMED else ""
-        typer.echo(
+        say(
             f"unlike the photos that the model was taught on, where it may be wrong: "
             f"{'; '.join(done.outside[:NAMED])}{more}",
             err=True,

@@ -69,7 +69,7 @@ def prepare(
     done = run(source, target, scales)
     say_skipped(done.skipped)
     if done.removed:
-        typer.echo(f"{done.removed} photos removed from {target}, which {source} no longer has")
+        say(f"{done.removed} photos removed from {target}, which {source} no longer has")
     if done.written:
         say(f"{done.written} photos written to {target} at scales {' '.join(map(str, sorted(scales)))}")
     elif not done.removed:

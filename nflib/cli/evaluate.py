@@ -35,7 +35,7 @@ def evaluate(
     say_skipped(evaluation.skipped)
     show_evaluation(evaluation, per_image)
     for line in evaluation.remarks:
-        typer.echo(line, err=True)
+        say(line, err=True)
     if json is not None:
         evaluation.save(json)
     for folder, files in zip((images, reference), evaluation.unpaired):

@@ -64,7 +64,8 @@ def report(done, use: str = "") -> None:
     if not is_first():
         return
     if isinstance(done, Rehearsal):
-        typer.echo(done)
+        for line in str(done).splitlines():
+            say(line)
     else:
         say(f"model written to {done}")
         if use:

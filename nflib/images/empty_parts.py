@@ -10,8 +10,9 @@ from torch import Tensor
 
 # So near to black or white, in units of the image range, a value is clipped: two 8-bit levels.
 CLIPPED = 2.5 / 255
-# A part has at least this many pixels squared: single ones may be clipped by the noise itself.
-LEAST = 3
+# A clipped part has at least this many pixels squared: single ones may be clipped by the noise itself. A
+# constant one is larger than a block of JPEG, which makes constant blocks out of weak noise.
+LEAST_CLIPPED, LEAST_CONSTANT = 3, 9
 # Of a piece of an image so much may be empty before it does not count.
 EMPTY_SHARE = 0.05
 # Rows that are looked at together, of a large photo.
@@ -25,13 +26,14 @@ def clipped_parts(images: Tensor) -> Tensor:
     clipped = (images <= CLIPPED) | (images >= 1 - CLIPPED)
     if not clipped.any():
         return clipped[:, 0]
-    return _grown(_lowest(clipped.to(torch.float32)) > 0)
+    return _grown(_lowest(clipped.to(torch.float32), LEAST_CLIPPED) > 0, LEAST_CLIPPED)
 
 
 def constant_parts(images: Tensor) -> Tensor:
-    """Where images (B, C, H, W) are equal in all channels, 3x3 pixels at least: a mask (B, H, W)."""
+    """Where all pixels of images (B, C, H, W) are equal, 9x9 of them at least: a mask (B, H, W)."""
     images = images.float()
-    return _grown((-_lowest(-images) == _lowest(images)).all(1, keepdim=True))
+    lowest, highest = _lowest(images, LEAST_CONSTANT), -_lowest(-images, LEAST_CONSTANT)
+    return _grown((lowest == highest).all(1, keepdim=True), LEAST_CONSTANT)
 
 
 def empty_parts(images: Tensor, *, constant: bool = True) -> Tensor:
@@ -65,12 +67,17 @@ def is_empty(mask: Tensor, side: int, stride: int | None = None) -> Tensor:
     return F.avg_pool2d(mask[:, None].float(), side, stride)[:, 0] > EMPTY_SHARE
 
 
-def _lowest(x: Tensor) -> Tensor:
-    """Smallest value around each pixel; what lies beyond the border is not looked at."""
-    return -F.max_pool2d(-x, LEAST, 1, LEAST // 2)
+def _lowest(x: Tensor, side: int) -> Tensor:
+    """Smallest value in the square around each pixel; what lies beyond the border is not looked at."""
+    return -_highest(-x, side)
 
 
-def _grown(inside: Tensor) -> Tensor:
-    """Pixels (B, H, W) around those that are inside in a channel (B, C, H, W)."""
+def _highest(x: Tensor, side: int) -> Tensor:
+    rows = F.max_pool2d(x, (side, 1), 1, (side // 2, 0))
+    return F.max_pool2d(rows, (1, side), 1, (0, side // 2))
+
+
+def _grown(inside: Tensor, side: int) -> Tensor:
+    """Pixels (B, H, W) in the squares around those that are inside in a channel (B, C, H, W)."""
     inside = inside.any(1, keepdim=True)
-    return F.max_pool2d(inside.float(), LEAST, 1, LEAST // 2)[:, 0] > 0 if inside.any() else inside[:, 0]
+    return _highest(inside.float(), side)[:, 0] > 0 if inside.any() else inside[:, 0]

@@ -79,7 +79,7 @@ def flat_windows(
     *,
     side: int = SIDE,
     share: float = SHARE,
-    constant: bool = True,
+    constant: bool = False,
 ) -> FlatWindows:
     """The windows of a grid that vary least after a blur, equally many of every range of brightness.
 
@@ -110,7 +110,7 @@ def flat_windows_and_even(
     *,
     side: int = SIDE,
     share: float = SHARE,
-    constant: bool = True,
+    constant: bool = False,
 ) -> tuple[FlatWindows, FlatWindows]:
     """:func:`flat_windows`, and beside them the flattest of every photo, however textured it is: eight of
     each, of at most 250 photos, evenly taken. Where the first are all from few photos the second say what the

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..files import digest, read_json, write_json
+from ..files import damaged, digest, json_text, parse_json, read_json, write_json
 
 RECORD, LOG = "preparation.json", "preparation.log"
 """In the target: what was done, and, until all is done, a line for each photo that was begun or made."""
@@ -38,12 +37,21 @@ class Preparation:
         self.target, self.source, self.scales = target, source, scales
         self.record: dict[str, Any] = read_json(target / RECORD) if (target / RECORD).is_file() else {}
         empty = {"sha256": "", "results": {}}
-        self.made: dict[str, dict] = {name: empty for name in self.record.get("files", [])}
-        self.made |= self.record.get("made", {})
+        with damaged(target / RECORD, "is no record of prepared photos"):
+            self.made: dict[str, dict] = {name: dict(empty) for name in self.record.get("files", [])}
+            self.made |= {name: _checked(made) for name, made in self.record.get("made", {}).items()}
+            if self.record:
+                Path(self.record["source"])
+                [*self.record["scales"]]
         for line in (target / LOG).read_text("utf-8").splitlines() if (target / LOG).is_file() else ():
             try:
-                self.made |= json.loads(line)
-            except ValueError:  # the last line, when the job was killed
+                self.made |= {name: _checked(made) for name, made in parse_json(line).items()}
+            except (
+                ValueError,
+                AttributeError,
+                TypeError,
+                KeyError,
+            ):  # the last line, when the job was killed
                 continue
 
     def check_same(self, digests: set[str]) -> None:
@@ -122,4 +130,11 @@ class Preparation:
         for file in self.files(name).values():
             file.parent.mkdir(parents=True, exist_ok=True)
         with (self.target / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps({name: made}) + "\n")
+            log.write(json_text({name: made}) + "\n")
+
+
+def _checked(made: Any) -> dict:
+    """What is noted of a photo, if it is a digest and digests by scale."""
+    if not isinstance(made["sha256"], str) or not isinstance(made["results"], dict):
+        raise ValueError(f"expected digests, got {made!s:.60}")
+    return made

@@ -115,9 +115,11 @@ def find_law(clean: Source, degraded: Source, *, last_stage: str = "auto", seed:
     sides = PhotoStream(clean), PhotoStream(degraded)
     stage = known_stage(last_stage, clean, degraded)
     side = usual_side(*(photos.sizes for photos in sides))
-    degraded_windows = _windows(sides[1], side, None)
-    # clean windows may be constant, unless degraded ones are, too: then it is a background or a border
-    clean_windows = _windows(sides[0], side, stage, constant=degraded_windows[0].bordered)
+    # JPEG makes constant blocks out of weak noise. Without it they are backgrounds or borders; of clean
+    # photos too, if degraded ones have such.
+    degraded_windows = _windows(sides[1], side, None, constant=stage is None)
+    bordered = stage is None and degraded_windows[0].bordered
+    clean_windows = _windows(sides[0], side, stage, constant=bordered)
     windows, even = zip(clean_windows, degraded_windows)
     seen = Excess(*windows)
     law = _law(seen, NoiseLawConfig(last_stage="" if stage is None else str(stage)))
@@ -139,7 +141,7 @@ def find_law(clean: Source, degraded: Source, *, last_stage: str = "auto", seed:
 
 
 def _windows(
-    photos: PhotoStream, side: int, stage: JPEG | None, *, constant: bool = True
+    photos: PhotoStream, side: int, stage: JPEG | None, *, constant: bool
 ) -> tuple[FlatWindows, FlatWindows]:
     def read(number: int) -> Tensor:
         photo = photos.read(number)

@@ -320,7 +320,7 @@ def train_noise_flow(
         )
     sides = PhotoStream(clean), PhotoStream(degraded)
     side = crop or usual_side(*(photos.sizes for photos in sides))
-    noisy = flat_windows(sides[1].read, len(sides[1]), side=side)
+    noisy = flat_windows(sides[1].read, len(sides[1]), side=side, constant=True)
     windows = [flat_windows(sides[0].read, len(sides[0]), side=side, constant=noisy.bordered), noisy]
     grey = bool((windows[1].pixels == windows[1].pixels[:, :1]).all())
     model = NoiseFlow(noise_flow_config(size))

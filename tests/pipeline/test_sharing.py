@@ -18,12 +18,13 @@ from nflib import processes
 from nflib.cli import app
 from nflib.pipeline import degrade, restore, samples, super_resolve
 from nflib.pipeline.degradation import _degrade
+from nflib.pipeline.results import Results
 from nflib.pipeline.sharing import shared
 from nflib.processes import Share
 from tests.helpers.folders import contents, named_folder
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
-SETTINGS = {"tau": 1.0, "samples": 1, "tile": 512, "seed": 0}
+SETTINGS = {"tau": 1.0, "samples": 1, "tile": 512, "seed": 0, "results": Results()}
 
 
 @pytest.fixture(autouse=True)
@@ -52,14 +53,14 @@ def dies(source: Path, out: Path, *, device, share: Share) -> Any:
     if share.index == 1:
         write, before = samples.write, []
 
-        def killed(path, image, **how: Any) -> None:
+        def killed(path, image, *bits, **how: Any) -> None:
             if before:
                 while sum('"done": true' in file.read_text() for file in out.glob("*.json")) < 5:
                     pass
                 path.with_name(f".{path.name}.{os.getpid()}.part").write_bytes(b"half")
                 os.kill(os.getpid(), signal.SIGKILL)
             before.append(path)
-            write(path, image, **how)
+            write(path, image, *bits, **how)
 
         samples.write = killed
     return _degrade(source, "ntire", out, **SETTINGS, device=device, share=share)

@@ -136,7 +136,8 @@ def test_the_command(folder, model, tmp_path) -> None:
     result = CliRunner().invoke(app, [str(a) for a in arguments])
     assert result.exit_code == 1
     assert result.stdout == f"4 images written to {tmp_path / 'out'}\n"
-    first, last = result.stderr.splitlines()
+    begun, first, last = (line for line in result.stderr.splitlines() if "%" not in line)
+    assert " of 3 photos" in begun
     assert first.startswith(f"skipped {folder / 'c.png'}: not an image")
     assert last == "files skipped: 1"
     again = CliRunner().invoke(app, [str(a) for a in arguments])

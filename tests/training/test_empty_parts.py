@@ -83,7 +83,7 @@ def test_the_filter_that_starts_ludvae_is_that_of_the_rest(folders) -> None:
 
 def test_windows_of_the_background_count_nowhere(folders) -> None:
     _, degraded = folders
-    windows = flat_windows(lambda i: degraded[i], len(degraded), side=16)
+    windows = flat_windows(lambda i: degraded[i], len(degraded), side=16, constant=True)
     assert not empty_parts(windows.pixels.float()).any()
     assert windows.variances.min() > (SIGMA / 2) ** 2
     patches = NoisePatches.collect(degraded, size=16).patches
