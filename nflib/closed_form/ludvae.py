@@ -204,6 +204,14 @@ def compare_pairs(signal: float, noise: float) -> Pairs:
     if not (signal > 0 and noise > 0):
         raise ValueError(f"signal and noise must be positive, got {signal} and {noise}")
     total = signal + noise
-    slope = signal / total
-    # N2C: the covariance of E[x|y] = slope y with y, over the variance of y, is the slope itself
-    return Pairs(slope**2 * total, slope, slope, signal * noise / total, 0.0, (1 - slope) ** 2 * total)
+    posterior = signal / total  # E[x | y] = posterior y
+    # the best slope is the covariance of target and input over the variance of the input
+    slope_c2n, slope_n2c = signal / total, posterior * total / total
+    return Pairs(
+        n2c_clean_variance=posterior**2 * total,
+        slope_c2n=slope_c2n,
+        slope_n2c=slope_n2c,
+        bayes_error=signal * noise / total,
+        n2c_error=(posterior - slope_n2c) ** 2 * total,
+        n2c_noise_variance=(1 - posterior) ** 2 * total,
+    )

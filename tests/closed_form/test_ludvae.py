@@ -121,6 +121,32 @@ def test_pairs() -> None:
     assert_matches(found, expected)
 
 
+@pytest.mark.parametrize(("signal", "noise"), [(4.0, 1.0), (0.3, 2.5)])
+def test_pairs_as_least_squares_finds_them(signal, noise) -> None:
+    """Both denoisers learned from drawn pairs; E[x | y] by a regression of its own, on other draws."""
+    rng, n = np.random.default_rng(0), 200_000
+    pairs, se = compare_pairs(signal, noise), 4 * (2 / n) ** 0.5
+
+    def drawn() -> tuple[np.ndarray, np.ndarray]:
+        x = signal**0.5 * rng.standard_normal(n)
+        return x, x + noise**0.5 * rng.standard_normal(n)
+
+    def learned(y, target) -> tuple[float, float]:
+        slope = (target @ y) / (y @ y)
+        return slope, np.mean((target - slope * y) ** 2)
+
+    x, y = drawn()
+    of_model, _ = learned(y, x)
+    x, y = drawn()
+    slope_c2n, error_c2n = learned(y, x)
+    slope_n2c, error_n2c = learned(y, of_model * y)
+    assert slope_c2n == pytest.approx(pairs.slope_c2n, abs=se)
+    assert slope_n2c == pytest.approx(pairs.slope_n2c, abs=se)
+    assert error_c2n == pytest.approx(pairs.bayes_error, rel=se)
+    assert error_n2c == pytest.approx(pairs.n2c_error, abs=1e-12)
+    assert np.var((1 - of_model) * y) == pytest.approx(pairs.n2c_noise_variance, rel=3 * se)
+
+
 def test_what_is_encoded() -> None:
     inputs, expected = case("linear_vae_threshold")
     variances, weight = inputs["variances"], inputs["kl_weight"]
