@@ -5,9 +5,14 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from scipy import integrate
 
+from nflib.bases import DomainGaussian
+from nflib.closed_form import divergences
 from nflib.closed_form.gaussian import fit_unpaired
+from nflib.domain import Downsample, MaxPool
+from nflib.metrics import akld
 from tests.helpers.vectors import assert_matches, case
 
 stats = pytest.importorskip("scipy.stats")
@@ -88,6 +93,15 @@ def test_ludvae_eq33() -> None:
         )
 
     joint = log_normal(a, 0 * a, identity) + log_normal(b, a + mu, s)
+    base = DomainGaussian(len(a)).double()
+    base.mean[0].data = torch.from_numpy(mu)
+    base.factor[0].data = torch.from_numpy(np.linalg.cholesky(s))
+    degraded = torch.from_numpy(b)[None]
+    mean, (covariance,) = base.posterior(degraded)  # DeFlow: p(a, b) = p(b) p(a | b)
+    given = log_normal(a, mean[0].detach().numpy(), covariance.detach().numpy())
+    of_deflow = base.log_prob(degraded, "degraded").item() + given
+    assert of_deflow == pytest.approx(right_hand_side(s, 1))
+    assert abs(of_deflow - right_hand_side(identity + s, -1)) > 0.01
     pointwise = log_normal(b, a + mu, s) - log_normal(b, mu, identity + s)
     form = np.block([[identity + precision, -precision], [-precision, np.linalg.inv(identity + s)]])
     assert_matches(
@@ -115,19 +129,26 @@ def test_ludvae_eq43_holds_in_nats_with_another_constant() -> None:
     distance = integrate.quad(
         lambda t: abs(narrow.pdf(t) - wide.pdf(t)), -200, 200, limit=500, points=expected["crossings"]
     )[0]
-    divergence = math.log(sx / sy) + (sy**2 + n**2) / (2 * sx**2) - 0.5
+    divergence = divergences.kl_gaussian(n, sy**2, 0, sx**2)
+    assert divergences.l1_normal(n, sy, 0, sx) == pytest.approx(distance)
     assert distance == pytest.approx(expected["l1"])
     assert divergence == pytest.approx(expected["kl_nats"])
     assert distance > math.sqrt(2 * math.log(2) * divergence)  # as printed: violated
-    assert distance < math.sqrt(2 * divergence)  # Pinsker in nats
+    assert distance < divergences.pinsker(divergence)  # in nats
 
 
 def test_ludvae_table2_bicubic_row_is_the_clamp() -> None:
     """0.701 is KL(fake || real) at the smallest ratio of variances the code allows, 0.1: a "fake" without any
-    noise.
+    noise has it, whatever the true noise is, and one with a little noise has less.
     """
-    ratio = 0.1
-    assert 0.5 * (math.log(1 / ratio) + ratio - 1) == pytest.approx(0.701, abs=5e-4)
+    generator = torch.Generator().manual_seed(0)
+    clean = torch.full((1, 3, 32, 32), 0.5)
+    for deviation in (0.02, 0.1):
+        real = clean + deviation * torch.randn(clean.shape, generator=generator)
+        assert akld(clean, real, clean).item() == pytest.approx(0.701, abs=5e-4)
+        little = clean + 0.8 * deviation * torch.randn(clean.shape, generator=generator)
+        assert akld(little, real, clean).item() < 0.4
+    assert 0.5 * (math.log(1 / 0.1) + 0.1 - 1) == pytest.approx(0.701, abs=5e-4)
 
 
 def test_max_pooling_turns_noise_into_brightness() -> None:
@@ -136,3 +157,9 @@ def test_max_pooling_turns_noise_into_brightness() -> None:
             lambda t, k=k: t * k * stats.norm.pdf(t) * stats.norm.cdf(t) ** (k - 1), -10, 10
         )[0]
         assert mean == pytest.approx(printed, abs=5e-4)
+        noise = torch.randn(4, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+        largest = MaxPool(round(k**0.5))(noise)
+        averaged = Downsample(round(k**0.5))(noise)
+        error = 4 * largest.std().item() / largest.numel() ** 0.5
+        assert largest.mean().item() == pytest.approx(mean, abs=error)
+        assert averaged.mean().item() == pytest.approx(0, abs=error)
