@@ -34,6 +34,7 @@ class Counter(TorchDispatchMode):
             Factorisations of the C x C matrices of a flow are left out: under 0.1 % in the published models.
         moved: bytes. Each operation reads each of its inputs once and writes each of its outputs once, as if
             no cache kept anything between two operations. Views move nothing.
+        calls: operations that move something, views not among them; on a GPU each is at least one launch.
         alive: bytes of what was made inside and is still there; right after a forward pass what waits for the
             backward pass.
         peak: the most that was ever alive. Workspaces of operations come on top.
@@ -41,7 +42,7 @@ class Counter(TorchDispatchMode):
 
     def __init__(self):
         super().__init__()
-        self.multiply_adds = self.moved = self.peak = self.alive = 0
+        self.multiply_adds = self.moved = self.calls = self.peak = self.alive = 0
         self._storages: dict[int, weakref.ref] = {}
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -61,6 +62,7 @@ class Counter(TorchDispatchMode):
         for storage in made:
             self._born(storage)
         if packet not in RESERVES and (made or func._schema.is_mutable):  # else a view
+            self.calls += 1
             self.moved += sum(map(_bytes, inputs[1:] if packet in OVERWRITES else inputs)) + sum(
                 map(_bytes, outputs)
             )

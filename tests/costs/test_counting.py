@@ -43,20 +43,21 @@ def test_matrix_products() -> None:
 def test_what_moves() -> None:
     x, y = torch.zeros(4, 6, device="meta"), torch.zeros(4, 6, device="meta")
     cases = [
-        (lambda: x + y, 3 * 96),
-        (lambda: x.add_(y), 3 * 96),
-        (lambda: x.copy_(y), 2 * 96),
-        (lambda: x.zero_(), 96),
-        (lambda: torch.cat((x, y)), 4 * 96),
-        (lambda: x.view(6, 4)[1:].T.detach(), 0),
-        (lambda: x.new_empty(5), 0),
-        (lambda: x[:, :1].exp(), 2 * 16),
-        (lambda: x[0].expand(9, 6) * 1.0, 96 + 9 * 24),
+        (lambda: x + y, 3 * 96, 1),
+        (lambda: x.add_(y), 3 * 96, 1),
+        (lambda: x.copy_(y), 2 * 96, 1),
+        (lambda: x.zero_(), 96, 1),
+        (lambda: torch.cat((x, y)), 4 * 96, 1),
+        (lambda: x.view(6, 4)[1:].T.detach(), 0, 0),
+        (lambda: x.new_empty(5), 0, 0),
+        (lambda: x[:, :1].exp(), 2 * 16, 1),
+        (lambda: x[0].expand(9, 6) * 1.0, 96 + 9 * 24, 1),
+        (lambda: x.exp().view(-1) + y.view(-1), 5 * 96, 2),
     ]
-    for function, expected in cases:
+    for function, expected, calls in cases:
         with Counter() as counter:
             function()
-        assert counter.moved == expected
+        assert (counter.moved, counter.calls) == (expected, calls)
 
 
 def test_the_most_that_is_alive_at_once() -> None:

@@ -18,6 +18,7 @@ import torch
 from experiments import recording
 from experiments.gpu import full_training, longer_small, throughput
 from experiments.quality import laws
+from experiments.speed import one_image
 from nflib import checkpoints
 from nflib.costs import Card
 from nflib.training import deflow, ludvae, unpaired
@@ -154,6 +155,23 @@ def test_laws(run, monkeypatch) -> None:
     assert "ntire 1" in said
     monkeypatch.setattr(laws, "find_law", None)  # nothing is done again
     again, _ = run(laws, "--seeds", 1, 2)
+    assert again["parts"] == found["parts"]
+
+
+def test_one_image(run, monkeypatch) -> None:
+    found, said = run(one_image, "--repeat", 2)
+    assert found.keys() == PROVENANCE
+    ways = ["DeFlow, plain 16", "DeFlow 16", "LUD-VAE 16"]
+    assert list(found["parts"]) == [*ways, "round 0", "round 1"]
+    plain, shared, vae = (found["parts"][way] for way in ways)
+    assert plain["parameters"] == shared["parameters"] > vae["parameters"]
+    assert plain["multiply_adds"] > shared["multiply_adds"]
+    assert min(plain["calls"], shared["calls"]) > vae["calls"] > 10
+    for number in (0, 1):
+        assert list(found["parts"][f"round {number}"]) == ways
+    assert all(way in said for way in ways)
+    monkeypatch.setattr(one_image, "seconds", None)  # nothing is done again
+    again, _ = run(one_image, "--repeat", 2)
     assert again["parts"] == found["parts"]
 
 
