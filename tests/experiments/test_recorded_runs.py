@@ -175,6 +175,15 @@ def test_one_image(run, monkeypatch) -> None:
     assert again["parts"] == found["parts"]
 
 
+def test_the_recorded_image_is_that_of_table_8() -> None:
+    """At full size, as published: the paper counts 62.94 and 5.71 million parameters."""
+    parts = json.loads((recording.RESULTS / "one_image.json").read_text())["parts"]
+    for way, millions in (("DeFlow, plain", 62.94), ("DeFlow", 62.94), ("LUD-VAE", 5.71)):
+        assert parts[f"{way} 256"]["parameters"] / 1e6 == pytest.approx(millions, rel=0.005)
+        assert all(part[f"{way} 256"] > 0 for name, part in parts.items() if name.startswith("round"))
+    assert sum(name.startswith("round") for name in parts) >= 3
+
+
 def test_longer_training(run, tmp_path) -> None:
     before = {
         name: (longer_small.WEIGHTS / f"{name}.safetensors").read_bytes() for name in longer_small.NAMES
