@@ -16,8 +16,9 @@ NAME_clean and NAME_noisy of W2S (grey, microscopy). Whole photos are scored. Me
   nobody could choose: "chosen" says which;
 - the bundled denoisers;
 - "law": a RestorationNet trained by nflib.training.train_denoiser with pairs of the law that
-  nflib.training.train_law finds in train_clean and train_noisy, on train_clean, Kodak and the bundled photos;
-- "universal and law": the same, beginning as the bundled universal denoiser, as `nflib train all` does it;
+  nflib.training.train_law finds in train_clean and train_noisy, on train_clean, Kodak and the bundled photos,
+  as `nflib train all` does it;
+- "universal and law": the same, beginning as the bundled universal denoiser at half of the usual rate;
 - "true pairs": the same network, trained on the pairs of one half of val and tested on the other, and the
   other way round: few photos of few scenes, so that it is no upper bound.
 
@@ -47,7 +48,6 @@ from nflib import checkpoints, images
 from nflib.data import PairedImages
 from nflib.models import RestorationNet, RestorationNetConfig
 from nflib.pipeline import UNIVERSAL
-from nflib.pipeline.learning import RATE
 from nflib.pipeline.restoration import restored
 from nflib.training import RestorationTask, Running, fit, train_denoiser, train_law
 from nflib.training.folders import BUNDLED
@@ -223,7 +223,7 @@ def compare(name: str, folder: Path, arguments: argparse.Namespace, record: Reco
     for model in BUNDLED_DENOISERS:
         part(model, lambda model=model: timed(by_model(checkpoints.load(model)), pairs))
     for seed in () if arguments.tiny else arguments.seeds:
-        for method, begun in (("law", {}), ("universal and law", {"start": UNIVERSAL, "lr": RATE})):
+        for method, begun in (("law", {}), ("universal and law", {"start": UNIVERSAL, "lr": 1e-3})):
             part(
                 f"{method}/{seed}",
                 lambda seed=seed, begun=begun: on_law_pairs(

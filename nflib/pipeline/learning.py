@@ -17,12 +17,10 @@ from ..images import list_images, read, write
 from ..training import Running, train_denoiser, train_law
 from ..training.folders import BUNDLED
 from ..training.stopping import Stopped
-from .restoration import UNIVERSAL, restored
+from .restoration import restored
 
 # So many photos are shown before and after, their central windows of at most so many pixels.
 EXAMPLES, SIDE = 4, 384
-# Half of the rate of a denoiser that knows nothing yet.
-RATE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,7 @@ def learn_restorer(
 
     Args:
         clean, degraded: folders of photos of any sizes and formats, of different scenes, without pairs. The
-            denoiser is taught on the clean ones and on the bundled photos that are not for validation; it
-            begins as :data:`~nflib.pipeline.UNIVERSAL`.
+            denoiser is taught on the clean ones and on the bundled photos that are not for validation.
         out: folder of the job.
         steps: of the denoiser; by default what its small size suggests.
         seed: of weights, crops and noise.
@@ -80,7 +77,6 @@ def learn_restorer(
     sides = {"clean": list_images(clean), "degraded": list_images(degraded)}
     job = {
         **{side: summary({file.name: digest(file) for file in files}) for side, files in sides.items()},
-        "start": UNIVERSAL,
         "steps": steps,
         "seed": seed,
     }
@@ -100,9 +96,7 @@ def learn_restorer(
                 [clean, BUNDLED],
                 str(law),
                 restorer.parent,
-                start=UNIVERSAL,
                 steps=steps,
-                lr=RATE,
                 seed=seed,
                 running=running,
             )

@@ -8,6 +8,7 @@ import importlib
 import re
 import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,9 @@ def test_modules_that_are_named_are_there() -> None:
 
 @pytest.mark.parametrize("name", PLANS)
 def test_plans_are_those_of_the_bundled_models(name) -> None:
-    assert checkpoints.load(f"deflow_{name}_small").config == PLANS[name].config
+    found = checkpoints.load(f"deflow_{name}_small").config
+    # what is found in the photos is no part of the plan
+    assert replace(found, last_stage="", most_noise=()) == PLANS[name].config
 
 
 def test_no_photo_of_kodak_is_in_two_roles() -> None:
