@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._texts import shown
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -155,7 +157,7 @@ def progress(iterable: Any, description: str = "", total: int | None = None) -> 
 def say(line: str) -> None:
     """A line on stderr, such as what a long job is about to do, where progress is shown; else nothing."""
     if _has_terminal() or _seconds_between_lines is not None:
-        _print(line)
+        _print(shown(line))
 
 
 def _has_terminal() -> bool:
@@ -199,7 +201,7 @@ def _lines() -> type[tqdm]:
             now = time.monotonic()
             if msg is None and now - _last_line >= (_seconds_between_lines or 0):
                 _last_line = now
-                _print(self)
+                _print(shown(self))
 
         def close(self) -> None:
             self.disable = True

@@ -137,3 +137,13 @@ def test_progress_without_stderr(monkeypatch) -> None:
     assert list(units.progress([1, 2], "x")) == [1, 2]
     with units.progress_lines():
         assert list(units.progress([1, 2], "x")) == [1, 2]
+
+
+def test_lines_of_jobs_are_single_lines_whatever_names_are_in_them(capsys) -> None:
+    with units.progress_lines(0):
+        units.say("results in a\nb\x1b[31m\udcff")
+        list(units.progress([1], "c\nd\x1b"))
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == r"results in a\nb\x1b[31m\xff"
+    assert len(said) > 1
+    assert all(line.startswith(r"c\nd\x1b") for line in said[1:])

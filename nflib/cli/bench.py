@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from .._texts import shown
 from .app import command
 from .options import ChannelsLast, Compile, Device, Precise, Precision, Reversible, Size
-from .printing import print_table, say, shown
+from .printing import print_table, say
 
 BOUNDS = {"operations": "op", "bytes": "B"}
 TITLES = {"training": "Training", "result": "Degrading one image (SRFlow: super-resolving)"}

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from .._texts import shown
 from .app import command, say_skipped
 from .left_out import deep
 from .options import ConditionScale, Map, Recursive, map_of
-from .printing import console, print_table, shown
+from .printing import console, print_table
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "blue", "good": "green"}
 LEAKS = {"photos": "the photos themselves", "h": "h of the photos", "control": "h, clean against clean"}

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from .._texts import shown
 from .app import data_command, end, say_skipped
 from .options import ManyScales
-from .printing import print_table, say, shown
+from .printing import print_table, say
 
 
 @data_command

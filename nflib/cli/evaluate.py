@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from .._texts import shown
 from .app import command, end, say_skipped
-from .printing import print_table, say, shown
+from .printing import print_table, say
 
 
 @command

@@ -6,41 +6,24 @@ import codecs
 import contextlib
 import os
 import sys
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
 
+from .._texts import escaped, shown
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-# Characters that are not there to be seen: control and format characters, halves of pairs, other line ends.
-UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 # What nflib itself writes in place of its characters that a terminal's encoding does not have.
 PLAIN = {"±": "+-", "²": "^2", "×": "x", "↑": "^", "↓": "v", "→": "->", "…": "...", "–": "-"}
 # Letters of a line that says what went wrong.
 LONGEST = 2000
 # What a shell says of a program whose reader went away, such as head: 128 and the number of SIGPIPE.
 READER_GONE = 141
-
-
-def shown(text: object) -> str:
-    """A text in one line, with what is not there to be seen escaped: a newline in a name as \\n.
-
-    >>> shown("two  spaces, a\\ttab and \\x1b[31m")
-    'two  spaces, a\\\\ttab and \\\\x1b[31m'
-    """
-    return "".join(c if unicodedata.category(c) not in UNSEEN else _escaped(c) for c in str(text))
-
-
-def _escaped(character: str) -> str:
-    number = ord(character)
-    if 0xDC80 <= number <= 0xDCFF:  # a byte of a name that is no text
-        return f"\\x{number - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode()
 
 
 def say(text: object, *, err: bool = False) -> None:
@@ -116,7 +99,7 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     wrong = error.object[error.start : error.end]
-    return "".join(PLAIN.get(c) or _escaped(c) for c in wrong), error.end
+    return "".join(PLAIN.get(c) or escaped(c) for c in wrong), error.end
 
 
 def _flushed(code: Any) -> Any:

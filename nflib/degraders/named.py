@@ -12,6 +12,7 @@ import torch
 
 from .. import checkpoints, units
 from ..images.jpeg import parse_stage
+from ..images.listing import root_of
 from .composed import Composed
 from .degrader import Degrader
 from .learned import Learned
@@ -110,6 +111,12 @@ def name_of(model: Any) -> str:
         return name
 
 
+def parts_of(name: str) -> list[str]:
+    """The names that a name puts one after the other: "dark+white:3" -> "dark", "white:3"."""
+    first, then = _split(name)
+    return [first] if then is None else [first, *parts_of(then)]
+
+
 def _split(name: str) -> tuple[str, str | None]:
     """What stands before a plus sign and after it; names of files may have such signs too."""
     if _is_file_or_folder(name):
@@ -123,7 +130,7 @@ def _split(name: str) -> tuple[str, str | None]:
 
 def _is_file_or_folder(name: str) -> bool:
     kind, _, rest = name.partition(":")
-    return _is_model(name) or (kind == "patches" and Path(rest).is_dir())
+    return _is_model(name) or (kind == "patches" and root_of(rest).is_dir())
 
 
 def _is_model(name: str) -> bool:

@@ -15,8 +15,10 @@ from torch import Tensor
 
 from .. import __version__, units
 from ..checkpoints.files import find
+from ..degraders.named import parts_of
 from ..files import digest, is_temporary_of, made_folder, read_json, write_json
 from ..images import list_images, read_picture, write
+from ..images.listing import root_of
 from ..images.writing import DEPTH, not_held
 from ..noise import SeenContent
 from ..processes import Share, claimed
@@ -110,6 +112,7 @@ def write_samples(
     ]
     # those of others too: nobody may begin where anything was made with other settings
     done = {job.source for job in jobs if job.is_done(settings, results.overwrite)}
+    current = {file for job in jobs for file in (job.record, *job.results)}
     jobs = list(share.of(jobs))
     todo = [job for job in jobs if job.source not in done]
     written: list[Path] = []
@@ -123,6 +126,7 @@ def write_samples(
             units.say(f"{description}: {len(todo)} of {len(files)} photos,{place} results in {out}")
         for job in units.progress(todo, description) if share.index == 0 else todo:
             generator = units.generator(zlib.crc32(os.fsencode(f"{settings.get('seed')} {job.name}")))
+            before = job.written_before()
             made_now = list(job.results) if job.is_ours() else []
             try:
                 picture = read_picture(job.source)
@@ -134,7 +138,8 @@ def write_samples(
                     "nflib": __version__,
                 }
                 job.record.parent.mkdir(parents=True, exist_ok=True)
-                write_json(job.record, {**record, "done": False})
+                both = sorted({*record["files"], *(file.name for file in before - current)})
+                write_json(job.record, {**record, "files": both, "done": False})
                 made_now.append(job.record)
                 images = make(picture.pixels, generator)
                 for result, made in zip(job.results, images, strict=True):
@@ -150,6 +155,8 @@ def write_samples(
                 skipped.append(str(error) if str(job.source) in str(error) else f"{job.source}: {error}")
                 continue
             write_json(job.record, {**record, "done": True})
+            for result in before - current:  # of other settings: they would be nobody's
+                result.unlink(missing_ok=True)
             written += job.results
             bits = results.bits(job.results[0].suffix)
             missing = [*results.lost(job.source, picture), *not_held(picture, job.results[0], bits)]
@@ -233,6 +240,12 @@ class _Job:
             return False
         return {"nflib", "source", "sha256", "files"} <= content.keys()
 
+    def written_before(self) -> set[Path]:
+        """The results that are there by the record of an earlier job, whatever they are called."""
+        files = read_json(self.record)["files"] if self.is_ours() else ()
+        names = [file for file in files if isinstance(file, str) and PurePath(file).name == file]
+        return {self.record.with_name(name) for name in names} if isinstance(files, list) else set()
+
 
 def check_samples(samples: int) -> None:
     """Raise ValueError if more results of each image are asked for than anybody could mean."""
@@ -244,13 +257,12 @@ def identity(model: str | os.PathLike) -> str:
     """What the name of a model or degrader stands for, by content: the same for the same model file under
     another path, another for another file of the same name.
     """
-    whole = str(model)
-    return "+".join(_content(part) for part in ([whole] if Path(whole).is_file() else whole.split("+")))
+    return "+".join(map(_content, parts_of(str(model))))
 
 
 def _content(part: str) -> str:
     kind, colon, folder = part.partition(":")
-    if kind == "patches" and colon and Path(folder).is_dir():
+    if kind == "patches" and colon and root_of(folder).is_dir():
         together = hashlib.sha256("".join(map(digest, list_images(folder))).encode())
         return f"patches:{together.hexdigest()}"
     try:

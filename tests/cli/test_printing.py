@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nflib import images
-from nflib.cli.printing import shown
+from nflib._texts import shown
 from tests.helpers.commands import run
 from tests.helpers.folders import smooth_photo
 

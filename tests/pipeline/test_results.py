@@ -235,3 +235,44 @@ def kept(done, bits: int) -> None:
     for file in done.written:
         picture = read_picture(file)
         assert (picture.grey, picture.bits) == (True, bits), file
+
+
+def test_results_of_other_settings_do_not_stay_as_nobodys(tmp_path, folder) -> None:
+    out = tmp_path / "out"
+    degrade(folder, "white:3", out, samples=3)
+    theirs = out / "grey_4.png"
+    theirs.write_bytes(b"a file of somebody else")
+    degrade(folder, "white:3", out, results=Results(overwrite=True))
+    left = sorted(file.name for file in out.glob("*.png"))
+    assert left == ["clear.png", "deep.png", "grey.png", "grey_4.png"]
+    degrade(folder, "white:3", out, results=Results(overwrite=True, format="tiff"))
+    degrade(folder, "white:3", out, results=Results(overwrite=True, format="png"))
+    assert sorted(file.name for file in out.iterdir() if file.suffix != ".json") == left
+    assert theirs.read_bytes() == b"a file of somebody else"
+
+
+def test_a_record_names_no_file_outside_its_folder(tmp_path, folder) -> None:
+    out = tmp_path / "out"
+    degrade(folder, "white:3", out)
+    outside = tmp_path / "mine.png"
+    write(outside, photo())
+    record = out / "grey.json"
+    record.write_text(record.read_text().replace('"grey.png"\n', '"../mine.png"\n'))
+    assert "../mine.png" in record.read_text()
+    degrade(folder, "white:4", out, results=Results(overwrite=True))
+    assert outside.is_file()
+
+
+@pytest.mark.parametrize("inside", ["pl+us", "nest/**"])
+@pytest.mark.parametrize("then", ["", "+jpeg:62"])
+def test_patches_are_known_by_content_whatever_their_folder_is_called(tmp_path, folder, inside, then) -> None:
+    place = tmp_path / inside.removesuffix("/**")
+    deep = place / "deeper" if inside.endswith("**") else place
+    deep.mkdir(parents=True)
+    write(deep / "a.png", photo(5, 64, 64))
+    model, out = f"patches:{tmp_path / inside}{then}", tmp_path / "out"
+    degrade(folder, model, out)
+    assert degrade(folder, model, out).kept == 3
+    write(deep / "a.png", photo(6, 64, 64))
+    with pytest.raises(ValueError, match="which has changed since"):
+        degrade(folder, model, out)
