@@ -219,7 +219,8 @@ def _statistics(image: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor, Tenso
     for rows in strips(height, image.shape[2], multiple=side):
         wider, above, _ = around(rows, reach, image.shape[1])
         smooth = GaussianBlur(BLUR)(image[None, :, wider].float())
-        smooth = smooth.narrow(2, reach - above, rows.stop - rows.start)
+        # the variance is a small difference
+        smooth = smooth.narrow(2, reach - above, rows.stop - rows.start).double()
         strip = image[None, :, rows].float()
         means.append(F.avg_pool2d(strip, side)[0])
         square = F.avg_pool2d(smooth, side).square()
@@ -229,7 +230,7 @@ def _statistics(image: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor, Tenso
     mean = torch.cat(means, 1)
     usable = (mean.amin(0) > DARKEST) & (mean.amax(0) < BRIGHTEST)
     light = torch.where(usable, mean.mean(0), torch.nan).flatten()
-    return torch.cat(spreads).flatten(), light, torch.cat(clipped).flatten(), torch.cat(alike).flatten()
+    return torch.cat(spreads).flatten().float(), light, torch.cat(clipped).flatten(), torch.cat(alike).flatten()
 
 
 def _cut(image: Tensor, side: int, numbers: Sequence[int]) -> list[Tensor]:
