@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Share", "claimed", "own_share"]
+__all__ = ["Share", "claimed", "launched_by", "own_share"]
 
 # Who tells a process its number and how many there are: torchrun, and Slurm's srun. Both must be there: other
 # programs that start processes set one of them, and such a process may be alone with its job.
@@ -53,7 +53,7 @@ def own_share() -> Share:
     Raises:
         ValueError: what they told is not a number and how many there are.
     """
-    names = _launcher()
+    names = launched_by()
     return Share() if names is None else Share(*(int(os.environ[name]) for name in names))
 
 
@@ -91,7 +91,7 @@ def devices(kind: torch.device, n: int = 1) -> list[torch.device]:
         ValueError: there are not so many, or they cannot work together.
     """
     check_devices(kind, n)
-    names = _launcher()
+    names = launched_by()
     if kind.type != "cuda" or kind.index is not None or (n == 1 and names is None):
         return [kind] * n
     there = torch.cuda.device_count()
@@ -180,7 +180,7 @@ def mean_over_processes(value: Tensor) -> Tensor:
     return value
 
 
-def _launcher() -> tuple[str, str] | None:
+def launched_by() -> tuple[str, str] | None:
     """The variables of who started this process as one of several; None if it is alone."""
     for names in LAUNCHERS:
         if any(name not in os.environ for name in names):

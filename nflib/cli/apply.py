@@ -150,14 +150,15 @@ def show_samples(done, out: Path) -> None:
     """Print :class:`~nflib.pipeline.Samples`, and of which share of the images they are if this process has
     only one.
     """
-    from ..processes import own_share
+    from ..processes import launched_by, own_share
 
     share = own_share()
     say_skipped(done.skipped)
     if share.count > 1:
         say(
             f"share {share.index + 1} of {share.count}: {len(done.written)} images written to {out}, "
-            f"{done.kept} were done already"
+            f"{done.kept} were done already; the rest is left to the {share.count - 1} other processes that "
+            f"{' and '.join(launched_by() or ())} promise"
         )
     else:
         say(

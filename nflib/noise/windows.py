@@ -230,7 +230,12 @@ def _statistics(image: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor, Tenso
     mean = torch.cat(means, 1)
     usable = (mean.amin(0) > DARKEST) & (mean.amax(0) < BRIGHTEST)
     light = torch.where(usable, mean.mean(0), torch.nan).flatten()
-    return torch.cat(spreads).flatten().float(), light, torch.cat(clipped).flatten(), torch.cat(alike).flatten()
+    return (
+        torch.cat(spreads).flatten().float(),
+        light,
+        torch.cat(clipped).flatten(),
+        torch.cat(alike).flatten(),
+    )
 
 
 def _cut(image: Tensor, side: int, numbers: Sequence[int]) -> list[Tensor]:

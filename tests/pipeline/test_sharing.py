@@ -120,7 +120,8 @@ def test_processes_of_torchrun_and_slurm_share(folder, whole, tmp_path, monkeypa
         seen += new
         assert (
             result.stdout
-            == f"share {int(number) + 1} of 3: {len(new)} images written to {out}, 0 were done already\n"
+            == f"share {int(number) + 1} of 3: {len(new)} images written to {out}, 0 were done already; "
+            f"the rest is left to the 2 other processes that {rank} and {world} promise\n"
         )
     assert len(seen) == 7
     assert contents(out) == whole
