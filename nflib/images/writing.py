@@ -48,7 +48,7 @@ def write(
         like: the picture that the image was made of (:func:`read_picture`). The file has its depth, profile
             and alpha, resized if the image has another size, and is grey if it was: the mean of the three
             channels. JPEG and BMP have 8 bits and no alpha; the image is put over white. What else a format
-            cannot hold says :func:`not_held`.
+            cannot hold says ``not_held``.
     """
     path = Path(path)
     kind = kind_of(path)

@@ -50,7 +50,7 @@ class SeenContent:
 
     @classmethod
     def of_windows(cls, found: Iterable[tuple[Tensor, Tensor]]) -> SeenContent | None:
-        """The same, of :func:`windows` of each photo."""
+        """The same, of ``windows`` of each photo."""
         colours, texture = (torch.cat(parts) for parts in zip(*found, strict=True))
         if not len(texture):
             return None
