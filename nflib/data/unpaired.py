@@ -63,7 +63,10 @@ class UnpairedImages(Dataset):
             FullCrops(clean, crop, seeds[0], align, stage=stage),
             FullCrops(degraded, crop, seeds[1], align, flip=flip_degraded),
         )
-        self._looked = False
+        # JPEG makes constant blocks out of weak noise; without it they are backgrounds or borders
+        for domain in self.domains:
+            domain.constant = stage is None
+        self._looked = stage is not None
 
     @property
     def skipped(self) -> list[str]:

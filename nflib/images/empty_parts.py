@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .strips import strips
+
 # So near to black or white, in units of the image range, a value is clipped: two 8-bit levels.
 CLIPPED = 2.5 / 255
 # A clipped part has at least this many pixels squared: single ones may be clipped by the noise itself. A
@@ -15,8 +17,6 @@ CLIPPED = 2.5 / 255
 LEAST_CLIPPED, LEAST_CONSTANT = 3, 9
 # Of a piece of an image so much may be empty before it does not count.
 EMPTY_SHARE = 0.05
-# Rows that are looked at together, of a large photo.
-ROWS = 512
 
 
 def clipped_parts(images: Tensor) -> Tensor:
@@ -54,8 +54,9 @@ def empty_parts(images: Tensor, *, constant: bool = True) -> Tensor:
 def empty_share(image: Tensor) -> tuple[float, float]:
     """Which share of an image (3, H, W) is clipped, and which is constant and not clipped."""
     clipped = constant = 0
-    for part in image.split(ROWS, 1):
-        white, alike = clipped_parts(part[None]), constant_parts(part[None])
+    for rows in strips(*image.shape[1:]):
+        part = image[None, :, rows]
+        white, alike = clipped_parts(part), constant_parts(part)
         clipped += int(white.sum())
         constant += int((alike & ~white).sum())
     pixels = max(image[0].numel(), 1)

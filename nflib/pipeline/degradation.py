@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
 from collections.abc import Callable, Iterator
 
@@ -64,9 +63,7 @@ def degrade(
         ValueError: nothing of this name degrades, the folder ``out`` has results of other settings, no image
             could be used, or a process died: then start it again.
     """
-    if samples < 1 or not (tau >= 0 and math.isfinite(tau)):
-        raise ValueError(f"samples must be at least 1 and tau a number, 0 or more, got {samples} and {tau}")
-    check_samples(samples)
+    check_samples(samples, tau)
     return shared(
         source,
         functools.partial(

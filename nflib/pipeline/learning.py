@@ -93,12 +93,7 @@ def learn_restorer(
         running = Running(device=where, resume=True)
         try:
             train_denoiser(
-                [clean, BUNDLED],
-                str(law),
-                restorer.parent,
-                steps=steps,
-                seed=seed,
-                running=running,
+                [clean, BUNDLED], str(law), restorer.parent, steps=steps, seed=seed, running=running
             )
         except Stopped as stopped:
             stopped.args = (f"{out}: stopped at step {stopped.step}; the same command goes on",)

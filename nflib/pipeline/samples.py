@@ -4,6 +4,7 @@ bad files."""
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -247,8 +248,12 @@ class _Job:
         return {self.record.with_name(name) for name in names} if isinstance(files, list) else set()
 
 
-def check_samples(samples: int) -> None:
-    """Raise ValueError if more results of each image are asked for than anybody could mean."""
+def check_samples(samples: int, tau: float) -> None:
+    """Raise ValueError unless each image can have so many results of this strength or temperature; more than
+    anybody could mean are none.
+    """
+    if samples < 1 or not 0 <= tau < math.inf:
+        raise ValueError(f"samples must be at least 1 and tau a number, 0 or more, got {samples} and {tau}")
     if samples > MOST_SAMPLES:
         raise ValueError(f"samples must be at most {MOST_SAMPLES:,}, got {samples!s:.60}")
 

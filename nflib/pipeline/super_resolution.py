@@ -59,9 +59,7 @@ def super_resolve(
         ValueError: the model is no SRFlow, the folder ``out`` has results of other settings, no image could
             be read, or a process died: then start it again.
     """
-    if samples < 1 or not tau >= 0:
-        raise ValueError(f"samples must be at least 1 and tau not negative, got {samples} and {tau}")
-    check_samples(samples)
+    check_samples(samples, tau)
     return shared(
         source,
         functools.partial(

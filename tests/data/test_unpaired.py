@@ -65,3 +65,16 @@ def test_unpaired_bad_files_are_listed(tmp_path) -> None:
     assert "bad.jpg: not an image" in skipped[1]
     with pytest.raises(ValueError, match="y: none of 2 images can be used"):
         UnpairedImages(random_images((64, 64)), degraded, 64)
+
+
+def test_constant_parts_are_filled_unless_a_last_stage_made_them() -> None:
+    """JPEG leaves weak noise as constant blocks: they are what the degraded photos look like, no borders."""
+    generator = torch.Generator().manual_seed(0)
+    photos = [0.5 + 0.1 * torch.rand(3, 64, 64, generator=generator) for _ in range(2)]
+    for photo in photos:
+        photo[:, :, 32:] = 0.5
+    plain = UnpairedImages(photos, photos, 64, stage=torch.nn.Identity())
+    cut = [(plain[i][0] == 128 / 255).float().mean().item() for i in range(4)]
+    assert cut == pytest.approx([0.5] * 4, abs=0.02)
+    filled = UnpairedImages(photos, photos, 64)
+    assert max((filled[i][0] == 128 / 255).float().mean().item() for i in range(4)) < 0.1

@@ -114,6 +114,9 @@ def test_bad_input(folder, model, tmp_path) -> None:
         super_resolve(folder, model, folder)
     with pytest.raises(ValueError, match="device nonsense cannot be used here"):
         super_resolve(folder, model, out, device="nonsense")
+    for wrong in ({"samples": 0}, {"tau": -0.1}, {"tau": float("inf")}):
+        with pytest.raises(ValueError, match="samples must be at least 1 and tau a number, 0 or more"):
+            super_resolve(folder, model, out, **wrong)
     assert not out.exists()
 
 
