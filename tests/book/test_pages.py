@@ -117,6 +117,17 @@ def test_every_image_says_what_it_shows(site) -> None:
     assert not silent
 
 
+def test_tables_are_tables(site) -> None:
+    """Lines of a table in a cell's Markdown are a paragraph full of bars unless the cell asks for MyST."""
+    raw = [
+        f"{path.name}: {text[:60]}"
+        for path in pages(site)
+        for text in (paragraph.get_text().strip() for paragraph in soup(path).find_all("p"))
+        if text.startswith("|")
+    ]
+    assert not raw
+
+
 def test_no_page_shows_an_error(site) -> None:
     found = []
     for path in pages(site):
