@@ -15,6 +15,7 @@ from torch.utils.data import Dataset, default_collate
 
 from .. import __version__, checkpoints, provenance, scores, units
 from .._compat import import_lightning
+from ..files import is_temporary_of
 from ..processes import claimed
 from .logs import Log
 from .state import random_states, restore_random_states, write_state
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 else:
     lightning = import_lightning()
 LOG_EVERY = 10
+# What a run writes as a whole, or not at all.
+FILES = {
+    *(f"{name}{end}" for name in ("model", "best") for end in (".safetensors", ".json")),
+    "last.state",
+    "metrics.csv",
+}
 
 
 class Recorder(lightning.Callback):
@@ -50,7 +57,8 @@ class Recorder(lightning.Callback):
         if trainer.is_global_zero:
             self.held.enter_context(claimed(self.out))  # only now it is known which process is the first
             for rest in self.out.glob(".*.part"):  # of a run that was killed while it wrote
-                rest.unlink()
+                if is_temporary_of(rest, FILES):
+                    rest.unlink()
             self.batches = _batches(self.validation, task.recipe.batch)
             logs = self.logs = Log(self.out, task.step, task.figures())
             self.bar = units.progress(None, type(task).__name__.removesuffix("Task"), total=task.recipe.steps)

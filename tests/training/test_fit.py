@@ -72,3 +72,15 @@ def test_nothing_is_printed_where_nobody_watches(tmp_path) -> None:
     )
     assert run.communicate() == ("", "")
     assert run.returncode == 0
+
+
+def test_only_what_a_killed_run_left_half_written_is_removed(tmp_path) -> None:
+    torch.manual_seed(0)
+    left, own = tmp_path / ".model.safetensors.123.part", tmp_path / ".notes.backup.part"
+    for file in (left, own):
+        file.write_text("half")
+    task = GlowTask(Glow(GlowConfig(levels=2, steps=1, hidden=8)))
+    recipe = Recipe(steps=1, batch=2, every=1)
+    fit(task, ImageCrops(smooth(), crop=16), tmp_path, recipe=recipe, running=Running(device="cpu"))
+    assert not left.exists()
+    assert own.read_text() == "half"
