@@ -123,7 +123,7 @@ def test_tables_are_tables(site) -> None:
         f"{path.name}: {text[:60]}"
         for path in pages(site)
         for text in (paragraph.get_text().strip() for paragraph in soup(path).find_all("p"))
-        if text.startswith("|")
+        if text.startswith("| ")
     ]
     assert not raw
 
