@@ -211,7 +211,7 @@ def compare(name: str, folder: Path, arguments: argparse.Namespace, record: Reco
     pairs = [tuple(images.read(file) for file in two) for two in files.values()]
 
     def part(method: str, make: Callable[[], dict]) -> None:
-        wanted = not arguments.only or any(one in method for one in arguments.only)
+        wanted = not arguments.only or method.startswith(tuple(arguments.only))
         if wanted and f"{name}/{method}" not in record.parts:
             found = make()
             record.add(f"{name}/{method}", found)
@@ -256,7 +256,7 @@ def main(words: Sequence[str] | None = None) -> None:
     for name in ENDS:
         options.add_argument(f"--{name}", type=Path, help="folder with train_clean, train_noisy and val")
     options.add_argument("--seeds", type=int, nargs="+", default=[SEED])
-    options.add_argument("--only", nargs="+", help="methods whose name has one of these in it")
+    options.add_argument("--only", nargs="+", help="methods whose name begins with one of these")
     arguments = options.parse_args(words)
     torch.set_num_threads(1)
     record = Record(arguments, RESULT, torch.device("cpu"))
