@@ -66,7 +66,11 @@ def notebooks(profile: str, only: list[str]) -> int:
     print(f"Notebooks, profile {profile} (only what changed is executed):", flush=True)
     try:
         execute_missing(
-            ROOT, profile, str(environment.venv_program("python")), only, say=lambda s: print(s, flush=True)
+            ROOT,
+            profile,
+            python=str(environment.venv_program("python")),
+            only=only,
+            say=lambda s: print(s, flush=True),
         )
     except (ExecutionError, ValueError) as error:
         print(f"\n{error}", file=sys.stderr)

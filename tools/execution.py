@@ -1,12 +1,14 @@
 """Executing the book's notebooks with papermill: once, and again only when something they use has changed.
 
 Results go to ``_build/executed/<profile>/NAME.ipynb`` with ``NAME.stamp.json`` beside it: a hash of the code
-cells and of the repository's files that the kernel really used (``tools/kernel`` writes them down). Only the
-standard library is needed here, so that the book's Sphinx extension and ``tools/dev.py`` share it.
+cells and of the repository's files that the kernel really used (``tools/kernel`` writes them down), and the
+seconds it took. Only the standard library is needed here, so that the book's Sphinx extension and
+``tools/dev.py`` share it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -15,12 +17,17 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+import cores
 from notebooks import sources, tags, text
 
 PROFILES = ("smoke", "cpu", "gpu")
 CELL_TIMEOUT = 1800  # seconds
+LONG_CELL = 5  # seconds from which a cell is told of while its notebook is executed
 _KERNEL = Path(__file__).with_name("kernel")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -87,13 +94,10 @@ def is_current(root: Path, source: Path, profile: str) -> bool:
     return known["fingerprint"] == fingerprint(root, notebook, known["used"])
 
 
-def kernel_environment(root: Path, record: Path, ipython: Path) -> dict[str, str]:
-    """Environment of the kernel: reproducible, quiet, and no more threads than a laptop has to spare."""
-    threads = str(min(2, os.cpu_count() or 1))
-    defaults = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
-    defaults["OMP_WAIT_POLICY"] = (
-        "PASSIVE"  # waiting threads that spin make small products 30 times slower on a busy machine
-    )
+def kernel_environment(root: Path, record: Path, ipython: Path, kernels: int = 1) -> dict[str, str]:
+    """Environment of one of ``kernels`` beside each other: reproducible, quiet, and no more threads than a
+    laptop has to spare.
+    """
     fixed = {
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",
@@ -104,7 +108,7 @@ def kernel_environment(root: Path, record: Path, ipython: Path) -> dict[str, str
         "NFLIB_ROOT": str(root),
         "NFLIB_RECORD": str(record),
     }
-    return {**defaults, **os.environ, **fixed}
+    return {**cores.thread_variables(kernels), **os.environ, **fixed}
 
 
 def failure(source: Path, part: Path, log: str) -> str:
@@ -122,7 +126,38 @@ def failure(source: Path, part: Path, log: str) -> str:
     return f"{source.parent.name}/{source.name} could not be executed\n\n{log[-4000:]}"
 
 
-def execute(root: Path, source: Path, profile: str, python: str) -> float:
+@dataclass(frozen=True)
+class Kernel:
+    """What a kernel has written down so far: the files it used, and its times."""
+
+    used: list[str]
+    cells: list[float]  # seconds; the second is papermill's parameters
+    processor_seconds: float
+
+
+def _kernel(record: Path) -> Kernel:
+    return Kernel(**json.loads(record.read_text(encoding="utf-8")))
+
+
+def _wait(process: subprocess.Popen, record: Path, cells: list[dict], tell: Callable[[str], None]) -> None:
+    """Wait for papermill, and tell of each long cell once it is done."""
+    told = 0
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.5)
+        done = _kernel(record).cells if record.is_file() else []
+        done = done[:1] + done[2:]
+        for number, seconds in enumerate(done[told:], told + 1):
+            if seconds >= LONG_CELL:
+                tell(f"cell {number} of {len(cells)} ({cells[number - 1].get('id')}) in {seconds:.0f} s")
+        told = len(done)
+        if process.returncode is not None:
+            return
+
+
+def execute(
+    root: Path, source: Path, profile: str, *, python: str, kernels: int = 1, tell: Callable = print
+) -> dict:
     """Execute one notebook and put the result in its place.
 
     Args:
@@ -130,9 +165,11 @@ def execute(root: Path, source: Path, profile: str, python: str) -> float:
         source: a notebook of ``root/book``.
         profile: "smoke", "cpu" or "gpu".
         python: an interpreter with papermill.
+        kernels: how many notebooks are executed beside each other.
+        tell: where it goes which cell took how long.
 
     Returns:
-        Seconds it took.
+        Its times: "seconds", "processor_seconds" of the kernel, and "cells" with the seconds of each.
 
     Raises:
         ExecutionError: a cell failed; what the notebook had shown by then is kept beside the result as
@@ -146,61 +183,66 @@ def execute(root: Path, source: Path, profile: str, python: str) -> float:
     started, begun = time.monotonic(), time.time()
     with tempfile.TemporaryDirectory(prefix="nflib-kernel-") as scratch:
         # its own place until it is whole: another build of this checkout may be at the same notebook
-        record, ipython, result = (
-            Path(scratch, "used.json"),
-            Path(scratch, "ipython"),
-            Path(scratch, target.name),
-        )
+        place = Path(scratch)
+        record, ipython, result = place / "record.json", place / "ipython", place / target.name
         shutil.copytree(_KERNEL, ipython)
         before = json.loads(source.read_text(encoding="utf-8"))
-        command = [
-            python,
-            "-m",
-            "papermill",
-            str(source),
-            str(result),
-            "-p",
-            "profile",
-            profile,
-            "-k",
-            "python3",
-        ]
-        command += [
-            "--cwd",
-            str(source.parent),
-            "--no-progress-bar",
-            "--execution-timeout",
-            str(CELL_TIMEOUT),
-        ]
-        run = subprocess.run(
-            command,
-            cwd=root,
-            env=kernel_environment(root, record, ipython),
-            text=True,
-            errors="replace",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        if run.returncode:
+        command = [python, "-m", "papermill", str(source), str(result), "-p", "profile", profile]
+        command += ["-k", "python3", "--cwd", str(source.parent), "--no-progress-bar"]
+        command += ["--execution-timeout", str(CELL_TIMEOUT)]
+        with (place / "log").open("w+", encoding="utf-8", errors="replace") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=root,
+                env=kernel_environment(root, record, ipython, kernels),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            try:
+                _wait(process, record, code_cells(before), tell)
+            finally:
+                process.kill()
+        if process.returncode:
             if result.is_file():
                 shutil.copy(result, failed)
-            raise ExecutionError(failure(source, failed, run.stdout))
-        used = json.loads(record.read_text(encoding="utf-8"))
+            said = (place / "log").read_text(encoding="utf-8", errors="replace")
+            raise ExecutionError(failure(source, failed, said))
+        kernel = _kernel(record)
         part = target.with_name(f"{target.name}.{os.getpid()}.part")
         shutil.copy(result, part)
-    seconds = time.monotonic() - started
+    cells = [cell.get("id") for cell in code_cells(before)]
+    times = {
+        "seconds": round(time.monotonic() - started, 1),
+        "processor_seconds": kernel.processor_seconds,
+        "cells": dict(zip(cells, kernel.cells[:1] + kernel.cells[2:], strict=True)),
+    }
     part.replace(target)
-    if any((root / name).stat().st_mtime > begun for name in [*used, str(source)]):
-        return seconds  # edited meanwhile: nobody knows which version ran, so no stamp, and it runs again
-    known = {"fingerprint": fingerprint(root, before, used), "seconds": round(seconds, 1), "used": used}
+    if any((root / name).stat().st_mtime > begun for name in [*kernel.used, str(source)]):
+        return times  # edited meanwhile: nobody knows which version ran, so no stamp, and it runs again
+    known = {"fingerprint": fingerprint(root, before, kernel.used), **times, "used": kernel.used}
     stamp_part = stamp.with_suffix(".part")
     stamp_part.write_text(json.dumps(known, indent=1), encoding="utf-8")
     stamp_part.replace(stamp)
-    return seconds
+    return times
 
 
-def execute_missing(root: Path, profile: str, python: str, only: list[str] | None = None, say=print) -> int:
-    """Bring every executed notebook up to date, one at a time; returns how many were executed.
+def _chosen(book: Path, only: list[str]) -> list[Path]:
+    found = sources(book)
+    wanted = {Path(name).stem for name in only}
+    unknown = wanted - {path.stem for path in found}
+    if unknown:
+        raise ValueError(
+            f"no notebook {', '.join(sorted(unknown))} in book/; there are: "
+            f"{', '.join(p.stem for p in found)}"
+        )
+    return [path for path in found if not wanted or path.stem in wanted]
+
+
+def execute_missing(
+    root: Path, profile: str, *, python: str, only: list[str] | None = None, say: Callable = print
+) -> int:
+    """Bring every executed notebook up to date, as many at a time as there are cores and memory for; returns
+    how many were executed.
 
     Args:
         root: the repository.
@@ -212,28 +254,35 @@ def execute_missing(root: Path, profile: str, python: str, only: list[str] | Non
     Raises:
         ExecutionError: names every notebook that failed, after all were tried.
     """
-    found = sources(root / "book")
-    wanted = {Path(name).stem for name in only or []}
-    unknown = wanted - {path.stem for path in found}
-    if unknown:
-        raise ValueError(
-            f"no notebook {', '.join(sorted(unknown))} in book/; there are: "
-            f"{', '.join(p.stem for p in found)}"
-        )
-    count, failures = 0, []
-    for source in found:
-        name = source.relative_to(root / "book").as_posix()
-        if wanted and source.stem not in wanted:
-            continue
+    missing = []
+    for source in _chosen(root / "book", only or []):
         if is_current(root, source, profile):
-            say(f"  {name}: unchanged")
-            continue
+            say(f"  {source.relative_to(root / 'book').as_posix()}: unchanged")
+        else:
+            missing.append(source)
+    kernels = min(cores.workers(), len(missing)) if profile != "gpu" else 1  # one device, one kernel
+
+    def one(source: Path) -> str:
+        """What went wrong; empty if nothing."""
+        name = source.relative_to(root / "book").as_posix()
         try:
-            say(f"  {name}: executed in {execute(root, source, profile, python):.0f} s")
+            times = execute(
+                root,
+                source,
+                profile,
+                python=python,
+                kernels=kernels,
+                tell=lambda what: say(f"  {name}: {what}"),
+            )
         except ExecutionError as error:
-            failures.append(str(error))
             say(f"  {name}: FAILED")
-        count += 1
+            return str(error)
+        processor = f"{times['processor_seconds']:.0f} s of processor"
+        say(f"  {name}: executed in {times['seconds']:.0f} s ({processor})")
+        return ""
+
+    with ThreadPoolExecutor(max(1, kernels)) as pool:
+        failures = list(filter(None, pool.map(one, missing)))
     if failures:
         raise ExecutionError("\n\n".join(failures))
-    return count
+    return len(missing)

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 def _execute(app: Sphinx, config: Config) -> None:
     logger.info("executing what is missing or has changed, profile %s:", config.nf_profile)
     try:
-        execution.execute_missing(ROOT, config.nf_profile, sys.executable, say=logger.info)
+        execution.execute_missing(ROOT, config.nf_profile, python=sys.executable, say=logger.info)
     except (execution.ExecutionError, ValueError) as error:
         raise ExtensionError(str(error)) from error
 

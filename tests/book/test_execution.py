@@ -1,5 +1,5 @@
-"""Notebooks run again exactly when something they use has changed; a failing cell and a warning are told by
-name.
+"""Notebooks run again exactly when something they use has changed, beside each other; a failing cell and a
+warning are told by name, and so are cells that take long.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+import cores
 import execution
 import notebooks
 import pytest
@@ -54,7 +55,7 @@ def project(tmp_path, monkeypatch) -> Path:
 
 def run(project, **arguments) -> tuple[int, list[str]]:
     said = []
-    count = execution.execute_missing(project, "smoke", sys.executable, say=said.append, **arguments)
+    count = execution.execute_missing(project, "smoke", python=sys.executable, say=said.append, **arguments)
     return count, said
 
 
@@ -93,6 +94,48 @@ def test_runs_again_only_when_something_it_uses_changed(project) -> None:
     write(source, "import nflib.used")
     assert not execution.is_current(project, source, "smoke")
     assert not execution.is_current(project, source, "cpu")
+
+
+def test_two_run_beside_each_other_and_what_takes_long_is_told(project, monkeypatch) -> None:
+    """Each waits until the other has begun, which alone it would do in vain."""
+    monkeypatch.setenv("NFLIB_WORKERS", "2")
+    monkeypatch.setattr(execution, "LONG_CELL", 0.2)
+    meet = "import pathlib, time\n\npathlib.Path('{}').touch()\nend = time.monotonic() + 60\n"
+    meet += "while not pathlib.Path('{}').exists():\n    assert time.monotonic() < end\n    time.sleep(0.02)"
+    for name, other in ("ab", "ba"):
+        write(
+            project / f"book/{name}.ipynb", meet.format(name, other), "time.sleep(0.3)", "sum(range(10**6))"
+        )
+    count, said = run(project)
+    assert count == 2
+    for name in "ab":
+        (line,) = [s for s in said if s.startswith(f"  {name}.ipynb: cell 3")]
+        assert line == f"  {name}.ipynb: cell 3 of 4 (step-1) in 0 s"
+        assert not [s for s in said if s.startswith(f"  {name}.ipynb: cell 4")]
+        stamp = json.loads((project / f"_build/executed/smoke/{name}.stamp.json").read_text())
+        assert list(stamp["cells"]) == ["parameters", "step-0", "step-1", "step-2"]
+        assert 0.3 <= stamp["cells"]["step-1"] <= sum(stamp["cells"].values()) <= stamp["seconds"]
+        assert stamp["processor_seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("cores_there", "gigabytes", "chosen", "workers", "threads"),
+    [(2, 16, "", 2, "1"), (2, 4, "", 1, "2"), (8, 8, "", 2, "2"), (8, 64, "", 8, "1"), (1, 1, "3", 3, "1")],
+)
+def test_a_process_a_core_where_there_is_memory(
+    monkeypatch, cores_there, gigabytes, chosen, workers, threads
+) -> None:
+    monkeypatch.setenv("NFLIB_WORKERS", chosen)
+    monkeypatch.setattr(cores, "cores", lambda: cores_there)
+    monkeypatch.setattr(cores, "memory", lambda: gigabytes * 2**30)
+    assert cores.workers() == workers
+    assert cores.thread_variables(workers)["OMP_NUM_THREADS"] == threads
+
+
+def test_a_number_of_workers_that_is_none_is_refused(monkeypatch) -> None:
+    monkeypatch.setenv("NFLIB_WORKERS", "two")
+    with pytest.raises(ValueError, match="NFLIB_WORKERS must be a whole number from 1 on, got 'two'"):
+        cores.workers()
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@
   build.
    Warnings attributed to other packages stay warnings: their import code is not ours to mend.
 2. After each cell it writes down which of the repository's files the kernel has used: modules it loaded, and
-  files it
-   read. A notebook is executed again when one of them changes.
+   files it read. A notebook is executed again when one of them changes.
+3. Beside them it writes down the seconds of every cell so far, and the processor seconds of the kernel.
 """
 
 
@@ -13,6 +13,7 @@ def _start() -> None:
     import json
     import os
     import sys
+    import time
     import warnings
     from pathlib import Path
 
@@ -48,14 +49,25 @@ def _start() -> None:
         )
         return None if generated or not Path(path).is_file() else "/".join(parts)
 
+    cells: list[float] = []
+    begun = [time.monotonic()]
+
+    def begin(*_) -> None:
+        begun[0] = time.monotonic()
+
     def record(*_) -> None:
+        cells.append(round(time.monotonic() - begun[0], 2))
+        spent = os.times()  # of all threads, and of the commands that cells have run
+        processor = spent.user + spent.system + spent.children_user + spent.children_system
         loaded = {getattr(m, "__file__", None) for m in list(sys.modules.values())} - {None}
         used = {inside(path) for path in loaded | opened - written} - {None}
         part = report.with_suffix(".part")
-        part.write_text(json.dumps(sorted(used)), encoding="utf-8")
+        known = {"used": sorted(used), "cells": cells, "processor_seconds": round(processor, 1)}
+        part.write_text(json.dumps(known), encoding="utf-8")
         part.replace(report)
 
     sys.addaudithook(watch)
+    get_ipython().events.register("pre_run_cell", begin)
     get_ipython().events.register("post_run_cell", record)
 
 
