@@ -1,4 +1,4 @@
-"""Fixtures for tests of the built book: where it is, and a browser to look at it."""
+"""Fixtures for tests of the built book, where it is and a browser to look at it, and for quick trainings."""
 
 from __future__ import annotations
 
@@ -94,3 +94,15 @@ def page(browser, problems) -> Iterator[Any]:
     yield opened
     context.close()
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def few_crops(monkeypatch) -> None:
+    """Trainings look for their start, for the limits of the noise and for the best step in a few dozen crops:
+    for tests to which it is all the same how good they are.
+    """
+    monkeypatch.setattr("nflib.training.deflow.START_CROPS", 64)
+    monkeypatch.setattr("nflib.training.affine_deflow.START_CROPS", 64)
+    monkeypatch.setattr("nflib.training.ludvae.NOISE_CROPS", 32)
+    monkeypatch.setattr("nflib.training.unpaired.VALIDATION_CROPS", 4)
+    monkeypatch.setattr("nflib.training.unpaired.LIMIT_CROPS", 16)

@@ -93,6 +93,7 @@ def test_rrdb_then_srflow_then_samples(tmp_path, photos) -> None:
     assert wrong.stderr.count("\n") == 1
 
 
+@pytest.mark.usefixtures("few_crops")
 def test_deflow_then_degrade(tmp_path, photos) -> None:
     common = ("--steps", 2, "--batch", 2, "--crop", 16, "--scale", 2, "--device", "cpu")
     degraded = tmp_path / "degraded"
@@ -138,6 +139,7 @@ def test_deflow_then_degrade(tmp_path, photos) -> None:
     assert "batch must be even" in odd.stderr
 
 
+@pytest.mark.usefixtures("few_crops")
 def test_ludvae_then_degrade(tmp_path) -> None:
     for name, noise in (("clean", 0.0), ("degraded", 0.08)):
         (tmp_path / name).mkdir()

@@ -45,6 +45,7 @@ def test_the_law_of_smooth_photos_names_the_sharp_and_bright_ones(folders, tmp_p
     assert pipeline.degrade(folders / "other", f"{law}+jpeg:62", tmp_path / "staged").outside
 
 
+@pytest.mark.usefixtures("few_crops")
 @pytest.mark.parametrize("name", ["deflow", "ludvae", "noise-flow", "restorer"])
 def test_every_training_of_a_noise_notes_what_it_saw(name, folders, tmp_path) -> None:
     running = training.Running(device="cpu")
