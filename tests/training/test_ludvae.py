@@ -108,7 +108,9 @@ def test_content_comes_first() -> None:
         LUDVAETask(one.model, content_first=1.0)
 
 
-def test_small_training_finds_the_noise_first(tmp_path) -> None:
+def test_small_training_finds_the_noise_first(tmp_path, monkeypatch, few_crops) -> None:
+    monkeypatch.setattr("nflib.training.ludvae.NOISE_CROPS", 128)
+
     def larger(photos) -> list[torch.Tensor]:
         return [torch.nn.functional.interpolate(photo[None], size=128)[0] for photo in photos]
 
