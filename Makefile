@@ -3,10 +3,10 @@ PYTHON3 := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 p
 DEV = $(or $(PYTHON3),$(error Python 3.11 or newer is needed, none was found)) tools/dev.py
 export PYTHON TORCH_INDEX
 
-.PHONY: help setup book test lint serve clean
+.PHONY: help setup book test test-full lint serve clean
 
 help: ## say what there is
-	@grep -E '^[a-z]+: ##' Makefile | sed 's/: ## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+: ##' Makefile | sed 's/: ## /\t/' | expand -t 10
 
 setup: ## make the environment in .venv (book and test do it themselves)
 	@$(DEV) setup
@@ -14,8 +14,11 @@ setup: ## make the environment in .venv (book and test do it themselves)
 book: ## execute the notebooks and build the pages in _build/html
 	@$(DEV) book
 
-test: ## run every check
+test: ## run every check, with notebooks in the smoke profile
 	@$(DEV) test
+
+test-full: ## run every check, with notebooks as readers see them
+	@$(DEV) test-full
 
 lint: ## format, lint and types (make test does it too)
 	@$(DEV) lint

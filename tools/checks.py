@@ -41,7 +41,7 @@ class Stage:
         return "\n".join(lines)
 
 
-def pytest(name: str, selection: str) -> Stage:
+def pytest(name: str, selection: str, profile: str) -> Stage:
     """One stage of pytest: the tests whose marks fit ``selection``."""
     print(f"\n== {name}", flush=True)
     report = OUTPUT / f"{name.replace(' ', '-')}.xml"
@@ -52,7 +52,7 @@ def pytest(name: str, selection: str) -> Stage:
     # worksteal: neighbours, which share what they need, stay together; who is done early helps the others
     command += ["-n", str(workers), "--dist", "worksteal"]
     variables = cores.thread_variables(workers)
-    status = building.in_environment(*command, NFLIB_SITE=str(SITE), NFLIB_PROFILE="smoke", **variables)
+    status = building.in_environment(*command, NFLIB_SITE=str(SITE), NFLIB_PROFILE=profile, **variables)
     stage = Stage(name, status in (0, 5), time.monotonic() - started)  # 5: nothing selected
     cases = ElementTree.parse(report).getroot().iter("testcase") if report.is_file() else ()
     for case in cases:
@@ -76,39 +76,42 @@ def lint() -> Stage:
     return Stage("lint", not complained, time.monotonic() - started, passed, len(complained))
 
 
-def notebooks() -> Stage:
-    """Every notebook executed in the smoke profile. Their committed form is a unit test:
+def notebooks(profile: str) -> Stage:
+    """Every notebook executed. Their committed form is a unit test:
     tests/book/test_notebooks.py.
     """
     print("\n== notebooks", flush=True)
     started = time.monotonic()
-    ok = building.notebooks("smoke", []) == 0
-    current = sum(is_current(ROOT, path, "smoke") for path in sources(ROOT / "book"))
+    ok = building.notebooks(profile, []) == 0
+    current = sum(is_current(ROOT, path, profile) for path in sources(ROOT / "book"))
     return Stage("notebooks", ok, time.monotonic() - started, current, len(sources(ROOT / "book")) - current)
 
 
-def book() -> Stage:
+def book(profile: str) -> Stage:
     """The pages, built anew and strictly from the executed notebooks."""
     print("\n== book", flush=True)
     started = time.monotonic()
     shutil.rmtree(OUTPUT / "_build", ignore_errors=True)
-    ok = building.build_site("smoke", OUTPUT) == 0 and (SITE / "index.html").is_file()
+    ok = building.build_site(profile, OUTPUT) == 0 and (SITE / "index.html").is_file()
     pages = len(list(SITE.glob("*.html")))
     print(f"  {pages} pages" if ok else "  the book was not built", flush=True)
     return Stage("book", ok, time.monotonic() - started, pages if ok else 0, 0 if ok else 1)
 
 
-def run_all() -> int:
-    """Run the stages; 0 if all are well."""
+def run_all(profile: str) -> int:
+    """Run the stages, with notebooks in a profile; 0 if all are well."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    stages = [notebooks()]
+    stages = [notebooks(profile)]
     with ThreadPoolExecutor() as pool:
-        stages += [stage.result() for stage in [pool.submit(lint), pool.submit(book)]]
+        stages += [stage.result() for stage in [pool.submit(lint), pool.submit(book, profile)]]
     pages = stages[-1].ok
-    stages.append(pytest("unit tests", "not book and not browser"))
+    stages.append(pytest("unit tests", "not book and not browser", profile))
     if pages:
-        stages += [pytest("built pages", "book and not browser"), pytest("browser", "browser")]
+        stages += [
+            pytest("built pages", "book and not browser", profile),
+            pytest("browser", "browser", profile),
+        ]
     print("\n" + "\n".join(map(str, stages)))
     bad = [stage.name for stage in stages if not stage.ok]
     if not pages:

@@ -34,11 +34,27 @@ def strip() -> int:
 
 
 def test() -> int:
-    """Every check, stage by stage; see ``tools/checks.py``."""
+    """Every check, stage by stage, with notebooks in the smoke profile; see ``tools/checks.py``."""
     from checks import run_all
 
     environment.setup()
-    return run_all()
+    return run_all("smoke")
+
+
+def test_full() -> int:
+    """The same with notebooks in the profile that readers see."""
+    from checks import run_all
+
+    environment.setup()
+    return run_all("cpu")
+
+
+def times() -> int:
+    """Record how long the notebooks took when they were executed last, and what they checked."""
+    from times import write
+
+    print("\n".join(write(ROOT)))
+    return 0
 
 
 def lint() -> int:
@@ -82,6 +98,8 @@ COMMANDS = {
     "setup": setup,
     "book": book,
     "test": test,
+    "test-full": test_full,
+    "times": times,
     "lint": lint,
     "serve": serve,
     "clean": clean,
@@ -96,7 +114,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("setup", help="make the environment in .venv (the other commands do it themselves)")
     commands.add_parser("book", help="execute the notebooks and build the pages in _build/html")
-    commands.add_parser("test", help="run every check")
+    commands.add_parser("test", help="run every check; notebooks in the smoke profile")
+    commands.add_parser("test-full", help="run every check; notebooks as readers see them")
+    commands.add_parser("times", help="record in book/times.json how long the executed notebooks took")
     commands.add_parser("lint", help="check format, lint and types")
     commands.add_parser("serve", help="show the built book in a browser").add_argument(
         "--port", type=int, default=8000

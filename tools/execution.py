@@ -83,13 +83,21 @@ def fingerprint(root: Path, notebook: dict, used: list[str]) -> str:
     return digest.hexdigest()
 
 
-def is_current(root: Path, source: Path, profile: str) -> bool:
-    """Whether the executed notebook is there and nothing it depends on has changed since."""
+def stamp_of(root: Path, source: Path, profile: str) -> dict | None:
+    """What is known of the last execution of a notebook: "fingerprint", "used", and its times as
+    :func:`execute` returns them. None if it has not been executed.
+    """
     executed = executed_folder(root, profile) / source.relative_to(root / "book")
     stamp = executed.with_suffix(".stamp.json")
-    if not (executed.is_file() and stamp.is_file()):
+    there = executed.is_file() and stamp.is_file()
+    return json.loads(stamp.read_text(encoding="utf-8")) if there else None
+
+
+def is_current(root: Path, source: Path, profile: str) -> bool:
+    """Whether the executed notebook is there, with its times, and nothing it depends on has changed since."""
+    known = stamp_of(root, source, profile)
+    if known is None or "cells" not in known:
         return False
-    known = json.loads(stamp.read_text(encoding="utf-8"))
     notebook = json.loads(source.read_text(encoding="utf-8"))
     return known["fingerprint"] == fingerprint(root, notebook, known["used"])
 
