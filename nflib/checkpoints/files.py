@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .. import __version__
+from .. import __version__, units
 from ..domain import Compose, parse, spell
 from ..files import damaged, digest, json_text, parse_json, read_json, write_bytes, write_json
 from .matching import at_most, check_match
@@ -77,18 +77,20 @@ def notes_of(path: Path, notes: dict) -> dict:
     return notes
 
 
-def load(name_or_path: str | os.PathLike) -> nn.Module:
-    """A model saved by :func:`~nflib.checkpoints.save`, on the CPU, in evaluation mode, with its ``notes``.
+def load(name_or_path: str | os.PathLike, *, device: torch.device | str = "cpu") -> nn.Module:
+    """A model saved by :func:`~nflib.checkpoints.save`, in evaluation mode, with its ``notes``.
 
     Args:
         name_or_path: a file, or the name of a model that comes with the package.
+        device: where it is to be, such as :func:`nflib.device` says.
 
     Raises:
-        ValueError: there is no such file or name, or it is not a checkpoint of this package, or damaged.
+        ValueError: there is no such file or name, or it is not a checkpoint of this package, or damaged, or
+            there is no such device here.
     """
     from safetensors.torch import load_file
 
-    path = find(name_or_path)
+    path, where = find(name_or_path), units.device(device)
     header = read_header(path)
     other = "" if header.nflib == __version__ else f" of nflib {header.nflib} (this is {__version__})"
     with damaged(path, f"not a readable model{other}"):
@@ -98,7 +100,7 @@ def load(name_or_path: str | os.PathLike) -> nn.Module:
         check_match(state, model.state_dict())
         model.load_state_dict(state)
     model.notes = notes_of(path, header.notes)
-    return model.eval()
+    return model.to(where).eval()
 
 
 def build(architecture: str, config: dict) -> nn.Module:

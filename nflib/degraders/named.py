@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from .. import checkpoints, units
+from .. import checkpoints
 from ..images.jpeg import parse_stage
 from ..images.listing import root_of
 from .composed import Composed
@@ -66,7 +66,7 @@ def load(name: str | os.PathLike, tile: int = 512, device: torch.device | str = 
         models = ", ".join(checkpoints.bundled()) or "none"
         others = ", ".join((*SIMULATED, "random", "white:12", "patches:FOLDER", "jpeg:62", "ONE+OTHER"))
         raise ValueError(f"{name}: no such file, bundled model ({models}) or degradation ({others})")
-    return Learned(checkpoints.load(name).to(units.device(device)), tile)
+    return Learned(checkpoints.load(name, device=device), tile)
 
 
 def as_degrader(thing: object, tile: int = 512, device: torch.device | str = "cpu") -> Degrader:

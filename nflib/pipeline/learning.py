@@ -99,7 +99,7 @@ def learn_restorer(
             stopped.args = (f"{out}: stopped at step {stopped.step}; the same command goes on",)
             raise
     say("3 of 3: examples")
-    model: Any = checkpoints.load(restorer).to(where)
+    model: Any = checkpoints.load(restorer, device=where)
     examples = []
     for file in units.progress(sides["degraded"][:EXAMPLES], "examples"):
         image = _centre(read(file))
