@@ -56,11 +56,12 @@ def test_usage_errors() -> None:
     assert run("no-such-command").exit_code == 2
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (1, 129)])
 def test_a_job_that_is_stopped_says_so(tmp_path, number, code) -> None:
     program = f"""
 import os, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from nflib import pipeline
 pipeline.degrade = lambda *_, **__: os.kill(os.getpid(), {int(number)})
 from nflib.cli import app
@@ -69,4 +70,29 @@ app()
     command = ["degrade", tmp_path, "--model", "ntire", "--out", tmp_path / "out"]
     done = subprocess.run([sys.executable, "-c", program, *command], capture_output=True, text=True)
     assert done.returncode == code
+    assert done.stderr == "nflib: stopped; the same command goes on where it was\n"
+
+
+def test_what_was_to_be_ignored_is(tmp_path) -> None:
+    """As nohup does with the closing of a terminal."""
+    program = """
+import os, signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+from nflib import pipeline
+pipeline.write_photos = lambda *_, **__: os.kill(os.getpid(), signal.SIGHUP) or []
+from nflib.cli import app
+app()
+"""
+    done = subprocess.run([sys.executable, "-c", program, "photos", tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "complete, nothing to do" in done.stdout
+
+
+def test_a_stop_while_packages_are_loaded_says_so_too(monkeypatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nflib.cli.train._rows", stopped)
+    done = run("train", "rrdb", "--help")
+    assert done.exit_code == 130
     assert done.stderr == "nflib: stopped; the same command goes on where it was\n"
