@@ -79,8 +79,8 @@ def check_place(path: str | os.PathLike | None) -> None:
 
 
 def check_json_place(path: str | os.PathLike | None) -> None:
-    """The same of a file that a command writes its numbers to: what is there may be replaced if it is such a
-    file, or empty.
+    """Raise ValueError if a command cannot write its numbers to a file: as :func:`check_place`, and where a
+    file is that holds no JSON and is not empty.
     """
     check_place(path)
     if path is not None and Path(path).is_file() and Path(path).stat().st_size:

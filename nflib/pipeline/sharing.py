@@ -11,7 +11,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -70,9 +70,9 @@ def _together(tasks: list[tuple], description: str) -> Samples:
     counts = [spawning.Array("d", 2) for _ in tasks]
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / str(i) for i in range(len(tasks))]
-        arguments = tasks, files, threads, counts, units.seconds_between_lines()
+        how = _How(threads, counts, units.seconds_between_lines())
         with _deaf():
-            together = torch.multiprocessing.spawn(_answer, arguments, len(tasks), join=False)
+            together = torch.multiprocessing.spawn(_answer, (tasks, files, how), len(tasks), join=False)
         bar = None
         try:
             while not together.join(timeout=0.1):
@@ -136,29 +136,32 @@ def _end(started: list) -> None:
             process.join()
 
 
-def _answer(
-    index: int,
-    tasks: list[tuple],
-    files: list[Path],
-    threads: int,
-    counts: list,
-    between_lines: float | None,
-) -> None:
+class _How(NamedTuple):
+    """What each process is told besides its task: how many threads it has, where all tell how much is done
+    and of how much, and how often a line says it.
+    """
+
+    threads: int
+    counts: list
+    between_lines: float | None
+
+
+def _answer(index: int, tasks: list[tuple], files: list[Path], how: _How) -> None:
     """What each process does: leave what it did, or why it could not, in its file."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = torch.multiprocessing.parent_process()
     if parent is not None and not parent.is_alive():  # killed before this one could notice
         return
-    torch.set_num_threads(threads)
+    torch.set_num_threads(how.threads)
     processes.keep_freed_memory()
     job, device, share = tasks[index]
 
     def told(done: float, total: float) -> None:
-        counts[index][:] = done, total
+        how.counts[index][:] = done, total
 
     try:
-        with units.progress_lines(between_lines), units.progress_to(told):
+        with units.progress_lines(how.between_lines), units.progress_to(told):
             answer = job(device=device, share=share)
     except (
         ValueError,

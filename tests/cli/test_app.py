@@ -1,6 +1,7 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +97,27 @@ def test_a_stop_while_packages_are_loaded_says_so_too(monkeypatch) -> None:
     done = run("train", "rrdb", "--help")
     assert done.exit_code == 130
     assert done.stderr == "nflib: stopped; the same command goes on where it was\n"
+
+
+@pytest.mark.parametrize("command", ["evaluate", "check", "noise"])
+def test_numbers_replace_no_file_of_another_kind(tmp_path, command) -> None:
+    """Known before the work: the folders are not even there."""
+    mine = tmp_path / "mine.png"
+    mine.write_bytes(b"a picture")
+    sides = ["a", "b"] if command == "evaluate" else ["--clean", "a", "--degraded", "b"]
+    for file, why in (
+        (mine, "holds no JSON; it is not replaced"),
+        (Path("/dev/null"), "is no ordinary file"),
+    ):
+        done = run(command, *sides, "--json", file)
+        assert done.exit_code == 2
+        assert why in done.stderr
+    assert mine.read_bytes() == b"a picture"
+    for text in ("", "{}"):
+        (tmp_path / "old.json").write_text(text)
+        assert "no such folder" in run(command, *sides, "--json", tmp_path / "old.json").stderr
+
+
+def test_a_drawing_has_a_name_that_can_be_drawn() -> None:
+    done = run("noise", "--clean", "a", "--degraded", "b", "--plot", "c.xyz")
+    assert done.stderr == "nflib: c.xyz: expected a name that ends in .png .svg .pdf\n"
