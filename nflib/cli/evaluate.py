@@ -38,8 +38,8 @@ def evaluate(
 
     check_json_place(json)
     names = [name.strip() for name in metrics.split(",") if name.strip()]
-    folders = (deep(images), deep(reference)) if recursive else (images, reference)
-    evaluation = score(*folders, names, border)
+    places = (deep(images), deep(reference)) if recursive else (images, reference)
+    evaluation = score(places[0], places[1], names, border)
     say_skipped(evaluation.skipped)
     show_evaluation(evaluation, per_image)
     for line in evaluation.remarks:

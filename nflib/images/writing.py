@@ -55,7 +55,7 @@ def write(
     if len(batch) != 1:
         raise ValueError(f"{path}: expected one image, got {len(batch)}")
     pixels = batch[0].detach().cpu()
-    writer = StripWriter(path, tuple(pixels.shape[1:]), bits, quality=quality, like=like)
+    writer = StripWriter(path, (pixels.shape[1], pixels.shape[2]), bits, quality=quality, like=like)
     writer.add(pixels)
     writer.write()
 

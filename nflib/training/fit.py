@@ -203,7 +203,7 @@ def _trainer(device: torch.device, running: Running, unused: bool, recorder: Rec
             find_unused_parameters=unused, broadcast_buffers=False, start_method=start
         )
     # alone, it starts further processes itself, whatever a batch system says of the whole job
-    plugins = [LightningEnvironment()] if launched_by() is None else None
+    plugins: Any = [LightningEnvironment()] if launched_by() is None else None
     one = [device.index or 0] if device.type == "cuda" else 1
     return lightning.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),

@@ -206,8 +206,8 @@ class SRFlow(ImageModel):
                 )
                 yield from self.decode(latents, context).chunk(len(together))
 
-        how = {"scale": self.scale, "tile": tile, "overlap": overlap}
-        for rows, strip in joined_strips(decoded, (n, *shape), lr, **how):
+        strips = joined_strips(decoded, (n, *shape), lr, scale=self.scale, tile=tile, overlap=overlap)
+        for rows, strip in strips:
             check_finite(strip)
             rows = slice(rows.start, min(rows.stop, height))
             if rows.start < rows.stop:
