@@ -67,7 +67,7 @@ def shared(
 def _together(tasks: list[tuple], description: str) -> Samples:
     threads = max(torch.get_num_threads() // len(tasks), 1)
     spawning = torch.multiprocessing.get_context("spawn")
-    counts = [spawning.Array("d", 2) for _ in tasks]
+    counts = [spawning.Array("d", [0, -1]) for _ in tasks]
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / str(i) for i in range(len(tasks))]
         how = _How(threads, counts, units.seconds_between_lines())
@@ -113,9 +113,9 @@ def _deaf() -> Iterator[None]:
 
 
 def _shown(bar: Any, counts: list, description: str) -> Any:
-    """One progress of what all processes have done, as soon as anything is known."""
+    """One progress of what all processes have done, as soon as each has said of how much."""
     done, total = (round(sum(part[i] for part in counts), 2) for i in (0, 1))
-    if not total or not processes.is_first():
+    if any(part[1] < 0 for part in counts) or not total or not processes.is_first():
         return bar
     bar = units.progress(None, description, total=int(total)) if bar is None else bar
     bar.total = int(total)
