@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.table import Table
 
 import nflib
+from nflib.cli.printing import print_table
 from nflib.files import write_bytes
 from nflib.provenance import commit, device_name
 
@@ -175,4 +175,4 @@ def show(title: str, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
                 for cell in row
             )
         )
-    Console(width=120).print(table)
+    print_table(table)

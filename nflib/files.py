@@ -8,6 +8,7 @@ import json
 import math
 import os
 import pickle
+import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,8 +72,24 @@ def check_place(path: str | os.PathLike | None) -> None:
         raise ValueError(f"{path}: the folder {path.parent} does not exist")
     if path.is_dir():
         raise ValueError(f"{path}: is a folder, expected a file name")
+    if (path.exists() and not path.is_file()) or path.parent.resolve() == Path("/dev"):
+        raise ValueError(f"{path}: is no ordinary file, and would be replaced by one; name another")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise ValueError(f"{path}: no permission to write in the folder {path.parent}")
+
+
+def check_json_place(path: str | os.PathLike | None) -> None:
+    """Raise ValueError if a command cannot write its numbers to a file: as :func:`check_place`, and where a
+    file is that holds no JSON and is not empty.
+    """
+    check_place(path)
+    if path is not None and Path(path).is_file() and Path(path).stat().st_size:
+        try:
+            read_json(Path(path))
+        except ValueError:
+            raise ValueError(
+                f"{path}: is there already and holds no JSON; it is not replaced, name another file"
+            ) from None
 
 
 @contextlib.contextmanager
@@ -103,6 +120,22 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
     """Write a file that is whole or not there, whatever happens on the way."""
     with whole(path) as file:
         file.write(data)
+
+
+def copy(source: str | os.PathLike, path: str | os.PathLike) -> None:
+    """Copy what a file holds into another that is whole or not there."""
+    with open(source, "rb") as found, whole(path) as file:
+        shutil.copyfileobj(found, file, 2**20)
+
+
+def check_as_written(file: Path, expected: str | None, advice: str) -> None:
+    """Raise ValueError if a file is there and does not hold what a job wrote, by its digest: it is somebody's
+    now, or damaged. Without a digest nothing is known.
+    """
+    if expected is not None and file.is_file() and digest(file) != expected:
+        raise ValueError(
+            f"{file}: is not as this command wrote it, somebody changed it or it is damaged; {advice}"
+        )
 
 
 def temporary_path(path: Path) -> Path:

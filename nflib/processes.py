@@ -16,9 +16,17 @@ from torch import Tensor
 
 __all__ = ["Share", "claimed", "launched_by", "own_share"]
 
-# Who tells a process its number and how many there are: torchrun, and Slurm's srun. Both must be there: other
-# programs that start processes set one of them, and such a process may be alone with its job.
-LAUNCHERS = {("RANK", "WORLD_SIZE"): "LOCAL_RANK", ("SLURM_PROCID", "SLURM_NTASKS"): "SLURM_LOCALID"}
+# Who tells a process its number and how many there are, and which variable has its number on its machine:
+# torchrun, mpirun (Open MPI; MPICH and Intel MPI), Slurm's srun. The first of them counts, if it sets both:
+# other programs that start processes set one variable, and such a process may be alone with its job.
+LAUNCHERS = {
+    ("RANK", "WORLD_SIZE"): "LOCAL_RANK",
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"): "OMPI_COMM_WORLD_LOCAL_RANK",
+    ("PMI_RANK", "PMI_SIZE"): "MPI_LOCALRANKID",
+    ("SLURM_PROCID", "SLURM_NTASKS"): "SLURM_LOCALID",
+}
+# Slurm's numbers of steps that srun did not start: a batch script, a shell, what keeps a job.
+NO_STEP = 0xFFFFFFF0
 
 
 MOST = 1024  # processes of a machine, and machines
@@ -48,7 +56,10 @@ class Share(NamedTuple):
 
 
 def own_share() -> Share:
-    """The part of this process by what torchrun or Slurm's srun told it; all of the job if nobody did.
+    """The part of this process by what torchrun, mpirun or Slurm's srun told it; all of a job if nobody did.
+
+    A batch script of Slurm is told how many tasks its job has, but is none of them: unless srun starts it, it
+    is alone.
 
     Raises:
         ValueError: what they told is not a number and how many there are.
@@ -185,6 +196,8 @@ def launched_by() -> tuple[str, str] | None:
     for names in LAUNCHERS:
         if any(name not in os.environ for name in names):
             continue
+        if names[0] == "SLURM_PROCID" and not _is_task_of_srun():
+            continue
         found = [os.environ[name] for name in names]
         if not all(value.isdecimal() for value in found) or not int(found[0]) < int(found[1]):
             raise ValueError(
@@ -194,3 +207,11 @@ def launched_by() -> tuple[str, str] | None:
         if int(found[1]) > 1:
             return names
     return None
+
+
+def _is_task_of_srun() -> bool:
+    """Whether the variables of Slurm are of a step that srun started. Those of a batch script, which sbatch
+    starts once, are of the whole job; it has no number of a step, or one that is kept for such.
+    """
+    step = os.environ.get("SLURM_STEP_ID", os.environ.get("SLURM_STEPID", ""))
+    return step.isdecimal() and int(step) < NO_STEP

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import math
 import operator
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -136,10 +137,12 @@ def _draw(law, shape, like, generator) -> Tensor:
 
 def progress(iterable: Any, description: str = "", total: int | None = None) -> tqdm:
     """A progress bar around an iterable. Silent where nobody watches, in executed notebooks, in CI and in
-    pipes, unless ``progress_lines`` was asked for.
+    pipes, unless ``progress_lines`` was asked for. Within ``progress_to`` it goes there.
     """
     from tqdm import tqdm
 
+    if _report is not None:
+        return _reporting()(iterable, total=total, file=io.StringIO(), mininterval=0, miniters=1)
     watched = _has_terminal()
     if watched or _seconds_between_lines is None or sys.stderr is None:
         return tqdm(iterable, desc=description, total=total, disable=not watched, leave=False)
@@ -177,9 +180,9 @@ _last_line = -math.inf
 
 
 @contextlib.contextmanager
-def progress_lines(seconds: float = 5.0) -> Iterator[None]:
-    """Within this context progress without a terminal is a line on stderr every few seconds, of whatever
-    goes on then, the first after that time: long jobs in a pipe, in a batch system or in a log.
+def progress_lines(seconds: float | None = 5.0) -> Iterator[None]:
+    """Within this context progress without a terminal is a line on stderr every few seconds (None for none),
+    of whatever goes on then, the first after that time: long jobs in a pipe, in a batch system or in a log.
     """
     global _seconds_between_lines, _last_line
     before, _seconds_between_lines = _seconds_between_lines, seconds
@@ -188,6 +191,70 @@ def progress_lines(seconds: float = 5.0) -> Iterator[None]:
         yield
     finally:
         _seconds_between_lines = before
+
+
+def seconds_between_lines() -> float | None:
+    """How often progress without a terminal is told now; None for never."""
+    return _seconds_between_lines
+
+
+_report: Callable[[float, float], None] | None = None
+
+
+@contextlib.contextmanager
+def progress_to(report: Callable[[float, float], None]) -> Iterator[None]:
+    """Within this context nothing is shown, and progress goes to a function: how much is done, and of how
+    much. Progress within progress, such as tiles of a photo, is a part of one.
+
+    >>> told = []
+    >>> with progress_to(lambda done, total: told.append((done, total))):
+    ...     for photo in progress(["a", "b"]):
+    ...         for tile in progress(range(4)):
+    ...             pass
+    >>> told[0], told[3], told[-1]
+    ((0, 2), (0.5, 2), (2, 2))
+    """
+    global _report
+    before, _report = _report, report
+    try:
+        yield
+    finally:
+        _report = before
+
+
+def is_told() -> bool:
+    """Whether progress goes to a function now."""
+    return _report is not None
+
+
+@functools.cache
+def _reporting() -> type[tqdm]:
+    """Progress that is not shown but told."""
+    from tqdm import tqdm
+
+    running: list[Any] = []
+
+    class Reporting(tqdm):
+        def __init__(self, *arguments: Any, **options: Any):
+            self.around = running[-1] if running else None
+            running.append(self)
+            super().__init__(*arguments, **options)
+
+        def display(self, msg: str | None = None, pos: int | None = None) -> None:
+            done, outermost = self.n, self
+            while outermost.around is not None:
+                done = outermost.around.n + done / max(outermost.total or 1, 1)
+                outermost = outermost.around
+            if _report is not None:
+                _report(done, outermost.total or 0)
+
+        def close(self) -> None:
+            if self in running:
+                self.display()
+                running.remove(self)
+            self.disable = True
+
+    return Reporting
 
 
 @functools.cache

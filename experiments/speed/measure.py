@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.table import Table
 
 import nflib
 from experiments import recording
+from nflib.cli.printing import print_table
 from nflib.files import write_bytes
 from nflib.provenance import commit
 
@@ -82,7 +82,8 @@ def report(
         )
     versions = {"nflib": nflib.__version__, "torch": torch.__version__}
     said = ", ".join(f"{name} {version}" for name, version in versions.items())
-    Console().print(table, f"largest difference of the images: {settings['difference']:.1e}; {said}")
+    print_table(table)
+    print(f"largest difference of the images: {settings['difference']:.1e}; {said}")
     if file:
         where = {
             "device": device,

@@ -27,13 +27,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
 import nflib
 from experiments.recording import ROOT
 from experiments.speed import measure, released
+from nflib.cli.printing import print_table
 from nflib.files import write_bytes
 from nflib.models import DeFlow, DeFlowConfig, Glow, GlowConfig, RRDBConfig
 from nflib.provenance import commit, resident
@@ -297,9 +297,7 @@ def main() -> None:
         if arguments.device == "cuda"
         else f"one thread of {platform.processor() or platform.machine()}"
     )
-    Console(width=140).print(
-        table(rows, f"One training step, {arguments.batch} images of {arguments.size} px, {device}")
-    )
+    print_table(table(rows, f"One training step, {arguments.batch} images of {arguments.size} px, {device}"))
     if arguments.json:
         settings = {name: getattr(arguments, name) for name in ("size", "batch", "hidden", "repeat")} | {
             "levels": LEVELS

@@ -20,11 +20,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.table import Table
 
 import nflib
 from experiments.recording import parser
+from nflib.cli.printing import print_table
 from nflib.costs.bench import CPU_BATCH, MODELS
 from nflib.costs.timing import Job, training_step
 from nflib.files import write_bytes
@@ -126,7 +126,7 @@ def main() -> None:
                 spread,
                 f"{first:.1f}",
             )
-    Console().print(table)
+    print_table(table, names=(0, 1))
     if arguments.json:
         found = {
             "size": arguments.size,

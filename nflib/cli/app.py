@@ -2,23 +2,63 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
 
+from .._signals import heard
 from ..files import reason
 from .left_out import say_left_out
 from .printing import READER_GONE, Commands, complain, forget_stdout, say
 
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, or SIGHUP of a terminal that is closed, taken as Ctrl-C is."""
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.signal = number
+
+
+def _terminate(number: int, frame: Any) -> NoReturn:
+    raise Terminated(number)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Within this context, a command or what is loaded before it, whatever asks to stop ends in one line and
+    its exit code. Only the main thread hears signals.
+    """
+    here = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, _terminate) for number in (heard() if here else ())}
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        number = getattr(stopped, "signal", signal.SIGINT)
+        _fail(str(stopped) or "stopped; the same command goes on where it was", 128 + number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class StoppableCommands(Commands):
+    """The group of all commands: one that is stopped says so."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with _stoppable():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
-    cls=Commands,
+    cls=StoppableCommands,
     help="Learn image degradations from unpaired photos with normalizing flows.",
-    epilog="Exit codes: 0 all done, 1 some files could not be used, 2 bad input, 130 and 143 stopped "
+    epilog="Exit codes: 0 all done, 1 some files could not be used, 2 bad input, 129, 130 and 143 stopped "
     "(the same command goes on, a training with --resume).",
     no_args_is_help=True,
     add_completion=False,
@@ -55,50 +95,27 @@ def command(
     function: Callable[..., Any], group: typer.Typer = app, cls: type[TyperCommand] = Command
 ) -> Callable[..., Any]:
     """Register a command. Exit codes: 0 all done; 1 some files could not be used (the command says so
-    itself); 2 a ValueError or OSError, in one line on stderr; 130 and 143 stopped by Ctrl-C and SIGTERM;
-    141 the reader of the output went away.
+    itself); 2 a ValueError or OSError, in one line on stderr; 129, 130 and 143 stopped by SIGHUP, Ctrl-C and
+    SIGTERM; 141 the reader of the output went away.
     """
 
     @functools.wraps(function)
     def run(*arguments: Any, **options: Any) -> Any:
-        from ..processes import keep_freed_memory
-        from ..units import progress_lines
-
-        keep_freed_memory()
-        before = _on_termination(_terminate)
         try:
-            say_left_out(options)
+            from ..processes import keep_freed_memory
+            from ..units import progress_lines
+
+            keep_freed_memory()
             with progress_lines(BETWEEN_LINES):
+                say_left_out(options)
                 return function(*arguments, **options)
         except BrokenPipeError:
             forget_stdout()
             raise typer.Exit(READER_GONE) from None
         except (ValueError, OSError) as error:
             _fail(reason(error), 2)
-        except KeyboardInterrupt as stopped:
-            number = getattr(stopped, "signal", signal.SIGINT)
-            _fail(str(stopped) or "stopped; the same command goes on where it was", 128 + number)
-        finally:
-            _on_termination(before)
 
     return group.command(cls=cls)(run)
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, taken as Ctrl-C is."""
-
-    signal = signal.SIGTERM
-
-
-def _terminate(number: int, frame: Any) -> NoReturn:
-    raise Terminated
-
-
-def _on_termination(handler: Any) -> Any:
-    """Set what SIGTERM does; returns what it did. Only the main thread can."""
-    if handler is None or threading.current_thread() is not threading.main_thread():
-        return None
-    return signal.signal(signal.SIGTERM, handler)
 
 
 def _fail(message: Any, code: int) -> NoReturn:

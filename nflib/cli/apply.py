@@ -28,8 +28,8 @@ Devices = Annotated[
     int,
     typer.Option(
         min=1,
-        help="Devices, a process for each; they share the images. More machines: start it by torchrun "
-        "or srun.",
+        help="Devices, a process for each; they share the images. More machines: start it by torchrun, "
+        "mpirun or srun.",
     ),
 ]
 

@@ -49,7 +49,9 @@ def bench(
     The full models take some minutes on a CPU.
     """
     from ..costs import bench as run
+    from ..files import check_json_place
 
+    check_json_place(json)
     found = run(
         [name.strip() for name in models.split(",")],
         size=size.value,

@@ -33,10 +33,10 @@ def check(
 
     Exit code 0 with warnings, 2 if the folders cannot be trained on.
     """
-    from ..files import check_place
+    from ..files import check_json_place
     from ..pipeline import inspect
 
-    check_place(json)
+    check_json_place(json)
     if recursive:
         clean, degraded = deep(clean), deep(degraded)
     found = inspect(clean, degraded, h=map_of(h, scale), crop=crop, seed=seed)

@@ -7,6 +7,8 @@ import typer
 
 from .._texts import shown
 from .app import command, end, say_skipped
+from .left_out import deep
+from .options import Recursive
 from .printing import print_table, say
 
 
@@ -24,15 +26,20 @@ def evaluate(
     per_image: Annotated[
         bool, typer.Option("--per-image", help="Show every image, not only the mean.")
     ] = False,
+    recursive: Recursive = False,
     json: Annotated[Path | None, typer.Option(help="Also write the result to this file.")] = None,
 ) -> None:
-    """Score images, against images of the same name in a second folder or without any."""
-    from ..files import check_place
+    """Score images, against images of the same name in a second folder or without any.
+
+    With --recursive those in folders of the same names.
+    """
+    from ..files import check_json_place
     from ..pipeline import evaluate as score
 
-    check_place(json)
+    check_json_place(json)
     names = [name.strip() for name in metrics.split(",") if name.strip()]
-    evaluation = score(images, reference, names, border)
+    places = (deep(images), deep(reference)) if recursive else (images, reference)
+    evaluation = score(places[0], places[1], names, border)
     say_skipped(evaluation.skipped)
     show_evaluation(evaluation, per_image)
     for line in evaluation.remarks:

@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from .app import command, end, say_skipped
-from .options import LastStage
+from .left_out import deep
+from .options import LastStage, Recursive
 from .printing import print_table, say
+
+DRAWINGS = (".png", ".svg", ".pdf")
 
 
 @command
@@ -15,19 +18,27 @@ def noise(
     clean: Annotated[Path, typer.Option(help="Folder of clean photos.")],
     degraded: Annotated[Path, typer.Option(help="Folder of degraded photos of other scenes.")],
     last_stage: LastStage = "auto",
+    recursive: Recursive = False,
     json: Annotated[Path | None, typer.Option(help="Also write the result to this file.")] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw strength by brightness, and correlation, into this file (.png).")
+        Path | None,
+        typer.Option(help="Draw strength by brightness, and correlation, into this file (.png, .svg, .pdf)."),
     ] = None,
 ) -> None:
     """Measure the noise of degraded photos, without pairs: how strong, how it follows the light, how
     neighbours go together.
     """
-    from ..files import check_place
+    from ..files import check_json_place, check_place
     from ..pipeline import estimate_noise
 
-    for file in (json, plot):
-        check_place(file)
+    check_json_place(json)
+    check_place(plot)
+    if plot is not None and plot.suffix.lower() not in DRAWINGS:
+        raise ValueError(f"{plot}: expected a name that ends in {' '.join(DRAWINGS)}")
+    if plot is not None and json is not None and plot.resolve() == json.resolve():
+        raise ValueError(f"{plot}: is named twice, expected a file for --json and one for --plot")
+    if recursive:
+        clean, degraded = deep(clean), deep(degraded)
     estimate = estimate_noise(clean, degraded, last_stage=last_stage)
     say_skipped(estimate.skipped)
     show_noise(estimate)
@@ -39,11 +50,14 @@ def noise(
 
 
 def _draw(estimate, file: Path) -> None:
+    from ..files import whole
     from ..plots import show_law
 
     law = estimate.law
     around = law.correlation(6).diagonal().mean(-1)
-    show_law(law.variance.sqrt(), around, estimate.curve_interval).savefig(file)
+    drawn = show_law(law.variance.sqrt(), around, estimate.curve_interval)
+    with whole(file) as part:
+        drawn.savefig(part, format=file.suffix.lower()[1:])
 
 
 def show_noise(estimate) -> None:

@@ -36,7 +36,8 @@ def complain(text: object) -> None:
     line = shown(text)
     if len(line) > LONGEST:
         line = f"{line[: LONGEST // 2]} ... {line[-LONGEST // 4 :]}"
-    typer.echo(f"nflib: {line}", err=True)
+    with contextlib.suppress(OSError):  # of a terminal that was closed
+        typer.echo(f"nflib: {line}", err=True)
 
 
 def console() -> Console:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..images.arrays import as_8_bits
 from ..images.listing import root_of
+from ..images.pairing import partners, relative
 from ..units import numbered_generator
 from .folders import ImageCrops, Source, SuperResolutionImages, is_folder, size_of
 
@@ -138,19 +139,14 @@ class PairedImages(ImageCrops):
 
     def _by_name(self, source: Path, clean: list[Path], degraded: list[Path]) -> list[tuple[Path, Path]]:
         folder = root_of(cast("Path", self.degraded))
-        exact = {file.relative_to(folder): file for file in degraded}
-        alike: dict[Path, list[Path]] = {}
-        for name, file in exact.items():
-            alike.setdefault(name.with_suffix(""), []).append(file)
+        named, others = relative(clean, root_of(source)), relative(degraded, folder)
         pairs = []
-        for file in clean:
-            name = file.relative_to(root_of(source))
-            found = [exact[name]] if name in exact else alike.get(name.with_suffix(""), [])
+        for name, found in partners([*named], [*others]).items():
             if len(found) == 1:
-                pairs.append((file, found[0]))
+                pairs.append((named[name], others[found[0]]))
             else:
                 what = f"{len(found)} files called" if found else "no"
-                self.skipped.append(f"{file}: {what} {name.with_suffix('')} in {folder}")
+                self.skipped.append(f"{named[name]}: {what} {name.with_suffix('')} in {folder}")
         return pairs
 
     def _usable(self, photo: Any, number: int) -> bool:

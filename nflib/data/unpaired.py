@@ -42,6 +42,8 @@ class UnpairedImages(Dataset):
             colours.
         stage: what whole clean photos go through, the last that happened to the degraded ones, such as
             :class:`~nflib.images.jpeg.JPEG`.
+        constant: whether constant parts are borders or backgrounds, and filled; by default unless there is a
+            stage, since JPEG makes constant blocks out of weak noise.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class UnpairedImages(Dataset):
         flip_degraded: bool = False,
         match: Callable[[Tensor], Tensor] | None = None,
         stage: Callable[[Tensor], Tensor] | None = None,
+        constant: bool | None = None,
     ):
         self.crop, self.seed, self.match = crop, seed, match
         # seeds of their own: equal ones would cut both folders at the same places, in the same order
@@ -63,10 +66,10 @@ class UnpairedImages(Dataset):
             FullCrops(clean, crop, seeds[0], align, stage=stage),
             FullCrops(degraded, crop, seeds[1], align, flip=flip_degraded),
         )
-        # JPEG makes constant blocks out of weak noise; without it they are backgrounds or borders
+        constant = stage is None if constant is None else constant
         for domain in self.domains:
-            domain.constant = stage is None
-        self._looked = stage is not None
+            domain.constant = constant
+        self._looked = not constant
 
     @property
     def skipped(self) -> list[str]:

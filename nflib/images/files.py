@@ -71,6 +71,17 @@ def stored_size(path: str | os.PathLike) -> tuple[int, int]:
     return height, width
 
 
+def stored_format(path: str | os.PathLike) -> str:
+    """The format of a picture by what its file holds, as Pillow calls it: "PNG", "JPEG", "TIFF", ...; empty
+    where Pillow does not know it.
+    """
+    try:
+        with Image.open(path, formats=(*PILLOW_FORMATS, "TIFF", "PPM")) as image:
+            return {"MPO": "JPEG"}.get(image.format or "", image.format or "")
+    except Exception:  # decoders raise nearly anything on broken files
+        return ""
+
+
 def _read(path: Path, convert: Callable[[Decoded], Result]) -> Result:
     if path.is_dir():
         raise ValueError(f"{path}: is a folder, expected an image file")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
 
 PIXELS = 2**20  # of a strip, about
 
@@ -25,3 +28,17 @@ def around(rows: slice, reach: int, height: int) -> tuple[slice, int, int]:
     """
     wider = slice(max(rows.start - reach, 0), min(rows.stop + reach, height))
     return wider, reach - (rows.start - wider.start), reach - (wider.stop - rows.stop)
+
+
+@dataclass(frozen=True)
+class Strips:
+    """Images of one size that are made together, strip by strip.
+
+    Attributes:
+        height, width: of each.
+        parts: (n, 3, rows, width) in [0, 1], from top to bottom.
+    """
+
+    height: int
+    width: int
+    parts: Iterator[Tensor]

@@ -89,11 +89,42 @@ def joined(
             whole.
         overlap: of neighbouring windows, in pixels of the image.
     """
-    height, width = (side // scale for side in results.shape[-2:])
+    shape = tuple(results.shape)
+    for rows, strip in joined_strips(compute, shape, results, scale=scale, tile=tile, overlap=overlap):
+        results[..., rows, :] = strip
+    return results
+
+
+def joined_strips(
+    compute: Callable[[Window], Iterator[Tensor]],
+    shape: tuple[int, ...],
+    like: Tensor,
+    *,
+    scale: int = 1,
+    tile: int | None = None,
+    overlap: int = 0,
+) -> Iterator[tuple[slice, Tensor]]:
+    """The n results that :func:`joined` fills, from top to bottom in strips of whole rows: which rows, and
+    (n, B, C, rows, scale*W). Only a row of windows is held.
+
+    Args:
+        compute, scale, tile, overlap: as for :func:`joined`.
+        shape: (n, B, C, scale*H, scale*W).
+        like: a tensor with the dtype and device of the results.
+    """
+    height, width = (side // scale for side in shape[-2:])
     tile = max(height, width) if tile is None else tile
     rows, columns = (_windows(side, tile, overlap, scale) for side in (height, width))
-    tiles = list(itertools.product(rows, columns))
-    for (top, bottom, down), (left, right, across) in progress(tiles, "tiles") if len(tiles) > 1 else tiles:
+    tops = [top for top, _, _ in rows[1:]] + [height]
+    tiles = list(itertools.product(zip(rows, tops), enumerate(columns)))
+    strip = like.new_zeros(0)
+    above = like.new_zeros(*shape[:-2], 0, shape[-1])  # what the windows above have of this row of windows
+    for ((top, bottom, down), after), (number, (left, right, across)) in (
+        progress(tiles, "tiles") if len(tiles) > 1 else tiles
+    ):
+        if number == 0:
+            strip = like.new_zeros(*shape[:-2], scale * (bottom - top), shape[-1])
+            strip[..., : above.shape[-2], :] = above
 
         def window(
             x: Tensor, top: int = top, bottom: int = bottom, left: int = left, right: int = right
@@ -101,10 +132,13 @@ def joined(
             ratio = x.shape[-2] / height
             return x[..., int(ratio * top) : int(ratio * bottom), int(ratio * left) : int(ratio * right)]
 
-        weight = (down[:, None] * across).to(results)
-        for result, part in zip(results, compute(window), strict=True):
-            window(result).addcmul_(weight, part.to(result))
-    return results
+        weight = (down[:, None] * across).to(strip)
+        for result, part in zip(strip, compute(window), strict=True):
+            result[..., scale * left : scale * right].addcmul_(weight, part.to(result))
+        if number == len(columns) - 1:
+            final = scale * (after - top)
+            yield slice(scale * top, scale * after), strip[..., :final, :]
+            above = strip[..., final:, :]
 
 
 def _windows(length: int, tile: int, overlap: int, scale: int) -> list[tuple[int, int, Tensor]]:

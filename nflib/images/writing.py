@@ -27,6 +27,7 @@ DEEP = ("PNG", "TIFF")  # can be of 16 bits
 ALPHA = (*DEEP, "WEBP")  # have transparency
 GREY = (*DEEP, "JPEG", "BMP")  # have pictures of one channel
 PROFILES = (*DEEP, "JPEG", "WEBP")  # have ICC profiles
+LOSSY = ("JPEG", "WEBP")  # as they are written here
 DEPTH = "depth beyond 8 bits"  # as not_held calls it
 
 
@@ -50,30 +51,75 @@ def write(
             channels. JPEG and BMP have 8 bits and no alpha; the image is put over white. What else a format
             cannot hold says ``not_held``.
     """
-    path = Path(path)
-    kind = kind_of(path)
-    if bits is None:
-        bits = like.bits if like is not None and kind in DEEP else 8
-    if bits != 8 and not (bits == 16 and kind in DEEP):
-        raise ValueError(f"{path}: bits must be 8, or 16 for .png and .tif, got {bits}")
-    if not 1 <= quality <= 100:
-        raise ValueError(f"quality must be 1 to 100, got {quality}")
     batch = as_images(image)
     if len(batch) != 1:
         raise ValueError(f"{path}: expected one image, got {len(batch)}")
     pixels = batch[0].detach().cpu()
-    if like is None:
-        write_bytes(path, _encoded(_levels(pixels, bits), kind, quality=quality))
-        return
-    if like.grey:
-        pixels = pixels.double().mean(0, keepdim=True)
-    if like.alpha is not None:
-        alpha = like.alpha
-        if alpha.shape[1:] != pixels.shape[1:]:
-            alpha = resize(alpha, size=pixels.shape[1:]).clamp(0, 1)
-        pixels = torch.cat([pixels, alpha.to(pixels)]) if kind in ALPHA else pixels * alpha + (1 - alpha)
-    profile = b"" if _profile_is_lost(like, kind) else like.profile
-    write_bytes(path, _encoded(_levels(pixels, bits), kind, quality=quality, profile=profile))
+    writer = StripWriter(path, (pixels.shape[1], pixels.shape[2]), bits, quality=quality, like=like)
+    writer.add(pixels)
+    writer.write()
+
+
+class StripWriter:
+    """An image file that is written when its strips are there, of which only the levels are kept.
+
+    Args:
+        path, bits, quality, like: as for :func:`write`.
+        size: height and width of the image.
+
+    Raises:
+        ValueError: as :func:`write`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        size: tuple[int, int],
+        bits: int | None = None,
+        *,
+        quality: int = 95,
+        like: Picture | None = None,
+    ):
+        self.path, self.quality, self.like = Path(path), quality, like
+        self.kind = kind_of(path)
+        if bits is None:
+            bits = like.bits if like is not None and self.kind in DEEP else 8
+        if bits != 8 and not (bits == 16 and self.kind in DEEP):
+            raise ValueError(f"{path}: bits must be 8, or 16 for .png and .tif, got {bits}")
+        if not 1 <= quality <= 100:
+            raise ValueError(f"quality must be 1 to 100, got {quality}")
+        self.alpha = None if like is None else like.alpha
+        if self.alpha is not None and self.alpha.shape[1:] != size:
+            self.alpha = resize(self.alpha, size=size).clamp(0, 1)
+        channels = 1 if like is not None and like.grey else 3
+        channels += self.alpha is not None and self.kind in ALPHA
+        self.levels = np.empty((*size, channels), np.uint8 if bits == 8 else np.uint16)
+        self.top, self.most = 0, 2**bits - 1
+
+    def add(self, strip: Tensor) -> None:
+        """The next rows, (3, rows, W) in [0, 1]; (1, rows, W) of a grey image."""
+        for part in strips(*strip.shape[1:]):
+            pixels = strip[:, part]
+            rows = slice(self.top, self.top + pixels.shape[1])
+            if self.like is not None and self.like.grey:
+                pixels = pixels.double().mean(0, keepdim=True)
+            if self.alpha is not None:
+                alpha = self.alpha[:, rows]
+                pixels = (
+                    torch.cat([pixels, alpha.to(pixels)])
+                    if self.kind in ALPHA
+                    else pixels * alpha + (1 - alpha)
+                )
+            self.levels[rows] = (pixels.double() * self.most).round().permute(1, 2, 0).numpy()
+            self.top = rows.stop
+
+    def write(self) -> None:
+        """Write the file, if all its rows are there."""
+        if self.top != len(self.levels):
+            raise ValueError(f"{self.path}: expected {len(self.levels)} rows, got {self.top}")
+        lost = self.like is None or _profile_is_lost(self.like, self.kind)
+        profile = b"" if lost or self.like is None else self.like.profile
+        write_bytes(self.path, _encoded(self.levels, self.kind, quality=self.quality, profile=profile))
 
 
 def kind_of(path: str | os.PathLike) -> str:
@@ -115,16 +161,6 @@ def _profile_is_lost(picture: Picture, kind: str) -> bool:
     return bool(picture.profile) and (kind not in PROFILES or (of_grey and kind not in GREY))
 
 
-def _levels(pixels: Tensor, bits: int) -> np.ndarray:
-    """(C, H, W) in [0, 1] -> (H, W, C) of whole levels, rounded in double precision strip by strip."""
-    channels, height, width = pixels.shape
-    levels = np.empty((height, width, channels), np.uint8 if bits == 8 else np.uint16)
-    for rows in strips(height, width):
-        strip = pixels[:, rows].double() * (2**bits - 1)
-        levels[rows] = strip.round().permute(1, 2, 0).numpy()
-    return levels
-
-
 def _encoded(levels: np.ndarray, kind: str, *, quality: int, profile: bytes = b"") -> bytes:
     file = io.BytesIO()
     if levels.dtype == np.uint16 and kind == "PNG":
@@ -143,7 +179,7 @@ def _encoded(levels: np.ndarray, kind: str, *, quality: int, profile: bytes = b"
             metadata=None,
         )
         return file.getvalue()
-    options: dict[str, Any] = {"quality": quality} if kind in ("JPEG", "WEBP") else {}
+    options: dict[str, Any] = {"quality": quality} if kind in LOSSY else {}
     options |= {"exact": True} if kind == "WEBP" else {}  # colours of transparent pixels stay
     options |= {"icc_profile": profile} if profile else {}
     if kind == "WEBP" and levels.shape[2] < 3:

@@ -28,7 +28,8 @@ class ImageModel(nn.Module):
       go through last (:func:`nflib.images.parse_stage`), or empty; samples are :meth:`finished`.
     - "restore" and "enhance": ``model(degraded) -> (B, 3, scale * H, scale * W)``, one answer.
     - "super-resolve":
-      ``super_resolve(lr, tau, n, generator, tile=, overlap=) -> (n, B, 3, scale * H, scale * W)``.
+      ``super_resolve(lr, tau, n, generator, tile=, overlap=) -> (n, B, 3, scale * H, scale * W)``, and
+      ``super_resolve_strips`` with the same arguments, which gives the same strip by strip.
     - "generate": ``sample(n, ...)``.
 
     How it is trained is a row of :data:`nflib.training.TRAININGS`.

@@ -38,9 +38,9 @@ def degrade(
     settings, is kept.
     Each image has its own random numbers, which depend on the seed and its name only.
 
-    Processes that torchrun or Slurm's srun started, and ``devices``, share the images; the files do not
-    depend on it. A job may be started again with another number of them. In a program of your own ``devices``
-    above 1 needs ``if __name__ == "__main__":``.
+    Processes that torchrun, mpirun or Slurm's srun started, and ``devices``, share the images; the files do
+    not depend on it. A job may be started again with another number of them. In a program of your own
+    ``devices`` above 1 needs ``if __name__ == "__main__":``.
 
     Args:
         source: an image or a folder of images. Files that cannot be read are skipped and listed in the
@@ -50,13 +50,14 @@ def degrade(
             or a function ``f(clean, strength, generator)``. A function is known by its module and name only:
             after a change of what it does, choose another ``out``.
         out: folder, made if it is not there.
-        tau: strength; 0 writes the images as they are.
+        tau: strength; 0 writes the images as they are, and in their own format (``Results(format="keep")``)
+            their files byte by byte.
         samples: per image.
         tile: a model computes larger images in tiles of this side, in pixels.
         seed: of the degradation.
         device: of a model; ``nflib.device()`` by default.
-        devices: how many of them, a process for each; more machines take part if torchrun or srun starts the
-            command on them.
+        devices: how many of them, a process for each; more machines take part if torchrun, mpirun or srun
+            starts the command on them.
         results: how they are written: depth, format, folders of the folder, what may be replaced.
 
     Raises:
@@ -71,6 +72,7 @@ def degrade(
         ),
         device,
         devices,
+        description="degrade",
     )
 
 
@@ -106,5 +108,6 @@ def _degrade(
         results=results,
         device=device,
         levels=16 if tau == 0 else 8,  # those of degraders
+        unchanged=tau == 0,
         grey_channel=1,  # green, with the noise of a channel: the mean of three would have less
     )

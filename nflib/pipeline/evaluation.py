@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
 from .. import __version__, metrics, scores, units
 from ..files import write_json
 from ..images import list_images, read
+from ..images.listing import root_of
+from ..images.pairing import partners, relative
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,8 @@ class Evaluation:
 
     Attributes:
         metrics: names of the metrics.
-        scores: file name -> one number for each metric; infinite or NaN where there was nothing to measure,
-            as for the PSNR of equal images.
+        scores: file name, such as ``a.png`` or ``x/a.png`` -> one number for each metric; infinite or NaN
+            where there was nothing to measure, as for the PSNR of equal images.
         folders: as they were named, the second None where nothing was compared.
         border: pixels that were left out on every side.
         skipped: one line for each pair that could not be scored.
@@ -101,7 +104,8 @@ def evaluate(
     names: Sequence[str] = ("psnr", "ssim"),
     border: int = 0,
 ) -> Evaluation:
-    """Score the images of a folder, against those of the same name (suffix aside) in another.
+    """Score the images of a folder, against those of the same name (suffix aside) in another; of
+    ``FOLDER/**`` and another ``FOLDER/**`` those in folders of the same names.
 
     All means are over the same images: a pair that one metric cannot score is skipped and listed. Only equal
     pairs, whose PSNR is infinite, are left out of its mean alone (:attr:`Evaluation.remarks`).
@@ -124,44 +128,55 @@ def evaluate(
         raise ValueError(f"{comparing[0]} compares with a reference: name a second folder")
     if border < 0:
         raise ValueError(f"border must be at least 0, got {border}")
-    found = _by_stem(images)
-    truth: Mapping[str, Path | None] = dict.fromkeys(found)
+    found = relative(list_images(images), root_of(images))
+    pairs: dict[PurePath, Path | None] = dict.fromkeys(found)
+    skipped: list[str] = []
+    alone: tuple[list[PurePath], list[PurePath]] = ([], [])
     if comparing:
         assert reference is not None
-        truth = _by_stem(reference)
-    paired = [stem for stem in found if stem in truth]
-    if not paired:
+        truth = relative(list_images(reference), root_of(reference))
+        pairs, skipped, alone = _paired(found, truth)
+    if not pairs and not skipped:
         raise ValueError(f"{images}: no file here has the name of one in {reference}")
-    measured, skipped = {}, []
-    for stem in units.progress(paired, "images"):
+    tried = len(pairs) + len(skipped)
+    measured = {}
+    for name in units.progress([*pairs], "images"):
         try:
-            measured[found[stem].name] = _scores(found[stem], truth[stem], chosen, border)
+            measured[name.as_posix()] = _scores(found[name], pairs[name], chosen, border)
         except metrics.MissingWeights:
             raise
         except ValueError as error:
             skipped.append(str(error))
     if not measured:
-        raise ValueError(f"{images}: none of {len(paired)} images could be scored; the first: {skipped[0]}")
-    unpaired = (
-        tuple(file.name for stem, file in found.items() if stem not in truth),
-        tuple(file.name for stem, file in truth.items() if file is not None and stem not in found),
-    )
+        raise ValueError(f"{images}: none of {tried} images could be scored; the first: {skipped[0]}")
+    unpaired = tuple(n.as_posix() for n in alone[0]), tuple(n.as_posix() for n in alone[1])
     folders = str(images), str(reference) if comparing else None
     return Evaluation(
         tuple(metric.name for metric in chosen), measured, folders, border, tuple(skipped), unpaired
     )
 
 
-def _by_stem(folder: str | Path) -> dict[str, Path]:
-    """Name without suffix -> image file."""
-    files: dict[str, Path] = {}
-    for file in list_images(folder):
-        if file.stem in files:
-            raise ValueError(
-                f"{folder}: {files[file.stem].name} and {file.name} have the same name, expected one"
-            )
-        files[file.stem] = file
-    return files
+def _paired(
+    found: Mapping[PurePath, Path], truth: Mapping[PurePath, Path]
+) -> tuple[dict[PurePath, Path | None], list[str], tuple[list[PurePath], list[PurePath]]]:
+    """The truth of each file, a line for each file that may have several or shares its one, and the names on
+    both sides without any.
+    """
+    candidates = partners([*found], [*truth])
+    wanted = Counter(names[0] for names in candidates.values() if len(names) == 1)
+    pairs: dict[PurePath, Path | None] = {}
+    skipped = []
+    for name, names in candidates.items():
+        if len(names) > 1:
+            several = " and ".join(map(str, names))
+            skipped.append(f"{found[name]}: may belong to {several}, expected one")
+        elif names and names[0] != name and wanted[names[0]] > 1:
+            skipped.append(f"{found[name]}: its reference {truth[names[0]]} may belong to another file too")
+        elif names:
+            pairs[name] = truth[names[0]]
+    known = {name for names in candidates.values() for name in names}
+    alone = [name for name in found if not candidates[name]], [name for name in truth if name not in known]
+    return pairs, skipped, alone
 
 
 def _scores(file: Path, truth: Path | None, chosen, border: int) -> tuple[float, ...]:

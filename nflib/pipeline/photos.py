@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import Any
 
 from .. import data, units
 from ..degraders import SIMULATED
-from ..files import read_json, write_json
+from ..files import check_as_written, digest, read_json, write_json
 from ..images import write
 
 DEGRADATIONS = {**SIMULATED, "none": None}
@@ -29,6 +30,9 @@ def write_photos(out: str | Path, degradation: str = "ntire", seed: int = 0) -> 
 
     Returns:
         The files that were written now.
+
+    Raises:
+        ValueError: the folder is not this function's, or somebody has changed a file in it.
     """
     if degradation not in DEGRADATIONS:
         raise ValueError(f"degradation must be one of {', '.join(DEGRADATIONS)}, got {degradation!r}")
@@ -37,23 +41,29 @@ def write_photos(out: str | Path, degradation: str = "ntire", seed: int = 0) -> 
         raise ValueError(f"{out}: is a file, expected a folder")
     settings = {"degradation": degradation, "seed": seed}
     record = out / "photos.json"
+    before: dict[str, Any] = {}
     if record.is_file():
-        found = read_json(record)
-        found = {key: found.get(key) for key in settings}
+        before = read_json(record)
+        found = {key: before.get(key) for key in settings}
         if found != settings:
             raise ValueError(f"{out}: was made with {found}, now asked for {settings}; choose another folder")
     elif out.is_dir() and any(out.iterdir()):
         raise ValueError(f"{out}: is not empty and was not made by this command; choose another folder")
+    made = before["files"] if isinstance(before.get("files"), dict) else {}
+    for name, known in made.items():
+        check_as_written(out / name, str(known), "move it away, or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
-    write_json(record, {**settings, "photos": [photo.attribution for photo in data.PHOTOS]})
+    said = {**settings, "photos": [photo.attribution for photo in data.PHOTOS]}
+    write_json(record, {**said, "files": made})
     for folder in ("clean", "degraded", "validation/clean", "validation/degraded"):
         (out / folder).mkdir(parents=True, exist_ok=True)
 
-    written = []
+    written, files = [], {}
     for photo in units.progress(data.PHOTOS, "photos"):
         place = out / "validation" if photo.role == "validation" else out
         for kind in ("clean", "degraded") if photo.role == "validation" else (photo.role,):
             file = place / kind / f"{photo.name}.png"
+            files[file.relative_to(out).as_posix()] = file
             if file.is_file():
                 continue
             image = photo.load()
@@ -62,4 +72,6 @@ def write_photos(out: str | Path, degradation: str = "ntire", seed: int = 0) -> 
                 image = degrade(image, generator=units.generator(zlib.crc32(f"{seed} {photo.name}".encode())))
             write(file, image)
             written.append(file)
+    if written or not made:
+        write_json(record, {**said, "files": {name: digest(file) for name, file in files.items()}})
     return written

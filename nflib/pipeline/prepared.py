@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..files import damaged, digest, json_text, parse_json, read_json, write_json
+from ..files import check_as_written, damaged, digest, json_text, parse_json, read_json, write_json
 
 RECORD, LOG = "preparation.json", "preparation.log"
 """In the target: what was done, and, until all is done, a line for each photo that was begun or made."""
@@ -78,7 +78,7 @@ class Preparation:
         """Whether a photo is here at all scales as it was made, and of a source with this digest.
 
         Raises:
-            ValueError: one of its files is here and was not made by this job.
+            ValueError: one of its files is here and was not made by this job, or somebody has changed it.
         """
         files = self.files(name)
         if name not in self.made:
@@ -89,6 +89,8 @@ class Preparation:
                     )
             return False
         mine = self.made[name]
+        for scale, file in files.items() if mine["sha256"] else ():
+            check_as_written(file, mine["results"].get(str(scale)), "move it away, or choose another target")
         return mine["sha256"] == source and all(self._is_mine(name, scale) for scale in self.scales)
 
     def begin(self, name: str) -> None:

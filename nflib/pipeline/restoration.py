@@ -38,9 +38,9 @@ def restore(
     An interrupted job goes on where it stopped: an image whose files are there, made with the same settings,
     is kept.
 
-    Processes that torchrun or Slurm's srun started, and ``devices``, share the images; the files do not
-    depend on it. A job may be started again with another number of them. In a program of your own ``devices``
-    above 1 needs ``if __name__ == "__main__":``.
+    Processes that torchrun, mpirun or Slurm's srun started, and ``devices``, share the images; the files do
+    not depend on it. A job may be started again with another number of them. In a program of your own
+    ``devices`` above 1 needs ``if __name__ == "__main__":``.
 
     Args:
         source: an image or a folder of images. Files that cannot be read are skipped and listed in the
@@ -52,8 +52,8 @@ def restore(
         tile: larger images are computed in tiles of this side, in pixels of the source; for a LowLightFlow a
             multiple of 2^levels.
         device: ``nflib.device()`` by default.
-        devices: how many of them, a process for each; more machines take part if torchrun or srun starts the
-            command on them.
+        devices: how many of them, a process for each; more machines take part if torchrun, mpirun or srun
+            starts the command on them.
         results: how they are written: depth, format, folders of the folder, what may be replaced.
 
     Raises:
@@ -61,7 +61,11 @@ def restore(
             other settings, no image could be used, or a process died: then start it again.
     """
     return shared(
-        source, functools.partial(_restore, source, model, out, tile=tile, results=results), device, devices
+        source,
+        functools.partial(_restore, source, model, out, tile=tile, results=results),
+        device,
+        devices,
+        description="restore",
     )
 
 

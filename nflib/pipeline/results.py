@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 
 from ..files import LONGEST_NAME
 from ..images import Picture
+from ..images.files import stored_format
 from ..images.writing import DEEP, FORMATS, kind_of
 
 SUFFIXES = {"png": ".png", "tiff": ".tif", "jpeg": ".jpg", "webp": ".webp"}
@@ -61,6 +62,14 @@ class Results:
         if self.depth == "keep":
             return None
         return int(self.depth) if kind_of(f"a{suffix}") in DEEP else 8
+
+    def is_file(self, source: Path, picture: Picture, suffix: str) -> bool:
+        """Whether the file of an image is its own result, if nothing is to be changed: it has the format of
+        results that end so, and the depth.
+        """
+        same = self.format == "keep" and suffix == source.suffix
+        same = same or stored_format(source) == kind_of(f"a{suffix}")
+        return same and self.bits(suffix) in (None, picture.bits)
 
     def lost(self, source: Path, picture: Picture) -> tuple[str, ...]:
         """What the format of an image was, if ``keep`` cannot keep it."""

@@ -7,7 +7,7 @@ import hashlib
 import math
 import os
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -17,17 +17,16 @@ from torch import Tensor
 from .. import __version__, units
 from ..checkpoints.files import find
 from ..degraders.named import parts_of
-from ..files import digest, is_temporary_of, made_folder, read_json, write_json
-from ..images import list_images, read_picture, write
+from ..files import copy, digest, is_temporary_of, made_folder, read_json
+from ..images import Picture, list_images, read_picture, write
 from ..images.listing import root_of
-from ..images.writing import DEPTH, not_held
+from ..images.strips import Strips
+from ..images.writing import DEPTH, LOSSY, StripWriter, kind_of, not_held
 from ..noise import SeenContent
 from ..processes import Share, claimed
 from ..provenance import device_name
-from .results import Results, fitting, record_of, result_names
-
-# What results were made with whose record does not say.
-USUAL = {"depth": "keep", "format": "png"}
+from .image_job import ImageJob
+from .results import Results, record_of, result_names
 
 # Results of one image.
 MOST_SAMPLES = 10**5
@@ -55,7 +54,7 @@ def write_samples(
     *,
     suffixes: Sequence[str],
     settings: dict,
-    make: Callable[[Tensor, torch.Generator], Iterable[Tensor]],
+    make: Callable[[Tensor, torch.Generator], Iterable[Tensor] | Strips],
     description: str,
     share: Share = Share(),
     seen: SeenContent | None = None,
@@ -63,14 +62,16 @@ def write_samples(
     grey_channel: int | None = None,
     levels: int = 16,
     device: torch.device | None = None,
+    unchanged: bool = False,
 ) -> Samples:
     """Write what ``make`` makes of every image of a share, and beside it ``out/NAME.json``: of what and how
     it was made.
 
-    An image whose files are all there, made of the same pixels with the same settings, is kept; one whose
-    source has changed since is made again. Each image has its own random numbers, which depend on the seed
-    and its name only: the files are the same however many processes share the work. Files are whole or not
-    there, and the JSON says last that an image is done. What this job did not write it does not touch.
+    An image whose files are all there as they were written, made of the same pixels with the same settings,
+    is kept; one whose source has changed since is made again. Results that somebody has changed are refused.
+    Each image has its own random numbers, which depend on the seed and its name only: the files are the same
+    however many processes share the work. Files are whole or not there, and the JSON says last that an image
+    is done. What this job did not write it does not touch.
 
     Results have the depth, alpha and colour profile of their image, and are grey if it is
     (:func:`nflib.images.read_picture`).
@@ -85,7 +86,8 @@ def write_samples(
         settings: what determines the results besides the image, with its ``seed`` where it is random;
             anything JSON can hold. Of its ``model`` counts what it holds, not what it is called
             (:func:`identity`).
-        make: image (3, H, W) and generator -> as many images (3, H', W') as there are suffixes.
+        make: image (3, H, W) and generator -> as many images (3, H', W') as there are suffixes, or
+            :class:`~nflib.images.strips.Strips` of them.
         description: for the progress bar.
         share: of the images, sorted by name. Nothing is done about the files of others, which may be writing
             them now.
@@ -95,10 +97,12 @@ def write_samples(
             default, which has less noise than each.
         device: where they are made, which is said.
         levels: bits to which ``make`` rounds; deeper images lose what lies between, which is said.
+        unchanged: ``make`` returns the images as they are. A result in the format of its image is then a copy
+            of the file.
 
     Raises:
-        ValueError: no images, ``out`` has results of other settings or files of somebody else that would be
-            overwritten, or another job writes there now.
+        ValueError: no images, ``out`` has results of other settings, or files of somebody else or that
+            somebody has changed which would be overwritten, or another job writes there now.
     """
     source, out = Path(source), Path(out)
     folder = source if source.is_dir() else source.parent
@@ -109,7 +113,7 @@ def write_samples(
     settings |= {"depth": results.depth, "format": results.format}
     names = result_names([file.relative_to(folder) for file in files], lambda name: _owner(out, name))
     jobs = [
-        _Job(file, out, names[file.relative_to(folder)], suffixes, results.suffix(file)) for file in files
+        ImageJob(file, out, names[file.relative_to(folder)], suffixes, results.suffix(file)) for file in files
     ]
     # those of others too: nobody may begin where anything was made with other settings
     done = {job.source for job in jobs if job.is_done(settings, results.overwrite)}
@@ -122,32 +126,36 @@ def write_samples(
     outside: list[str] = []
     with made_folder(out, alone=share.count == 1), claimed(out, share):
         _tidy(jobs)
-        if todo and share.index == 0:
+        if share.index == 0 and (missing := len(files) - len(done)):
             place = "" if device is None else f" on {device_name(device)},"
-            units.say(f"{description}: {len(todo)} of {len(files)} photos,{place} results in {out}")
-        for job in units.progress(todo, description) if share.index == 0 else todo:
+            place = f" shared by {share.count} processes," if share.count > 1 else place
+            units.say(f"{description}: {missing} of {len(files)} photos,{place} results in {out}")
+        for job in units.progress(todo, description) if share.index == 0 or units.is_told() else todo:
             generator = units.generator(zlib.crc32(os.fsencode(f"{settings.get('seed')} {job.name}")))
             before = job.written_before()
-            made_now = list(job.results) if job.is_ours() else []
+            older = before - current  # of other settings, under other names
+            made_now = [result for result in job.results if result in before]
             try:
                 picture = read_picture(job.source)
                 record = {
                     **settings,
                     "source": job.source.name,
                     "sha256": digest(job.source),
-                    "files": [result.name for result in job.results],
                     "nflib": __version__,
                 }
-                job.record.parent.mkdir(parents=True, exist_ok=True)
-                both = sorted({*record["files"], *(file.name for file in before - current)})
-                write_json(job.record, {**record, "files": both, "done": False})
+                job.begin(record, older)
                 made_now.append(job.record)
-                images = make(picture.pixels, generator)
-                for result, made in zip(job.results, images, strict=True):
-                    if picture.grey and grey_channel is not None:
-                        made = made[grey_channel]
-                    write(result, made, results.bits(result.suffix), like=picture)
-                    made_now.append(result)
+                same = unchanged and results.is_file(job.source, picture, job.results[0].suffix)
+                if same:
+                    for result in job.results:
+                        copy(job.source, result)
+                        made_now.append(result)
+                else:
+                    images = make(picture.pixels, generator)
+                    bits = results.bits(job.results[0].suffix)
+                    for result in _written(job.results, images, bits, picture, grey_channel):
+                        made_now.append(result)
+                job.finish(record)
             except (ValueError, OSError) as error:
                 for result in made_now if job.record in made_now else ():
                     result.unlink(missing_ok=True)
@@ -155,20 +163,50 @@ def write_samples(
                     raise
                 skipped.append(str(error) if str(job.source) in str(error) else f"{job.source}: {error}")
                 continue
-            write_json(job.record, {**record, "done": True})
-            for result in before - current:  # of other settings: they would be nobody's
+            for result in older:  # they would be nobody's
                 result.unlink(missing_ok=True)
             written += job.results
-            bits = results.bits(job.results[0].suffix)
-            missing = [*results.lost(job.source, picture), *not_held(picture, job.results[0], bits)]
-            if levels < picture.bits and DEPTH not in missing:
-                missing.append(f"levels between those of {levels} bits")
-            lost += missing
+            lost += () if same else _lost(job, picture, results, levels, unchanged)
             if seen is not None and (parts := seen.outside(picture.pixels)):
                 said = (f"{100 * part:.0f} % is {what}" for what, part in parts.items())
                 outside.append(f"{job.source}: {', '.join(said)}")
     kept = len(jobs) - len(todo)
     return Samples(tuple(written), kept, tuple(skipped), tuple(lost), tuple(outside))
+
+
+def _written(
+    files: Sequence[Path],
+    images: Iterable[Tensor] | Strips,
+    bits: int | None,
+    like: Picture,
+    grey_channel: int | None,
+) -> Iterator[Path]:
+    """Write each image into its file; gives the files one by one, when they are there."""
+    if isinstance(images, Strips):
+        size = images.height, images.width
+        writers = [StripWriter(file, size, bits, like=like) for file in files]
+        for part in images.parts:
+            for writer, strip in zip(writers, part, strict=True):
+                writer.add(strip)
+        while writers:
+            writers[0].write()
+            yield writers.pop(0).path
+        return
+    for file, image in zip(files, images, strict=True):
+        made = image[grey_channel] if like.grey and grey_channel is not None else image
+        write(file, made, bits, like=like)
+        yield file
+
+
+def _lost(job: ImageJob, picture: Picture, results: Results, levels: int, unchanged: bool) -> list[str]:
+    """What of an image its results do not have, in words."""
+    result = job.results[0]
+    missing = [*results.lost(job.source, picture), *not_held(picture, result, results.bits(result.suffix))]
+    if levels < picture.bits and DEPTH not in missing:
+        missing.append(f"levels between those of {levels} bits")
+    if unchanged and (kind := kind_of(result)) in LOSSY:
+        missing.append(f"its exact values, which {kind} does not keep")
+    return missing
 
 
 def _sources(source: Path, out: Path, results: Results) -> list[Path]:
@@ -191,61 +229,6 @@ def _owner(out: Path, name: PurePath) -> str | None:
         return read_json(record_of(out, name)).get("source")
     except (ValueError, OSError):
         return None
-
-
-class _Job:
-    """One image: its results, and the file that says how they were made."""
-
-    def __init__(self, source: Path, out: Path, name: PurePath, suffixes: Sequence[str], ending: str):
-        self.source = source
-        self.name = name.as_posix()  # which the random numbers depend on
-        self.record = record_of(out, name)
-        short = fitting(name, max(len(f"{suffix}{ending}") for suffix in suffixes))
-        self.results = [out / f"{short}{suffix}{ending}" for suffix in suffixes]
-
-    def is_done(self, settings: dict, overwrite: bool) -> bool:
-        """Whether the results are all there, of this image and with these settings.
-
-        Raises:
-            ValueError: they are of other settings or somebody else's, and not to be overwritten.
-        """
-        if not self.is_ours():
-            theirs = [file for file in (self.record, *self.results) if os.path.lexists(file)]
-            if theirs and not overwrite:
-                raise ValueError(
-                    f"{theirs[0]}: is there already and was not written by this command; overwrite it "
-                    "(--overwrite), or choose another folder"
-                )
-            return False
-        content = read_json(self.record)
-        for key in settings.keys() - {"model"}:
-            found = content.get(key, USUAL.get(key))
-            if found != settings[key] and not overwrite:
-                shown = "model" if key == "content" else key
-                same = content.get(shown) == settings[shown]
-                raise ValueError(
-                    f"{self.record}: was made with {shown} {content.get(shown)}, now asked for "
-                    f"{settings[shown]}{', which has changed since' if same else ''}; overwrite it "
-                    "(--overwrite), or choose another folder"
-                )
-            if found != settings[key]:
-                return False
-        complete = content.get("done") is True and all(result.is_file() for result in self.results)
-        return complete and content.get("sha256") == digest(self.source)
-
-    def is_ours(self) -> bool:
-        """Whether the record was written by such a job."""
-        try:
-            content = read_json(self.record)
-        except (ValueError, OSError):
-            return False
-        return {"nflib", "source", "sha256", "files"} <= content.keys()
-
-    def written_before(self) -> set[Path]:
-        """The results that are there by the record of an earlier job, whatever they are called."""
-        files = read_json(self.record)["files"] if self.is_ours() else ()
-        names = [file for file in files if isinstance(file, str) and PurePath(file).name == file]
-        return {self.record.with_name(name) for name in names} if isinstance(files, list) else set()
 
 
 def check_samples(samples: int, tau: float) -> None:
@@ -276,7 +259,7 @@ def _content(part: str) -> str:
         return part
 
 
-def _tidy(jobs: Sequence[_Job]) -> None:
+def _tidy(jobs: Sequence[ImageJob]) -> None:
     """Remove what a killed job left under the temporary names of these files, ``.NAME.PID.part``."""
     for folder in {job.record.parent for job in jobs}:
         names = {file.name for job in jobs for file in (job.record, *job.results) if file.parent == folder}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .. import checkpoints
+from ..images.strips import Strips
 from ..images.tiling import overlap_of
 from ..models import ImageModel
 from ..processes import Share
@@ -37,9 +38,9 @@ def super_resolve(
     An interrupted job goes on where it stopped: an image whose files are all there, made with the same
     settings, is kept. Each image has its own random numbers, which depend on the seed and its name only.
 
-    Processes that torchrun or Slurm's srun started, and ``devices``, share the images; the files do not
-    depend on it. A job may be started again with another number of them. In a program of your own ``devices``
-    above 1 needs ``if __name__ == "__main__":``.
+    Processes that torchrun, mpirun or Slurm's srun started, and ``devices``, share the images; the files do
+    not depend on it. A job may be started again with another number of them. In a program of your own
+    ``devices`` above 1 needs ``if __name__ == "__main__":``.
 
     Args:
         source: an image or a folder of images. Files that cannot be read are skipped and listed in the
@@ -51,8 +52,8 @@ def super_resolve(
         tile: larger images are computed in tiles of this side, in pixels of the source.
         seed: of the latents.
         device: ``nflib.device()`` by default.
-        devices: how many of them, a process for each; more machines take part if torchrun or srun starts the
-            command on them.
+        devices: how many of them, a process for each; more machines take part if torchrun, mpirun or srun
+            starts the command on them.
         results: how they are written: depth, format, folders of the folder, what may be replaced.
 
     Raises:
@@ -75,6 +76,7 @@ def super_resolve(
         ),
         device,
         devices,
+        description="super-resolve",
     )
 
 
@@ -97,10 +99,12 @@ def _super_resolve(
     overlap = overlap_of(tile, None, most=net.largest_overlap, multiple=max(net.multiple // net.scale, 1))
     super_resolver: Any = net.to(device)  # with the method that its purpose promises
 
-    def make(image: Tensor, generator: torch.Generator) -> Tensor:
+    def make(image: Tensor, generator: torch.Generator) -> Strips:
+        height, width = (net.scale * side for side in image.shape[1:])
+        how = {"tile": tile, "overlap": overlap}
         lr = image[None].to(device)
-        images = super_resolver.super_resolve(lr, tau, samples, generator, tile=tile, overlap=overlap)
-        return images[:, 0].cpu()
+        parts = super_resolver.super_resolve_strips(lr, tau, samples, generator, **how)
+        return Strips(height, width, (strip[:, 0].cpu() for _, strip in parts))
 
     settings = {
         "model": str(model),

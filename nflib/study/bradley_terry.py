@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._texts import shown
+
 __all__ = ["BradleyTerry", "Estimate", "draw", "fit"]
 
 
@@ -84,7 +86,7 @@ class BradleyTerry:
             a = self._index(method)
             chosen, compared = self.wins[a].sum(), self.wins[a].sum() + self.wins[:, a].sum()
             over = "" if worse is None else str(self.beats(method, worse, level))
-            rows.append((method, str(self.score(method, level)), f"{chosen:g} of {compared:g}", over))
+            rows.append((shown(method), str(self.score(method, level)), f"{chosen:g} of {compared:g}", over))
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines = [
             "  ".join(

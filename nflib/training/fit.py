@@ -24,14 +24,14 @@ from ..data.contents import changes, check_unpaired, contents, summary
 from ..data.kept import sharing
 from ..files import damaged, json_text, made_folder
 from ..noise import SeenContent
-from ..processes import is_first, wait
+from ..processes import is_first, launched_by, wait
 from .recipe import Recipe
 from .recorder import Recorder
 from .rehearsal import Rehearsal, rehearse
-from .resuming import check_same, say_schedule
+from .resuming import check_same, check_unwritten, say_schedule
 from .running import Running, check_running, enough_memory
 from .state import random_states, read_state, restore_random_states
-from .stopping import Asked, Stopped, StopRequest, stop_request
+from .stopping import Asked, Stopped, stop_request
 from .tasks import Task
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ def fit(
     that they are not.
 
     Raises:
-        ValueError: ``out`` holds another run or another job is writing there, the photos are not those of the
-            run that is resumed, the batch cannot be shared, a process died, or the loss is not finite again
-            and again.
+        ValueError: ``out`` holds another run or a model, or another job is writing there, the photos are not
+            those of the run that is resumed, the batch cannot be shared, a process died, or the loss is not
+            finite again and again.
         Stopped: by Ctrl-C or SIGTERM, after the step and when the state is written; on several devices the
             state is the last regular one.
     """
@@ -116,6 +116,8 @@ def fit(
     }
     if state_file.exists() and not running.resume:
         raise ValueError(f"{out}: holds a run already; resume it or choose another folder")
+    if not state_file.exists():
+        check_unwritten(out)
     saved: Any = read_state(state_file) if state_file.exists() else None
     read = contents(data) | {f"validation/{name}": value for name, value in contents(validation).items()}
     check_unpaired(read)
@@ -146,7 +148,7 @@ def fit(
         held.enter_context(made_folder(out))
         held.callback(restore_random_states, before)
         held.enter_context(sharing(running.photo_processes))
-        stop = held.enter_context(stop_request()) if running.together == 1 else StopRequest()
+        stop = held.enter_context(stop_request(at_once=running.together > 1))
         torch.manual_seed(seed)
         np.random.seed(seed % 2**32)
         random.seed(seed)
@@ -175,6 +177,8 @@ def fit(
                 try:
                     _run(trainer, task, loader)
                 except Asked:
+                    if not trainer.is_global_zero:  # the first process says it
+                        raise SystemExit(1) from None
                     raise Stopped(stop.signal or signal.SIGTERM, task.step, out) from None
             elif trainer.is_global_zero:
                 recorder.finish(task, trainer)
@@ -190,18 +194,23 @@ def _seen(task: Task, data: Any) -> SeenContent | None:
 
 
 def _trainer(device: torch.device, running: Running, unused: bool, recorder: Recorder) -> lightning.Trainer:
+    from pytorch_lightning.plugins.environments import LightningEnvironment
+
     together = running.together > 1
     if together:
         start: Any = {"ddp": "popen", "ddp_fork": "fork"}[running.strategy]
         how = lightning.strategies.DDPStrategy(
             find_unused_parameters=unused, broadcast_buffers=False, start_method=start
         )
+    # alone, it starts further processes itself, whatever a batch system says of the whole job
+    plugins: Any = [LightningEnvironment()] if launched_by() is None else None
     one = [device.index or 0] if device.type == "cuda" else 1
     return lightning.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         devices=running.devices if together else one,
         num_nodes=running.nodes,
         strategy=how if together else "auto",
+        plugins=plugins,
         max_epochs=1,
         logger=False,
         callbacks=[recorder],

@@ -15,11 +15,19 @@ from pathlib import Path
 import torch
 
 from .. import __version__, checkpoints, provenance
+from ..checkpoints.files import read_header
+from ..data.contents import check_unpaired, contents, summary
 from ..data.folders import Source
 from ..files import made_folder
+from ..processes import claimed, own_share
 from ..units import grey_levels
 from .folders import Folder
 from .law_found import LawFound, find_law
+from .photo_stream import PhotoStream
+from .resuming import check_unwritten
+
+# What the notes of a law say it is of.
+TRAINING = "law, in closed form"
 
 
 def train_law(clean: Source, degraded: Source, out: Folder, *, last_stage: str = "auto") -> Path:
@@ -37,26 +45,49 @@ def train_law(clean: Source, degraded: Source, out: Folder, *, last_stage: str =
         The path of ``model.safetensors``, a :class:`~nflib.models.NoiseLaw`.
 
     Raises:
-        ValueError: a folder has no usable photo, or ``out`` holds a run of another training.
+        ValueError: a folder has no usable photo, both hold the same photos, ``out`` holds a model of another
+            training or of other photos, or another job is writing there.
     """
     started, out = time.perf_counter(), Path(out)
+    file = out / "model.safetensors"
     if (out / "last.state").exists():
         raise ValueError(f"{out}: holds a run of another training; choose another folder")
-    found = find_law(clean, degraded, last_stage=last_stage)
-    for line in (*(f"skipped {line}" for line in found.skipped), *found.remarks):
-        logging.getLogger(__name__).warning("%s", line)
-    notes = {
-        "training": "law, in closed form",
-        **law_notes(found),
-        "device": provenance.device_name(torch.device("cpu")),
-        "nflib": __version__,
-        "torch": torch.__version__,
-        "commit": provenance.commit(),
-    }
-    seconds = round(time.perf_counter() - started, 1)
-    with made_folder(out):
-        checkpoints.save(found.law, out / "model.safetensors", notes, seconds=seconds)
-    return out / "model.safetensors"
+    sides = {"clean": PhotoStream(clean), "degraded": PhotoStream(degraded)}
+    read = {f"{side}/{name}": known for side, part in sides.items() for name, known in contents(part).items()}
+    check_unpaired(read)
+    made = {"training": TRAINING, "asked last stage": last_stage, "photos": summary(read)}
+    with made_folder(out), claimed(out, own_share()):
+        _check_same(file, made)
+        found = find_law(clean, degraded, last_stage=last_stage)
+        for line in (*(f"skipped {line}" for line in found.skipped), *found.remarks):
+            logging.getLogger(__name__).warning("%s", line)
+        notes = {
+            **made,
+            **law_notes(found),
+            "device": provenance.device_name(torch.device("cpu")),
+            "nflib": __version__,
+            "torch": torch.__version__,
+            "commit": provenance.commit(),
+        }
+        checkpoints.save(found.law, file, notes, seconds=round(time.perf_counter() - started, 1))
+    return file
+
+
+def _check_same(file: Path, made: dict) -> None:
+    """Raise ValueError if a model is there that was not made of the same photos in the same way."""
+    if not file.exists():
+        check_unwritten(file.parent)
+        return
+    try:
+        notes = read_header(file).notes
+    except ValueError:
+        notes = {}
+    if notes.get("training") != TRAINING:
+        raise ValueError(
+            f"{file}: is there already and was not written by this training; choose another folder"
+        )
+    if differs := [name for name, value in made.items() if notes.get(name) != value]:
+        raise ValueError(f"{file}: was made with other {' and '.join(differs)}; choose another folder")
 
 
 def law_notes(found: LawFound) -> dict:

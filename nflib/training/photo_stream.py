@@ -30,6 +30,7 @@ class PhotoStream:
         source: a folder, or images (3, H, W) in [0, 1], or files.
 
     Attributes:
+        photos: files or images.
         sizes: (height, width) of each.
         skipped: one line for each that could not be used.
 
@@ -45,25 +46,25 @@ class PhotoStream:
             self.name, found = "source", list(source)
         self.skipped: list[str] = []
         self.sizes: list[tuple[int, int]] = []
-        self._photos: list[Any] = []
+        self.photos: list[Any] = []
         self._colours: dict[int, tuple[int, Tensor]] = {}
         self._windows: dict[int, tuple[Tensor, Tensor]] = {}
         for photo in found:
             try:
                 self.sizes.append(size_of(photo))
-                self._photos.append(photo)
+                self.photos.append(photo)
             except ValueError as error:
                 self.skipped.append(str(error))
-        if not self._photos:
+        if not self.photos:
             first = f"; the first: {self.skipped[0]}" if self.skipped else ""
             raise ValueError(f"{self.name}: none of {len(found)} images could be read{first}")
 
     def __len__(self) -> int:
-        return len(self._photos)
+        return len(self.photos)
 
     def read(self, number: int) -> Tensor:
         """(3, H, W) in [0, 1], or (3, 0, 0) if it turns out that it cannot be read."""
-        photo = self._photos[number]
+        photo = self.photos[number]
         try:
             image = as_images(photo)[0] if isinstance(photo, Tensor) else read(photo)
         except ValueError as error:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..checkpoints.files import read_header
+from .logs import COLUMNS
 from .recipe import Recipe
 from .running import Running
 from .state import read_state
@@ -28,6 +30,27 @@ def resumed(out: str | os.PathLike, running: Running) -> dict[str, Any] | None:
     if not running.resume or running.dry_run or not state.exists():
         return None
     return json.loads(read_state(state).get("settings", {}).get("model", "{}"))
+
+
+def check_unwritten(out: Path) -> None:
+    """Raise ValueError if a folder without a state has files that a new run would write over: a model, and
+    what no run that was killed before its first state can have left.
+    """
+
+    def is_left(file: Path) -> bool:
+        try:
+            if file.suffix == ".csv":
+                return file.read_text(encoding="utf-8").startswith(f"{','.join(COLUMNS)}")
+            return bool(read_header(file))
+        except (ValueError, OSError):
+            return False
+
+    names = ("model.safetensors", "model.json", "best.safetensors", "metrics.csv")
+    for file in (out / name for name in names):
+        if os.path.lexists(file) and (file.stem == "model" or not is_left(file)):
+            raise ValueError(
+                f"{file}: is there already and was not written by this run; choose another folder"
+            )
 
 
 def check_same(out: Path, saved: Mapping, settings: Mapping[str, Any], notes: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models import ImageModel
-from ..processes import MOST, check_devices
+from ..processes import MOST, check_devices, launched_by, own_share
 
 PRECISIONS = ("float32", "bfloat16")
 STRATEGIES = ("ddp", "ddp_fork")
@@ -64,7 +64,15 @@ class Running:
 
 
 def check_running(running: Running, device: torch.device) -> None:
-    """Raise ValueError unless there are so many devices, and they can work together."""
+    """Raise ValueError unless there are so many devices, they can work together, and as many processes were
+    started as there should be, if others than this one start them.
+    """
+    names = launched_by()
+    if names is not None and own_share().count != running.together:
+        raise ValueError(
+            f"devices times nodes must be {own_share().count}, as many processes as {' and '.join(names)} "
+            f"promise, got {running.devices} times {running.nodes}"
+        )
     check_devices(device, running.devices, running.nodes)
     if not 0 <= running.workers <= MOST:
         raise ValueError(f"workers must be from 0 to {MOST}, got {running.workers!s:.60}")

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from .._signals import heard
+
 
 class Stopped(KeyboardInterrupt):
     """A training that was asked to stop by Ctrl-C or SIGTERM, and did. Its state is written.
@@ -34,25 +36,36 @@ class StopRequest:
 
     >>> StopRequest().signal is None
     True
+
+    Args:
+        at_once: also asked once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: bool = False) -> None:
         self.signal: int | None = None
+        self.at_once = at_once
 
     def __call__(self, number: int, frame: object) -> None:
-        if self.signal is not None:
+        again, self.signal = self.signal is not None, number
+        if again or self.at_once:
             raise KeyboardInterrupt
-        self.signal = number
 
 
 @contextlib.contextmanager
-def stop_request() -> Iterator[StopRequest]:
-    """Listen for Ctrl-C and SIGTERM; not in a thread, which gets no signals."""
-    request = StopRequest()
+def stop_request(at_once: bool = False) -> Iterator[StopRequest]:
+    """Listen for Ctrl-C, SIGTERM and SIGHUP; not in a thread, which gets no signals.
+
+    Args:
+        at_once: end what goes on by a KeyboardInterrupt, as several processes must that wait for each other.
+            SIGTERM is left to Lightning then, which tells the others.
+    """
+    request = StopRequest(at_once)
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = [signal.SIGINT, *heard()]
+    if at_once and signal.SIGTERM in numbers:
+        numbers.remove(signal.SIGTERM)
     before = [signal.signal(number, request) for number in numbers]
     try:
         yield request

@@ -117,6 +117,7 @@ def unpaired_folders(
         align=align,
         match=match,
         stage=validation_stage,
+        constant=stage is None,  # the degraded photos went through it, whatever the clean ones are shown
     )
     for line in (*data.skipped, *(held_out.skipped if validation_clean else ())):
         logging.getLogger(__name__).warning("skipped %s", line)

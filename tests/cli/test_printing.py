@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from experiments.recording import show
 from nflib import images
 from nflib._texts import shown
+from nflib.study.bradley_terry import fit
 from tests.helpers.commands import run
 from tests.helpers.folders import smooth_photo
 
@@ -103,3 +106,29 @@ def test_numbers_beyond_all_bounds(folder, tmp_path, words, message) -> None:
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "o").exists()
+
+
+def test_tables_are_printed_in_one_way() -> None:
+    """A console of its own width cuts numbers where a terminal is narrow."""
+    root = Path(__file__).parents[2]
+    files = [file for folder in ("nflib", "experiments") for file in (root / folder).rglob("*.py")]
+    own = [file.relative_to(root).as_posix() for file in files if "Console(" in file.read_text("utf-8")]
+    assert own == ["nflib/cli/printing.py"]
+
+
+def test_tables_of_experiments_and_studies_cut_nothing(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    names = ["method " + 60 * letter for letter in "ab"]
+    show(
+        "a title",
+        ("method", *(f"column {i}" for i in range(12))),
+        [(name, *range(10**9, 10**9 + 12)) for name in names],
+    )
+    lines = capsys.readouterr().out.splitlines()
+    for name in names:
+        row = next(line for line in lines if name in line)
+        assert all(str(10**9 + i) in row for i in range(12))
+    table = fit(np.array([[0.0, 123456.0], [234567.0, 0.0]]), ["a\nb", names[1]]).table().splitlines()
+    assert len(table) == 4
+    assert "a\\nb" in table[2]
+    assert "123456 of 358023" in table[2]

@@ -1,12 +1,13 @@
 """Folders in folders, by FOLDER/** and by --recursive."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
 from nflib.data import PairedImages
-from nflib.images import list_images, write
+from nflib.images import list_images, read, write
 from tests.helpers.commands import run
 from tests.helpers.folders import smooth_photo
 
@@ -63,3 +64,27 @@ def test_commands(folders, command) -> None:
     assert "1 folder" in done.output  # the link, which is not followed
     if command[-1] == "rrdb":
         assert "RRDB: 3 photos" in done.output
+
+
+def test_evaluate_keeps_folders_apart(folders) -> None:
+    (folders / "degraded" / "x" / "b.png").rename(folders / "degraded" / "b.png")
+    file = folders / "scores.json"
+    sides = [folders / "degraded", folders / "clean"]
+    done = run("evaluate", *sides, "--metrics", "psnr", "--recursive", "--per-image", "--json", file)
+    assert done.exit_code == 0, done.output
+    scores = json.loads(file.read_text())["images"]
+    for name in ("a.png", "x/a.png"):
+        difference = read(sides[0] / name) - read(sides[1] / name)
+        assert scores[name]["psnr"] == pytest.approx(
+            -10 * difference.square().mean().log10().item(), abs=1e-4
+        )
+        assert name in done.stdout
+    assert len(scores) == 2
+    assert f"without a partner in {sides[0]}: 1 (b.png)" in done.stderr
+    assert f"without a partner in {sides[1]}: 1 (x/b.png)" in done.stderr
+
+
+def test_noise_looks_into_all_folders(folders) -> None:
+    sides = ["--clean", folders / "clean", "--degraded", folders / "degraded", "--last-stage", "none"]
+    assert "From 1 clean and 1 degraded" in run("noise", *sides).stdout
+    assert "From 3 clean and 3 degraded" in run("noise", *sides, "--recursive").stdout

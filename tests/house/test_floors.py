@@ -27,7 +27,7 @@ FLOORS = [
     ["transforms", "plots", "study"],
     ["units", "files", "processes", "provenance", "scores"],
     [""],
-    ["_compat", "_texts", "_version"],
+    ["_compat", "_signals", "_texts", "_version"],
 ]
 LEVEL = {room: len(FLOORS) - i for i, floor in enumerate(FLOORS) for room in floor}
 # A room may stand on one of its own floor: (who, on whom).

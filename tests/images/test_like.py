@@ -9,6 +9,7 @@ import torch
 from PIL import Image, ImageCms
 
 from nflib.images import Picture, read, read_picture, write
+from nflib.images.writing import StripWriter
 from tests.helpers import encoders
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -123,3 +124,21 @@ def test_floats_become_sixteen_bits(tmp_path) -> None:
     picture = read_picture(tmp_path / "a.tif")
     write(tmp_path / "b.tif", picture.pixels, like=picture)
     assert abs(tifffile.imread(tmp_path / "b.tif") - values * 65535.0).max() <= 0.51
+
+
+@pytest.mark.parametrize("grey", [True, False])
+@pytest.mark.parametrize("clear", [True, False])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
+def test_strip_by_strip_a_file_is_the_same(tmp_path, grey, clear, suffix) -> None:
+    generator = torch.Generator().manual_seed(0)
+    image, alpha = torch.rand(3, 23, 17, generator=generator), torch.rand(1, 11, 8, generator=generator)
+    like = Picture(image, alpha if clear else None, grey=grey, bits=16, profile=b"" if grey else SRGB)
+    write(tmp_path / f"whole{suffix}", image, like=like)
+    writer = StripWriter(tmp_path / f"strips{suffix}", (23, 17), like=like)
+    for rows in (slice(0, 9), slice(9, 10), slice(10, 22)):
+        writer.add(image[:, rows])
+    with pytest.raises(ValueError, match="expected 23 rows, got 22"):
+        writer.write()
+    writer.add(image[:, 22:])
+    writer.write()
+    assert (tmp_path / f"strips{suffix}").read_bytes() == (tmp_path / f"whole{suffix}").read_bytes()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nflib.images import joined, pad_to_multiple
-from nflib.images.tiling import overlap_of
+from nflib.images.tiling import joined_strips, overlap_of
 
 
 def noise(*shape) -> torch.Tensor:
@@ -115,3 +115,24 @@ def test_bad_arguments() -> None:
             ValueError, match="overlap must be multiples of 8|multiples of 8, overlap smaller"
         ):
             overlap_of(64, overlap, most=128, multiple=8)
+
+
+@pytest.mark.parametrize(
+    ("shape", "tile", "overlap"), [((50, 34), 16, 4), ((40, 40), 16, 12), ((9, 9), 16, 4)]
+)
+def test_strips_are_the_rows_of_what_is_joined(shape, tile, overlap) -> None:
+    """From top to bottom, each row once, and never more of them than a row of windows has."""
+    x, scale = noise(2, 1, 3, *shape), 2
+    how = {"scale": scale, "tile": tile, "overlap": overlap}
+
+    def compute(window) -> Iterator[torch.Tensor]:
+        for one in x:  # not the same in two windows
+            part = window(one)
+            shifted = part + 0.1 * part.mean()
+            yield shifted.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+
+    whole = x.new_zeros(2, 1, 3, scale * shape[0], scale * shape[1])
+    parts = [(rows, strip.clone()) for rows, strip in joined_strips(compute, tuple(whole.shape), x, **how)]
+    assert [row for rows, _ in parts for row in range(rows.start, rows.stop)] == list(range(whole.shape[3]))
+    assert max(strip.shape[3] for _, strip in parts) <= scale * tile
+    assert torch.equal(torch.cat([strip for _, strip in parts], 3), joined(compute, whole, **how))

@@ -1,9 +1,15 @@
 """Images in tiles: what the whole image gives, away from where a tile cannot see far enough."""
 
+from operator import itemgetter
+from typing import Any
+
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from nflib.models import DeFlow, DeFlowConfig, RRDBConfig, SRFlow, SRFlowConfig
+from nflib.models import LUDVAE, DeFlow, DeFlowConfig, LUDVAEConfig, RRDBConfig, SRFlow, SRFlowConfig
+from nflib.models.ludvae import white
+from nflib.models.ludvae.white import WhiteNoise
 
 CONFIG = SRFlowConfig(RRDBConfig(4, 4, 2, 1), taps=(0,), levels=3, steps=1, transitions=1, hidden=4)
 
@@ -77,6 +83,32 @@ def test_tiles_are_never_larger_than_asked(monkeypatch) -> None:
     net.super_resolve(torch.rand(1, 3, 100, 200).double(), tile=64, overlap=16)
     assert set(sizes) == {(64, 64)}
     assert len(sizes) == 2 * 4
+
+
+class Largest(TorchDispatchMode):
+    """How many numbers the largest tensor has that is made."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None) -> Any:
+        made = function(*arguments, **(options or {}))
+        for one in made if isinstance(made, list | tuple) else [made]:
+            if isinstance(one, torch.Tensor) and one.untyped_storage().nbytes():
+                numbers = one.untyped_storage().nbytes() // one.element_size()
+                self.numbers = max(self.numbers, numbers)
+        return made
+
+
+def test_strips_are_those_of_the_whole_result_which_is_never_there() -> None:
+    net, lr = model(), torch.rand(1, 3, 200, 30, generator=torch.Generator().manual_seed(1)).double()
+    how = {"tile": 32, "overlap": 8}
+    whole = net.super_resolve(lr, 0.9, 2, torch.Generator().manual_seed(2), **how)
+    with Largest() as made:
+        found = list(net.super_resolve_strips(lr, 0.9, 2, torch.Generator().manual_seed(2), **how))
+    assert [row for rows, _ in found for row in range(rows.start, rows.stop)] == list(range(800))
+    for rows, strip in found:
+        assert torch.equal(strip, whole[..., rows, :])
+    assert made.numbers < whole[0].numel()  # of the latents of one sample the largest part
 
 
 @pytest.mark.parametrize(("tile", "overlap"), [(65, 16), (64, 15), (64, 64)])
@@ -182,3 +214,43 @@ def test_the_image_is_encoded_once_for_all_results(deflow, monkeypatch) -> None:
 def test_bad_tiles_of_deflow(deflow, changes, message) -> None:
     with pytest.raises(ValueError, match=message):
         deflow.samples(photo(16, 16), **{"tile": 64, "overlap": 16, **changes})
+
+
+# ---- LUD-VAE
+
+
+@pytest.fixture
+def blocks(monkeypatch) -> None:
+    """Noise in blocks also for images that tests have."""
+    monkeypatch.setattr(white, "WHOLE", 0)
+    monkeypatch.setattr(white, "BLOCK", 16)
+
+
+def test_windows_of_white_noise_are_parts_of_one(blocks) -> None:
+    noise = WhiteNoise(
+        (2, 3, 70, 45), 2, torch.zeros((), dtype=torch.float64), torch.Generator().manual_seed(0)
+    )
+    whole = noise.cut(lambda x: x)
+    for rows in (slice(0, 70), slice(15, 17), slice(31, 70), slice(69, 70)):
+        for columns in (slice(0, 45), slice(16, 32), slice(44, 45), slice(3, 40)):
+            for layer, part in zip(whole, noise.cut(itemgetter((..., rows, columns))), strict=True):
+                assert torch.equal(part, layer[..., rows, columns])
+    values = torch.stack(whole)
+    assert values.unique().numel() == values.numel()  # no number twice
+    error = values.numel() ** -0.5
+    assert abs(values.mean()) < 4 * error
+    assert abs(values.var() - 1) < 4 * 2**0.5 * error
+    again = WhiteNoise((2, 3, 70, 45), 2, values, torch.Generator().manual_seed(0))
+    assert torch.equal(again.cut(lambda x: x)[1], whole[1])
+
+
+def test_ludvae_in_tiles_and_blocks_equals_the_whole_and_no_layer_is_held(blocks) -> None:
+    torch.manual_seed(0)
+    net = LUDVAE(LUDVAEConfig(levels=1, width=8)).double().eval()
+    image = photo(150, 150)
+    whole = net.samples(image, n=2, generator=torch.Generator().manual_seed(2))
+    with Largest() as made:
+        tiled = net.samples(image, n=2, generator=torch.Generator().manual_seed(2), tile=64, overlap=40)
+    torch.testing.assert_close(whole, tiled, rtol=0, atol=1e-9)
+    assert not torch.equal(whole[0], whole[1])
+    assert made.numbers < 8 * 150 * 150

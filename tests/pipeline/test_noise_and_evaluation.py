@@ -58,6 +58,18 @@ def test_write_photos_goes_on_where_it_stopped_with_the_same_numbers(bundle) -> 
     assert pipeline.write_photos(out, "ntire", seed=5) == []
 
 
+def test_write_photos_neither_keeps_nor_replaces_what_somebody_changed(bundle) -> None:
+    out, _ = bundle
+    file = out / "clean" / "astronaut.png"
+    before = file.read_bytes()
+    file.write_bytes(before[:999])
+    with pytest.raises(ValueError, match="astronaut.png: is not as this command wrote it.* move it away, or"):
+        pipeline.write_photos(out, "ntire", seed=5)
+    assert file.read_bytes() == before[:999]
+    file.write_bytes(before)
+    assert pipeline.write_photos(out, "ntire", seed=5) == []
+
+
 def test_write_photos_refuses_to_mix(bundle, tmp_path) -> None:
     out, _ = bundle
     with pytest.raises(ValueError, match="was made with .*'seed': 5.* choose another folder"):
@@ -328,9 +340,25 @@ def test_evaluate_names_what_is_wrong(tmp_path) -> None:
     (clean / "0.png").rename(clean / "other.png")
     with pytest.raises(ValueError, match="no file here has the name of one in"):
         pipeline.evaluate(degraded, clean)
+    (degraded / "0.png").rename(degraded / "other.bmp")
     images.write(clean / "other.jpg", torch.zeros(3, 9, 9))
-    with pytest.raises(ValueError, match="other.jpg and other.png have the same name, expected one"):
+    with pytest.raises(ValueError, match="other.bmp: may belong to other.jpg and other.png, expected one"):
         pipeline.evaluate(degraded, clean)
+
+
+def test_results_of_equal_names_find_their_own_photos(tmp_path) -> None:
+    """a.png and a.jpg have results a.png.png and a.jpg.png."""
+    for name, level in (("a.png", 0.25), ("a.jpg", 0.75), ("b.png", 0.5)):
+        (tmp_path / "truth").mkdir(exist_ok=True)
+        images.write(tmp_path / "truth" / name, torch.full((3, 16, 16), level))
+    pipeline.degrade(tmp_path / "truth", "white:20", tmp_path / "out")
+    found = pipeline.evaluate(tmp_path / "out", tmp_path / "truth", ["psnr"])
+    assert list(found.scores) == ["a.jpg.png", "a.png.png", "b.png"]
+    assert all(score == pytest.approx(22, abs=1.5) for (score,) in found.scores.values())
+    images.write(tmp_path / "out" / "b.bmp", torch.zeros(3, 16, 16))
+    found = pipeline.evaluate(tmp_path / "out", tmp_path / "truth", ["psnr"])
+    assert len(found.scores) == 3
+    assert "b.bmp: its reference" in found.skipped[0]
 
 
 def test_missing_weights_end_the_evaluation(tmp_path, monkeypatch) -> None:

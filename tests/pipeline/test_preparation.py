@@ -100,7 +100,7 @@ def test_it_goes_on_where_it_stopped(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing", "half", "edited"])
-def test_what_is_not_as_it_was_made_is_made_again(tmp_path, damage) -> None:
+def test_what_is_missing_is_made_again_and_what_was_changed_is_not_touched(tmp_path, damage) -> None:
     source, target = folder_of(tmp_path / "in", random_images((16, 16), (20, 20))), tmp_path / "out"
     prepare(source, target, [1, 2])
     before, file = held(target), target / "2x" / "1.png"
@@ -108,6 +108,11 @@ def test_what_is_not_as_it_was_made_is_made_again(tmp_path, damage) -> None:
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[:99] if damage == "half" else (source / "0.png").read_bytes())
+        changed = held(target)
+        with pytest.raises(ValueError, match="2x/1.png: is not as this command wrote it"):
+            prepare(source, target, [1, 2])
+        assert held(target) == changed
+        file.unlink()
     assert prepare(source, target, [1, 2])[:2] == (1, 1)
     assert held(target) == before
 

@@ -14,6 +14,7 @@ from nflib.images import Picture, read, read_picture, write
 from nflib.pipeline import Results, degrade, restore, super_resolve
 from nflib.pipeline.results import result_names
 from tests.helpers.commands import run
+from tests.helpers.folders import contents
 
 FORMATS = {
     "png": ("PNG", ".png"),
@@ -58,8 +59,16 @@ def test_formats(tmp_path, folder, format) -> None:
         == {
             "png": [],
             "tiff": [],
-            "jpeg": ["depth beyond 8 bits", "transparency"],
-            "webp": ["depth beyond 8 bits", "its one channel of grey, which becomes three"],
+            "jpeg": [
+                "depth beyond 8 bits",
+                *["its exact values, which JPEG does not keep"] * 3,
+                "transparency",
+            ],
+            "webp": [
+                "depth beyond 8 bits",
+                *["its exact values, which WEBP does not keep"] * 3,
+                "its one channel of grey, which becomes three",
+            ],
         }[format]
     )
 
@@ -276,3 +285,83 @@ def test_patches_are_known_by_content_whatever_their_folder_is_called(tmp_path, 
     write(deep / "a.png", photo(6, 64, 64))
     with pytest.raises(ValueError, match="which has changed since"):
         degrade(folder, model, out)
+
+
+@pytest.mark.parametrize("change", ["edited", "half", "empty"])
+def test_results_that_somebody_changed_are_neither_kept_nor_overwritten(tmp_path, folder, change) -> None:
+    """The second of two results, and also where the source has changed since."""
+    out = tmp_path / "out"
+    degrade(folder, "white:3", out, samples=2)
+    before, result = contents(out), out / "grey_2.png"
+    whole = result.read_bytes()
+    write(tmp_path / "edited.png", photo(7))
+    parts = {"edited": (tmp_path / "edited.png").read_bytes(), "half": whole[: len(whole) // 2], "empty": b""}
+    result.write_bytes(parts[change])
+    message = r"grey_2.png: is not as this command wrote it.*overwrite it \(--overwrite\), move it away, or"
+    for source in (photo(3), photo(8)):
+        write(folder / "grey.png", source, like=Picture(source, grey=True))
+        with pytest.raises(ValueError, match=message):
+            degrade(folder, "white:3", out, samples=2)
+        assert contents(out) == before | {"grey_2.png": parts[change]}
+    write(folder / "grey.png", photo(3), like=Picture(photo(3), grey=True))
+    done = degrade(folder, "white:3", out, samples=2, results=Results(overwrite=True))
+    assert [file.name for file in done.written] == ["grey_1.png", "grey_2.png"]
+    assert contents(out) == before
+
+
+def test_a_changed_result_that_was_moved_away_is_made_again(tmp_path, folder) -> None:
+    out = tmp_path / "out"
+    degrade(folder, "white:3", out)
+    before = contents(out)
+    (out / "grey.png").unlink()
+    assert len(degrade(folder, "white:3", out).written) == 1
+    assert contents(out) == before
+
+
+def test_changed_results_of_other_settings_stay(tmp_path, folder) -> None:
+    """Asked to replace results by some in another format, a job removes those that it wrote."""
+    out = tmp_path / "out"
+    degrade(folder, "white:3", out)
+    (out / "grey.png").write_bytes(b"edited")
+    degrade(folder, "white:3", out, results=Results(overwrite=True, format="tiff"))
+    names = ["clear.tif", "deep.tif", "grey.png", "grey.tif"]
+    assert sorted(file.name for file in out.iterdir() if file.suffix != ".json") == names
+    assert (out / "grey.png").read_bytes() == b"edited"
+
+
+def test_a_source_that_cannot_be_read_takes_no_changed_result_along(tmp_path, folder) -> None:
+    out = tmp_path / "out"
+    degrade(folder, "white:3", out)
+    (out / "grey.png").write_bytes(b"edited")
+    (folder / "grey.png").write_bytes(b"damaged")
+    done = degrade(folder, "white:3", out, results=Results(overwrite=True))
+    assert len(done.skipped) == 1
+    assert (out / "grey.png").read_bytes() == b"edited"
+
+
+@pytest.mark.parametrize("lossy", ["a.jpg", "b.webp", "c.JPEG"])
+def test_strength_0_in_the_format_of_the_image_returns_its_file(tmp_path, lossy) -> None:
+    place = tmp_path / "in"
+    place.mkdir()
+    exif = Image.Exif()
+    exif[306] = "2024:01:01 00:00:00"
+    pixels = Image.fromarray((photo().permute(1, 2, 0) * 255).byte().numpy())
+    pixels.save(place / lossy, exif=exif, quality=60)
+    for name in ("d.png", "e.tif", "f.bmp"):
+        pixels.save(place / name, exif=exif)
+    done = degrade(place, "deflow_ntire_small", tmp_path / "out", tau=0, results=Results(format="keep"))
+    for file in place.iterdir():
+        assert (tmp_path / "out" / file.name).read_bytes() == file.read_bytes()
+    assert done.lost == ()
+    named = {"a.jpg": "jpeg", "b.webp": "webp", "c.JPEG": "jpeg"}[lossy]
+    done = degrade(
+        place / lossy, "white:9", tmp_path / "named", tau=0, samples=2, results=Results(format=named)
+    )
+    assert [file.read_bytes() for file in done.written] == [(place / lossy).read_bytes()] * 2
+    # another depth is another picture, and a name that says another format is not written
+    pixels.save(place / "g.png", "JPEG")
+    done = degrade(place / "d.png", "white:9", tmp_path / "deep", tau=0, results=Results(depth="16"))
+    assert read_picture(done.written[0]).bits == 16
+    done = degrade(place / "g.png", "white:9", tmp_path / "png", tau=0)
+    with Image.open(done.written[0]) as image:
+        assert image.format == "PNG"

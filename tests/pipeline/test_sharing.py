@@ -7,14 +7,16 @@ import operator
 import os
 import re
 import signal
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from typer.testing import CliRunner
 
-from nflib import processes
+from nflib import processes, units
 from nflib.cli import app
 from nflib.pipeline import degrade, restore, samples, super_resolve
 from nflib.pipeline.degradation import _degrade
@@ -23,7 +25,8 @@ from nflib.pipeline.sharing import shared
 from nflib.processes import Share
 from tests.helpers.folders import contents, named_folder
 
-VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
+STEP = "SLURM_STEP_ID"
+VARIABLES = ("LOCAL_RANK", STEP, "SLURM_STEPID", *(name for names in processes.LAUNCHERS for name in names))
 SETTINGS = {"tau": 1.0, "samples": 1, "tile": 512, "seed": 0, "results": Results()}
 
 
@@ -75,7 +78,8 @@ def test_two_processes_make_the_same_files_as_one(folder, whole, tmp_path) -> No
     )
     assert result.exit_code == 1
     assert result.stdout == f"7 images written to {out}\n"
-    assert re.fullmatch(r"skipped \S+d2.png: not an image.*\nfiles skipped: 1\n", result.stderr)
+    said = re.sub(r"degrade: .* left\n", "", result.stderr)  # progress, where it takes long
+    assert re.fullmatch(r"skipped \S+d2.png: not an image.*\nfiles skipped: 1\n", said)
     assert contents(out) == whole
 
 
@@ -84,10 +88,37 @@ def test_after_one_was_killed_any_number_of_processes_goes_on(folder, whole, tmp
     with pytest.raises(
         ValueError, match="one of 2 processes died .*SIGKILL.*start the job again, and it goes on"
     ):
-        shared(folder, functools.partial(dies, folder, out), "cpu", 2)
+        shared(folder, functools.partial(dies, folder, out), "cpu", 2, description="degrade")
     done = degrade(folder, "ntire", out, device="cpu")
     assert (done.kept, done.written) == (5, (out / "d.png", out / "f.png"))
     assert contents(out) == whole
+
+
+def test_progress_of_several_is_one(folder, tmp_path) -> None:
+    """On a pipe lines, of all processes together; and one line at the start."""
+    out = tmp_path / "out"
+    job = functools.partial(slow, folder, out)
+    lines = []
+    with units.progress_lines(0.05), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(units, "_print", lambda line: lines.append(str(line)))
+        shared(folder, job, "cpu", 2, description="degrade")
+    told = [re.match(r"degrade: ([0-9.]+) of 7, ", line) for line in lines]
+    done = [float(found[1]) for found in told if found]
+    assert len(done) == len(lines) > 2
+    assert done == sorted(done)
+    assert max(done) > 4  # more than one of them has
+
+
+def slow(source: Path, out: Path, *, device, share: Share) -> Any:
+    """As ``degrade``, but every image takes a while."""
+    write = samples.write
+
+    def slowly(*arguments: Any, **options: Any) -> None:
+        time.sleep(0.3)
+        write(*arguments, **options)
+
+    samples.write = slowly
+    return _degrade(source, "ntire", out, **SETTINGS, device=device, share=share)
 
 
 def test_an_error_of_several_is_one(folder, tmp_path, monkeypatch) -> None:
@@ -95,7 +126,9 @@ def test_an_error_of_several_is_one(folder, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(
         torch.multiprocessing,
         "spawn",
-        lambda function, arguments, n: [function(i, *arguments) for i in range(n)],
+        lambda function, arguments, n, join: SimpleNamespace(
+            join=lambda timeout: [function(i, *arguments) for i in range(n)], processes=[]
+        ),
     )
     degrade(folder / "a.png", "white:3", tmp_path / "out")
     with pytest.raises(ValueError, match=r"a.json: was made with .*choose another folder$"):
@@ -109,10 +142,11 @@ def test_an_error_of_several_is_one(folder, tmp_path, monkeypatch) -> None:
         degrade(folder, "white:12", tmp_path / "none", device="cpu", devices=2)
 
 
-@pytest.mark.parametrize(("rank", "world"), [("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS")])
+@pytest.mark.parametrize(("rank", "world"), processes.LAUNCHERS)
 def test_processes_of_torchrun_and_slurm_share(folder, whole, tmp_path, monkeypatch, rank, world) -> None:
     out, seen = tmp_path / "out", []
     monkeypatch.setenv(world, "3")
+    monkeypatch.setenv(STEP, "0")
     for number in "201":
         monkeypatch.setenv(rank, number)
         result = CliRunner().invoke(app, ["degrade", str(folder), "--model", "ntire", "--out", str(out)])
@@ -157,25 +191,41 @@ def test_no_image_twice() -> None:
             assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
+BATCH = {"SLURM_JOB_ID": "81", "SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}
+TASK = {**BATCH, STEP: "0", "SLURM_STEPID": "0", "SLURM_PROCID": "2"}
+OPEN_MPI = {"OMPI_COMM_WORLD_RANK": "5", "OMPI_COMM_WORLD_SIZE": "8"}
+
+
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({}, Share()),
-        ({"RANK": "1", "WORLD_SIZE": "4"}, Share(1, 4)),
-        ({"RANK": "0", "WORLD_SIZE": "1"}, Share()),
-        ({"LOCAL_RANK": "1", "WORLD_SIZE": "4"}, Share()),  # Lightning
-        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, Share()),
-        ({"SLURM_PROCID": "2", "SLURM_NTASKS": "3"}, Share(2, 3)),
-        (
-            {"RANK": "1", "WORLD_SIZE": "2", "SLURM_PROCID": "0", "SLURM_NTASKS": "1"},
-            Share(1, 2),
-        ),  # torchrun on a machine of Slurm
+        pytest.param({}, Share(), id="nobody"),
+        pytest.param({"RANK": "1", "WORLD_SIZE": "4"}, Share(1, 4), id="torchrun"),
+        pytest.param({"RANK": "0", "WORLD_SIZE": "1"}, Share(), id="torchrun of one"),
+        pytest.param({"LOCAL_RANK": "1", "WORLD_SIZE": "4"}, Share(), id="Lightning"),
+        pytest.param(OPEN_MPI, Share(5, 8), id="mpirun of Open MPI"),
+        pytest.param({"PMI_RANK": "1", "PMI_SIZE": "3"}, Share(1, 3), id="mpirun of MPICH"),
+        pytest.param(TASK, Share(2, 4), id="srun"),
+        pytest.param({**TASK, "SLURM_NTASKS": "1", "SLURM_PROCID": "0"}, Share(), id="srun of one"),
+        pytest.param({**TASK, "PMI_RANK": "2", "PMI_SIZE": "4"}, Share(2, 4), id="srun --mpi=pmi2"),
+        pytest.param(BATCH, Share(), id="sbatch alone"),
+        pytest.param({**BATCH, STEP: "4294967291"}, Share(), id="sbatch alone, its step numbered"),
+        pytest.param({**BATCH, STEP: "4294967290"}, Share(), id="a shell of salloc"),
+        pytest.param({**BATCH, STEP: "batch"}, Share(), id="sbatch alone, its step named"),
+        pytest.param({**BATCH, "RANK": "1", "WORLD_SIZE": "2"}, Share(1, 2), id="torchrun in sbatch"),
+        pytest.param({**TASK, "RANK": "7", "WORLD_SIZE": "16"}, Share(7, 16), id="torchrun by srun"),
+        pytest.param({**BATCH, **OPEN_MPI}, Share(5, 8), id="mpirun in sbatch"),
+        pytest.param({**TASK, **OPEN_MPI}, Share(5, 8), id="mpirun, whose daemons srun started"),
     ],
 )
-def test_the_share_of_a_process(monkeypatch, variables, expected) -> None:
+@pytest.mark.parametrize("devices", [1, 3])
+def test_the_share_of_a_process(monkeypatch, variables, expected, devices) -> None:
+    """Each of ``devices`` has an equal part of it."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert processes.own_share() == expected
+    parts = [processes.own_share().part(i, devices) for i in range(devices)]
+    assert parts == [Share(expected.index * devices + i, expected.count * devices) for i in range(devices)]
 
 
 @pytest.mark.parametrize("rank", ["2", "-1", "one"])

@@ -69,6 +69,7 @@ def test_samples_of_a_folder(folder, model, tmp_path) -> None:
         "scale": 4,
         "source": "b.png",
         "files": ["b_1.png", "b_2.png"],
+        "results": {name: digest(out / name) for name in ("b_1.png", "b_2.png")},
         "nflib": nflib.__version__,
     }
 

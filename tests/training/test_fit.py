@@ -84,3 +84,18 @@ def test_only_what_a_killed_run_left_half_written_is_removed(tmp_path) -> None:
     fit(task, ImageCrops(smooth(), crop=16), tmp_path, recipe=recipe, running=Running(device="cpu"))
     assert not left.exists()
     assert own.read_text() == "half"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "best.safetensors", "metrics.csv"])
+def test_a_new_run_writes_over_nothing_that_is_not_its_own(tmp_path, name) -> None:
+    file = tmp_path / name
+    file.write_text("mine")
+    with pytest.raises(ValueError, match=f"{name}: is there already and was not written by this run"):
+        fit(
+            GlowTask(Glow(GlowConfig(levels=2, steps=1, hidden=8))),
+            ImageCrops(smooth(), crop=16),
+            tmp_path,
+            recipe=Recipe(steps=1, batch=2, every=1),
+            running=Running(device="cpu"),
+        )
+    assert [one.read_text() for one in tmp_path.iterdir()] == ["mine"]

@@ -13,6 +13,7 @@ from nflib.images.jpeg import JPEG
 from nflib.metrics import autocorrelation, channel_correlation
 from nflib.models import NoiseLaw
 from nflib.noise import filtered_noise, flat_windows
+from nflib.processes import claimed
 from nflib.training import NEIGHBOURS, find_law, learn_law, train_law
 from tests.helpers.commands import run
 
@@ -257,6 +258,18 @@ def test_the_command_and_every_place_that_takes_a_degrader(folders, tmp_path, ca
     assert torch.equal(
         degrade(photo, 1.0, units.generator(1)), degraders.load(file)(photo, 1.0, units.generator(1))
     )
+    before = file.read_bytes()
+    train_law(clean, degraded, tmp_path / "run")
+    assert file.read_bytes() == before
+    assert law.notes["photos"]["number"] == 6
+    with pytest.raises(ValueError, match="was made with other asked last stage; choose another folder"):
+        train_law(clean, degraded, tmp_path / "run", last_stage="none")
+    with pytest.raises(ValueError, match="was made with other photos; choose another folder"):
+        train_law(degraded, clean, tmp_path / "run")
+    with pytest.raises(ValueError, match="clean and degraded hold the same photos"):
+        train_law(clean, clean, tmp_path / "same")
+    with claimed(tmp_path / "run"), pytest.raises(ValueError, match="another job is writing there"):
+        train_law(clean, degraded, tmp_path / "run")
     (tmp_path / "run" / "last.state").write_text("")
     with pytest.raises(ValueError, match="holds a run of another training"):
         train_law(clean, degraded, tmp_path / "run")

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from nflib import processes
 from nflib.models import LUDVAE, Glow, GlowConfig, LUDVAEConfig, RRDBConfig, RRDBNet, SRFlow, SRFlowConfig
 from nflib.training import LUDVAETask, Recipe, RRDBTask, Running, SRFlowTask, fit, running
 from tests.helpers import tiny
@@ -137,3 +138,23 @@ def test_devices_that_cannot_work_together(monkeypatch, arguments, said) -> None
     devices, nodes, strategy, device = arguments
     with pytest.raises(ValueError, match=said):
         running.check_running(Running(devices=devices, nodes=nodes, strategy=strategy), torch.device(device))
+
+
+BATCH = {"SLURM_JOB_ID": "81", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "4", "SLURM_NTASKS_PER_NODE": "2"}
+
+
+@pytest.mark.parametrize("more", [{}, {"SLURM_NNODES": "2", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}])
+def test_a_batch_script_trains_alone(plain, tmp_path, monkeypatch, more) -> None:
+    """Whatever its job has: without srun it is no part of it."""
+    for name, value in {**BATCH, **more}.items():
+        monkeypatch.setenv(name, value)
+    assert torch.equal(losses(train(tmp_path / "run")), losses(plain))
+
+
+@pytest.mark.parametrize("names", processes.LAUNCHERS)
+def test_as_many_processes_as_devices(tmp_path, monkeypatch, names) -> None:
+    for name, value in zip((*names, "SLURM_STEP_ID"), "120"):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match="devices times nodes must be 2, as many .* promise, got 1 times 1"):
+        train(tmp_path / "run")
+    assert not (tmp_path / "run").exists()

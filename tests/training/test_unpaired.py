@@ -167,3 +167,16 @@ def test_validation_knows_the_photos() -> None:
         image, domain, photo = held_out[index]
         whole = (clean, degraded)[int(domain)][int(photo)]
         assert min((image - one).abs().max() for one in (whole, whole.flip(-1))) < 0.5 / 255 + 1e-6
+
+
+def test_validation_crops_keep_what_the_last_stage_made_constant(tmp_path) -> None:
+    """Also where it is taken out of the clean photos: the degraded ones went through it all the same."""
+    photos = [torch.stack(noisy(scenes(5, 1), 0.05, 6))[0], *scenes(7, 1)]
+    for photo in photos:
+        photo[:, :, 96:] = 0.5  # blocks without anything, as JPEG leaves them
+    how = {"crop": 192, "validation_crop": 192, "batch": 4, "seed": 0}
+    for stage, constant in ((STAGE, 0.5), (None, 0.0)):
+        folders = (photos, photos, photos, photos)
+        _, held_out = unpaired_folders(*folders, **how, stage=stage, validation_stage=None)
+        share = [(held_out[2 * i + 1][0] == 128 / 255).all(0).float().mean() for i in range(4)]
+        assert sum(share) / 4 == pytest.approx(constant, abs=0.02)

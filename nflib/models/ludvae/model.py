@@ -19,6 +19,7 @@ from ...units import randn
 from ..model import ImageModel, check_samples
 from .config import LUDVAEConfig
 from .levels import ConvBlock, Level, Shape, Source
+from .white import WhiteNoise
 
 
 class Terms(NamedTuple):
@@ -225,7 +226,7 @@ class LUDVAE(ImageModel):
     ) -> Tensor:
         """C2N: n degraded versions of each clean image, (n, B, 3, H, W) in [0, 1]. They share the pre-noise.
 
-        All random numbers are drawn for the whole image, before anything is computed. So neighbouring tiles
+        The random numbers of a place do not depend on the tiles (:class:`WhiteNoise`). So neighbouring tiles
         agree, up to what a network misses beyond the border of its tile.
 
         Args:
@@ -250,12 +251,13 @@ class LUDVAE(ImageModel):
             if tau == 0:
                 return clean.expand(n, *clean.shape).clone()
             prenoised = self.prenoise(clean, "clean", sigma, generator)
-        draws = [self.white(clean, generator) for _ in range(n)]
+        shape = (len(clean), self.config.width, *clean.shape[2:])
+        draws = [WhiteNoise(shape, len(self.levels), clean, generator) for _ in range(n)]
 
         def degraded(window: Window) -> Iterator[Tensor]:
             features = self.features(window(prenoised))
             for white in draws:
-                yield self.translate(window(clean), features, tau, [window(layer) for layer in white])
+                yield self.translate(window(clean), features, tau, white.cut(window))
 
         results = joined(degraded, clean.new_zeros(n, *clean.shape), tile=tile, overlap=overlap)
         return self.finished(self.limited(results, clean, tau).clamp(0, 1))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...flow import Dequantize, Flow
 from ...images import pad_to_multiple
-from ...images.tiling import Window, joined, overlap_of
+from ...images.tiling import Window, joined_strips, overlap_of
 from ...transforms.base import Latent
 from ..conditional.condition import Conditioning, LevelFeatures, level_features
 from ..conditional.flow import ConditionalFlow, check_sizes
@@ -151,7 +151,7 @@ class SRFlow(ImageModel):
 
         The latents of the whole image are drawn before anything is computed. So neighbouring tiles agree, up
         to what a network misses beyond the border of its tile. The memory that grows with the image is that
-        of the latents and the results.
+        of the latents and the results; of the latents alone with :meth:`super_resolve_strips`.
 
         Args:
             lr: (B, 3, h, w) in [0, 1]. Sizes that do not fit are padded by reflection and cropped back.
@@ -166,10 +166,33 @@ class SRFlow(ImageModel):
         Raises:
             ValueError: an argument out of range, or tiles that do not fit the model.
         """
+        check_samples(n, tau)
+        results = lr.new_empty(n, len(lr), 3, *(self.scale * side for side in lr.shape[2:]))
+        for rows, strip in self.super_resolve_strips(lr, tau, n, generator, tile=tile, overlap=overlap):
+            results[..., rows, :] = strip
+        return results
+
+    @torch.no_grad()
+    def super_resolve_strips(
+        self,
+        lr: Tensor,
+        tau: float = 0.8,
+        n: int = 1,
+        generator: torch.Generator | None = None,
+        *,
+        tile: int | None = None,
+        overlap: int | None = None,
+    ) -> Iterator[tuple[slice, Tensor]]:
+        """What :meth:`super_resolve` returns, from top to bottom in strips: which rows, and
+        (n, B, 3, rows, scale*w). Of whole images only the latents are held.
+
+        Arguments and errors are those of :meth:`super_resolve`.
+        """
         multiple = max(self.multiple // self.scale, 1)
         overlap = overlap_of(tile, overlap, most=self.largest_overlap, multiple=multiple)
         check_samples(n, tau)
-        padded, crop = pad_to_multiple(lr, multiple)
+        padded, _ = pad_to_multiple(lr, multiple)
+        height, width = (self.scale * side for side in lr.shape[2:])
         shape = (len(lr), 3, self.scale * padded.shape[2], self.scale * padded.shape[3])
         like = tuple(lr.new_empty(s) for s in self._transform.latent_shape(shape))
         draws = [self.flow.base.sample(like, tau, generator) for _ in range(n)]
@@ -183,9 +206,12 @@ class SRFlow(ImageModel):
                 )
                 yield from self.decode(latents, context).chunk(len(together))
 
-        results = joined(decoded, lr.new_zeros(n, *shape), scale=self.scale, tile=tile, overlap=overlap)
-        check_finite(results)
-        return self.to_image(crop(results))
+        strips = joined_strips(decoded, (n, *shape), lr, scale=self.scale, tile=tile, overlap=overlap)
+        for rows, strip in strips:
+            check_finite(strip)
+            rows = slice(rows.start, min(rows.stop, height))
+            if rows.start < rows.stop:
+                yield rows, self.to_image(strip[..., : rows.stop - rows.start, :width])
 
     def example_loss(self, image: Tensor) -> Tensor:
         return self.nll(image, self.smaller(image)).mean()
