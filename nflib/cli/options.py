@@ -44,7 +44,13 @@ class Network(StrEnum):
 
 class Loss(StrEnum):
     pixel = "pixel"
+    perceptual = "perceptual"
     gan = "gan"
+
+
+class Features(StrEnum):
+    vgg19 = "vgg19"
+    efficientnet = "efficientnet"
 
 
 class Precision(StrEnum):

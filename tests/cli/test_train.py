@@ -262,7 +262,7 @@ def test_how_it_is_run_is_passed_on(tmp_path, photos) -> None:
         (("--task", "denoise", "--loss", "gan"), "nflib: loss gan needs the task sr, got denoise\n"),
         (
             ("--task", "sr", "--loss", "pixel", "--vgg", "vgg.pth"),
-            "nflib: vgg is for the loss gan, got pixel\n",
+            "nflib: vgg and features are for the loss gan, got pixel\n",
         ),
     ],
 )
