@@ -52,8 +52,9 @@ def synthetic(clean: list, degrader: Degrader, seed: int, scale: int = 1) -> Dat
     return DegradedLowResolution(clean, scale, scale * SMALL_CROP[scale], seed=seed, degrader=degrader)
 
 
-def train(pairs: Dataset, seed: int, scale: int = 1) -> nn.Module:
-    """A denoiser, or a super-resolver by a scale, trained on pairs."""
+def train(pairs: Dataset, seed: int, scale: int = 1, *, steps: int | None = None) -> nn.Module:
+    """A denoiser, or a super-resolver by a scale, trained on pairs; with STEPS unless said otherwise."""
+    recipe = RECIPE if steps is None else replace(RECIPE, steps=steps, every=steps)
     torch.manual_seed(seed)
     if scale == 1:
         task = RestorerTask(DnCNN(DnCNNConfig.small()))
@@ -61,7 +62,7 @@ def train(pairs: Dataset, seed: int, scale: int = 1) -> nn.Module:
         task = RRDBTask(RefinementNet(RefinementConfig(scale)))
     with tempfile.TemporaryDirectory() as folder:
         return checkpoints.load(
-            fit(task, pairs, folder, recipe=RECIPE, seed=seed, running=Running(device="cpu"))
+            fit(task, pairs, folder, recipe=recipe, seed=seed, running=Running(device="cpu"))
         )
 
 

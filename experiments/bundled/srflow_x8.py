@@ -3,9 +3,10 @@
     python -m experiments.bundled.srflow_x8 --kodak FOLDER
 
 The slides show SRFlow at 8x, on faces. This one sees the bundled photos and Kodak's first eighteen, for
-minutes; the two bundled validation photos are held out. First the encoder by mean absolute error, then the
-flow, as in experiments/bundled/srflow.py. The models stay in _build/runs/ (they are too large for what they
-are worth to come with nflib); killed and started again it goes on.
+minutes; the two bundled validation photos are held out. First the encoder by mean absolute error, from
+rrdb_x4_small (what is new is the last doubling), then the flow, as in experiments/bundled/srflow.py. The
+models stay in _build/runs/ (they are too large for what they are worth to come with nflib); killed and
+started again it goes on.
 
 It writes experiments/results/srflow_x8/: found.json with "scores", row -> metric -> a value for each held-out
 photo (a part of HEIGHT x WIDTH pixels), "diversity" of SAMPLES samples, and the notes of both models; and a
@@ -36,8 +37,8 @@ from nflib.training.srflow import srflow_config
 
 RUN, FOLDER = RUNS / "srflow_x8_small", RESULTS / "srflow_x8"
 SCALE, CROP = 8, 96
-ENCODER = Recipe(steps=3000, batch=4, lr=5e-4, average=0.99, every=250)
-FLOW = Recipe(steps=1000, batch=4, lr=1e-3, average=0.99, every=100)
+ENCODER = Recipe(steps=600, batch=4, lr=5e-4, average=0.99, every=150)
+FLOW = Recipe(steps=600, batch=4, lr=1e-3, average=0.99, every=100)
 HEIGHT, WIDTH, SAMPLES = 256, 384, 4
 # Where the scored parts begin: those of the chapter on SRFlow.
 CORNERS = {"chelsea": (24, 32), "flower": (80, 120)}
@@ -99,7 +100,9 @@ def train_both(kodak: Path | None) -> tuple[RRDBNet, SRFlow]:
     if kodak is not None:
         photos += kodak_photos(kodak, tuple(sorted(KODAK_CLEAN + KODAK_DEGRADED)))
     torch.manual_seed(SEED)
-    encoder = trained("encoder", RRDBTask(RRDBNet(rrdb_config("small", SCALE))), ENCODER, photos)
+    start = RRDBNet(rrdb_config("small", SCALE))
+    start.load_state_dict(start.state_dict() | checkpoints.load("rrdb_x4_small").state_dict())
+    encoder = trained("encoder", RRDBTask(start), ENCODER, photos)
     torch.manual_seed(SEED)
     task = SRFlowTask(SRFlow(srflow_config("small", SCALE)))
     task.model.encoder.load_state_dict(encoder.state_dict())

@@ -17,9 +17,9 @@ every h of MAPS:
   the result itself. One value for each pair.
 
 Beside them "bicubic", and super-resolvers trained on pairs of "clean", "white" (of the true deviation),
-"patches" and "law". Each seed learns and trains all of it anew. experiments/results/domain_maps.json, and
-domain_maps/ROW.png, a crop of one result of the first seed (of the noisy photo and the reference, too).
-What is in the file already is kept. One thread of the CPU.
+"patches" and "law". Each seed learns and trains all of it anew. In experiments/results/domain_maps/:
+about.json, for each row ROW.json (seed -> what was found; kept if it is there) and ROW.png, a crop of one
+result of the first seed, and the same of the noisy photo and the reference. One thread of the CPU.
 """
 
 from __future__ import annotations
@@ -27,28 +27,27 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from experiments import restoring
 from experiments.judging import judge
 from experiments.quality.cameras import ENDS, pair_files
-from experiments.recording import RESULTS, RUNS, parser, seed_options, show
-from experiments.restoring import Clean, WhitePerChannel, synthetic
+from experiments.recording import RESULTS, RUNS, SEED, parser
+from experiments.restoring import Clean, WhitePerChannel, synthetic, train
 from nflib import __version__, checkpoints, degraders, domain, images, metrics
 from nflib.degraders import Degrader
 from nflib.degraders.degrader import as_8_bits
 from nflib.files import write_bytes
-from nflib.models import DeFlow, RefinementConfig, RefinementNet
-from nflib.training import RRDBTask, Running, fit, train_deflow, train_law
+from nflib.models import DeFlow
+from nflib.training import Running, train_deflow, train_law
 from nflib.units import generator
 
 FOLDER = RESULTS / "domain_maps"
-STEPS, SCALE, INPUT, SIDE = 200, 2, 256, 96
-RECIPE = replace(restoring.RECIPE, steps=400, every=400)
+# Of a DeFlow, of a super-resolver; what the scores are of.
+STEPS, RESTORER_STEPS = 60, 200
+SCALE, INPUT, SIDE = 2, 256, 96
 # As the slides list them: downsampling and noise (DeFlow's own), added and multiplied noise, smoothing,
 # median, bilateral, max-pooling, auto-encoder. Then ours: smoothing and noise, and a stronger form of
 # DeFlow's.
@@ -85,15 +84,6 @@ def leak_of(model: DeFlow, pairs: list, seed: int) -> dict:
     return {key: json.loads(json.dumps(value)) for key, value in found._asdict().items()}
 
 
-def super_resolver(clean: list, degrader: Degrader, seed: int) -> RefinementNet:
-    """A super-resolver trained on clean photos, made smaller and degraded."""
-    torch.manual_seed(seed)
-    task = RRDBTask(RefinementNet(RefinementConfig(SCALE)))
-    run = RUNS / "domain_maps" / "restorer"
-    crops = synthetic(clean, degrader, seed, SCALE)
-    return checkpoints.load(fit(task, crops, run, recipe=RECIPE, seed=seed, running=Running(device="cpu")))
-
-
 @torch.no_grad()
 def scores_of(enlarge, pairs: list) -> tuple[dict[str, list[float]], Tensor]:
     """Scores of results of the noisy photos, and the crop of one."""
@@ -115,7 +105,7 @@ def cut(image: Tensor, scale: int = 1) -> Tensor:
 
 def taught(name: str, folder: Path, pairs: list, seed: int) -> tuple[Degrader, dict]:
     """The DeFlow with this h, and what is noted of it; what was learned once stays."""
-    run = RUNS / "domain_maps" / f"{name.replace(' ', '_').replace('/', '_')}_{seed}"
+    run = RUNS / "domain_maps" / f"{named(name)}_{seed}"
     sides = folder / "train_clean", folder / "train_noisy"
     running = Running(device="cpu", resume=True)
     began = time.process_time()
@@ -142,59 +132,53 @@ def given(folder: Path, pairs: list) -> dict[str, Degrader]:
     }
 
 
+def named(row: str) -> str:
+    """A row as the name of a file."""
+    return row.replace(" ", "_").replace("/", "_")
+
+
 def main() -> None:
     options = parser(__doc__)
     options.add_argument(
         "--renoir", type=Path, required=True, help="folder with train_clean, train_noisy, val"
     )
     options.add_argument("--only", nargs="+", choices=[*OTHERS, *MAPS], default=[*OTHERS, *MAPS])
-    seed_options(options)
+    options.add_argument("--seeds", type=int, nargs="+", default=[SEED])
     arguments = options.parse_args()
     torch.set_num_threads(1)
-    file, folder = arguments.json or FOLDER.with_suffix(".json"), arguments.renoir
+    folder = arguments.renoir
     clean = [images.read(path) for path in images.list_images(folder / "train_clean")]
     files = pair_files(folder / "val", ENDS["renoir"])
     pairs = [tuple(central(images.read(path), INPUT) for path in two) for two in files.values()]
-    pictures = file.with_suffix("")
-    pictures.mkdir(parents=True, exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     for side, photo in zip(("reference", "input"), pairs[DRAWN]):
-        images.write(pictures / f"{side}.png", cut(photo, SCALE))
-    record = json.loads(file.read_text()) if file.is_file() else {"runs": {}}
+        images.write(FOLDER / f"{side}.png", cut(photo, SCALE))
     bicubic, drawn = scores_of(lambda low: images.resize(low, SCALE), pairs)
-    images.write(pictures / "bicubic.png", drawn)
-    record |= {
-        "pairs": list(files),
+    images.write(FOLDER / "bicubic.png", drawn)
+    about = {
         "photos": "RENOIR: J. Anaya and A. Barbu; crops of lbasek/image-denoising-benchmark (MIT)",
+        "pairs": list(files),
         "drawn": list(files)[DRAWN],
         "maps": MAPS,
-        "steps": {"DeFlow": STEPS, "super-resolver": RECIPE.steps},
+        "steps": {"DeFlow": STEPS, "super-resolver": RESTORER_STEPS},
         "bicubic": bicubic,
     }
+    write_bytes(FOLDER / "about.json", (json.dumps(about) + "\n").encode())
     others = given(folder, pairs)
-    for seed in arguments.seeds:
-        for row in arguments.only:
-            if str(seed) in record["runs"].get(row, {}):
-                continue
+    for row in arguments.only:
+        file = FOLDER / f"{named(row)}.json"
+        found = json.loads(file.read_text()) if file.is_file() else {}
+        for seed in [seed for seed in arguments.seeds if str(seed) not in found]:
             degrader, notes = taught(row, folder, pairs, seed) if row in MAPS else (others[row], {})
-            model = super_resolver(clean, degrader, seed)
+            model = train(synthetic(clean, degrader, seed, SCALE), seed, SCALE, steps=RESTORER_STEPS)
             with torch.no_grad():
                 scores, drawn = scores_of(model, pairs)
             kept = {key: model.notes[key] for key in ("device", "commit", "torch", "seconds")}
-            record["runs"].setdefault(row, {})[str(seed)] = scores | notes | kept | {"nflib": __version__}
+            found[str(seed)] = scores | notes | kept | {"nflib": __version__}
             if seed == arguments.seeds[0]:
-                images.write(pictures / f"{row.replace(' ', '_').replace('/', '_')}.png", drawn)
-            write_bytes(file, (json.dumps(record) + "\n").encode())
-            print(seed, row, statistics.fmean(scores["psnr"]), json.dumps(notes)[:300], flush=True)
-    keys = ("psnr", "ssim", "niqe")
-    show(
-        f"means over {len(pairs)} pairs and the seeds",
-        ["pairs from", *keys],
-        [["bicubic", *(statistics.fmean(bicubic[key]) for key in keys)]]
-        + [
-            [row, *(statistics.fmean(statistics.fmean(run[key]) for run in seeds.values()) for key in keys)]
-            for row, seeds in record["runs"].items()
-        ],
-    )
+                images.write(FOLDER / f"{named(row)}.png", drawn)
+            write_bytes(file, (json.dumps(found) + "\n").encode())
+            print(row, seed, statistics.fmean(scores["psnr"]), json.dumps(notes)[:300], flush=True)
 
 
 if __name__ == "__main__":
