@@ -9,8 +9,9 @@ models stay in _build/runs/ (they are too large for what they are worth to come 
 started again it goes on.
 
 It writes experiments/results/srflow_x8/: found.json with "scores", row -> metric -> a value for each held-out
-photo (a part of HEIGHT x WIDTH pixels), "diversity" of SAMPLES samples, and the notes of both models; and a
-picture for each row, crops of SIDE x SIDE pixels side by side, "input" not enlarged.
+photo (a part of HEIGHT x WIDTH pixels; the distance in features needs the extra [perceptual]), "diversity" of
+SAMPLES samples, and the notes of both models; and a picture for each row, crops of SIDE x SIDE pixels side by
+side, "input" not enlarged.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ HEIGHT, WIDTH, SAMPLES = 256, 384, 4
 # Where the scored parts begin: those of the chapter on SRFlow.
 CORNERS = {"chelsea": (24, 32), "flower": (80, 120)}
 TEMPERATURES = (0.0, 0.8)
-METRICS = ("psnr", "ssim-uniform", "niqe", "brisque", "piqe")
+METRICS = ("psnr", "ssim-uniform", "efficientnet", "niqe", "brisque", "piqe")
 KEPT = ("recipe", "crops", "steps", "seconds", "device", "torch", "nflib", "commit", "validation", "unit")
 
 

@@ -41,7 +41,10 @@ FOLDER = RESULTS / "enlarged"
 # Task -> degradation and scale.
 TASKS = {"x2_ntire": ("ntire", 2), "x4_aim": ("aim", 4)}
 SOURCES = ("clean", "white", "patches", "law", "deflow", "ludvae", "true")
-BUNDLED: dict[str, dict[str, str]] = {"x2_ntire": {}, "x4_aim": {}}
+BUNDLED: dict[str, dict[str, str]] = {
+    "x2_ntire": {"esrgan": "esrgan_x2_ntire_small"},
+    "x4_aim": {},
+}
 SIDE = 96
 # Upper left corners of the crops, multiples of all scales: an eye of the cat, petals.
 CORNERS = {"chelsea": (64, 168), "flower": (152, 208)}
@@ -83,7 +86,7 @@ def restorer(task: str, row: str, clean: list, degrader: Degrader, scale: int) -
 def scores_of(enlarged: list[Tensor], pairs: list) -> dict[str, list[float]]:
     """Metric -> a value for each pair, of results as 8 bits."""
     found: dict[str, list[float]] = {}
-    for name in ("psnr", "ssim", "niqe"):
+    for name in ("psnr", "ssim", "niqe", "efficientnet"):
         metric = metrics.METRICS[name]
         against = ([photo[None]] if metric.needs_reference else [] for photo, _ in pairs)
         values = [metric.function(image[None], *other).item() for image, other in zip(enlarged, against)]

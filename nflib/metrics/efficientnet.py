@@ -173,4 +173,4 @@ def efficientnet_features() -> EfficientNetFeatures:
 
 def _unit(layers: Sequence[Tensor]) -> list[Tensor]:
     """Every vector of features at length one."""
-    return [x / (x.square().sum(1, keepdim=True) + 1e-10).sqrt() for x in layers]
+    return [F.normalize(x, dim=1, eps=1e-10) for x in layers]

@@ -257,9 +257,13 @@ def test_how_it_is_run_is_passed_on(tmp_path, photos) -> None:
         (("--task", "fog"), "Invalid value for '--task': 'fog' is not one of 'denoise', 'sr', 'lowlight'"),
         (
             ("--task", "sr", "--loss", "wgan"),
-            "Invalid value for '--loss': 'wgan' is not one of 'pixel', 'gan'",
+            "Invalid value for '--loss': 'wgan' is not one of 'pixel', 'perceptual', 'gan'",
         ),
         (("--task", "denoise", "--loss", "gan"), "nflib: loss gan needs the task sr, got denoise\n"),
+        (
+            ("--task", "lowlight", "--loss", "perceptual"),
+            "nflib: loss perceptual needs the task sr, got lowlight\n",
+        ),
         (
             ("--task", "sr", "--loss", "pixel", "--vgg", "vgg.pth"),
             "nflib: vgg and features are for the loss gan, got pixel\n",

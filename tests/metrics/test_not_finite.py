@@ -17,6 +17,8 @@ def test_no_metric_is_nan(name, image) -> None:
     try:
         found = metric.function(image, *other)
     except ValueError as error:
+        if "nflib[perceptual]" in str(error):
+            pytest.skip("the extra is not installed")
         assert str(error).split()[0] in ("NIQE", "BRISQUE")  # noqa: PT017 - it may also be a number
         assert image is not PHOTO
     else:

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from nflib import checkpoints, images
 from nflib.cli import app
 from nflib.data import SuperResolutionImages
+from nflib.metrics import EfficientNetFeatures, feature_distance
 from nflib.models import (
     ESRGANDiscriminator,
     ESRGANDiscriminatorConfig,
@@ -28,7 +29,17 @@ from nflib.models import (
     RRDBNet,
 )
 from nflib.models.esrgan import discriminator_loss, generator_loss, perceptual_loss, vgg19_features
-from nflib.training import ESRGANTask, Recipe, Running, fit, train_esrgan
+from nflib.training import (
+    ESRGANTask,
+    Recipe,
+    Running,
+    esrgan,
+    fit,
+    super_resolver,
+    train_esrgan,
+    train_super_resolver,
+)
+from nflib.training.super_resolver import PerceptualTask
 
 RECIPE = Recipe(steps=8, batch=2, lr=1e-3, every=4)
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -313,6 +324,45 @@ def test_from_a_model_with_named_weights(photos, tmp_path) -> None:
     )
 
 
+@pytest.fixture
+def random_features(monkeypatch) -> EfficientNetFeatures:
+    """A random network in place of the one whose weights a package ships."""
+    features = EfficientNetFeatures().eval().requires_grad_(False)
+    for module in (esrgan, super_resolver):
+        monkeypatch.setattr(module, "efficientnet_features", lambda: features)
+    return features
+
+
+def test_features_of_efficientnet_take_the_place_of_vgg(photos, tmp_path, random_features) -> None:
+    how = {**COMMON, "features": "efficientnet", "start": tmp_path / "start.safetensors", "lr": 1e-12}
+    checkpoints.save(RefinementNet(RefinementConfig(2, 4, 1)), tmp_path / "start.safetensors")
+    model = checkpoints.load(
+        train_esrgan(photos, "white:5", tmp_path / "run", **how, running=Running(device="cpu"))
+    )
+    assert model.notes["perceptual"] == "EfficientNet-Lite0, unweighted"
+    task = small_task(random_features)
+    hr, sr = torch.rand(2, 1, 3, 32, 32).unbind()
+    expected = 0.01 * (sr - hr).abs().mean() + 0.001 * feature_distance(sr, hr, random_features).mean()
+    torch.testing.assert_close(task.fidelity(sr, hr), expected)
+    assert "0.001 * perceptual" in task.validation_unit
+
+
+def test_the_perceptual_loss_without_an_opponent(photos, tmp_path, random_features) -> None:
+    """Far from the truth in pixels is weighed against far in features, both with a gradient."""
+    file = train_super_resolver(
+        photos, "white:5", tmp_path / "run", loss="perceptual", **COMMON, running=Running(device="cpu")
+    )
+    assert checkpoints.load(file).notes["task"] == "PerceptualTask"
+    task = PerceptualTask(RefinementNet(RefinementConfig(2, 4, 1)), random_features)
+    hr = torch.rand(1, 3, 32, 32)
+    lr = images.resize(hr, 1 / 2).clamp(0, 1)
+    sr = task.model(lr)
+    expected = (sr - hr).abs().mean() + 0.003 * feature_distance(sr, hr, random_features).mean()
+    torch.testing.assert_close(task.loss(task.model, (hr, lr), None), expected)
+    with pytest.raises(ValueError, match="loss must be one of pixel, perceptual, got 'gan'"):
+        train_super_resolver(photos, "white:5", tmp_path / "other", loss="gan", **COMMON)
+
+
 def test_bad_input(photos, tmp_path) -> None:
     checkpoints.save(RefinementNet(RefinementConfig(2, 4, 1)), tmp_path / "two.safetensors")
     (tmp_path / "vgg.pth").write_text("no weights")
@@ -323,6 +373,11 @@ def test_bad_input(photos, tmp_path) -> None:
         ),
         ({"start": tmp_path / "two.safetensors", "size": "huge"}, "size must be one of small, full"),
         ({"vgg": tmp_path / "vgg.pth"}, "expected the weights of torchvision's vgg19"),
+        ({"features": "alexnet"}, "features must be one of vgg19, efficientnet, got 'alexnet'"),
+        (
+            {"features": "efficientnet", "vgg": tmp_path / "vgg.pth"},
+            "vgg is for features vgg19, got efficientnet",
+        ),
         (
             {"size": "full", "crop": 40},
             "crop must be a multiple of 32 for a discriminator of kind 'vgg', got 40",
