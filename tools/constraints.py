@@ -20,7 +20,7 @@ HEADER = """\
 # Used by: make setup. Ranges are in pyproject.toml.
 """
 NOT_LISTED = {"nflib", "pip", "wheel"}
-EXTRAS = {"book", "train", "metrics", "test", "lint"}
+EXTRAS = {"book", "train", "metrics", "perceptual", "test", "lint"}
 
 
 def reached(name: str, extras: frozenset[str], seen: dict[tuple[str, frozenset[str]], str]) -> None:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 STAMP = VENV / "nflib-setup.txt"
 OLDEST, NEWEST_TESTED = (3, 11), (3, 13)
-EXTRAS = "book,train,metrics,test,lint"
+EXTRAS = "book,train,metrics,perceptual,test,lint"
 NAMES = ("python3", "python3.13", "python3.12", "python3.11", "python")
 
 

@@ -13,9 +13,10 @@ nflib.degraders.load takes. Trained super-resolvers that come with nflib (BUNDLE
 It writes experiments/results/enlarged/TASK.json and, for each row, a picture TASK_ROW.png: two crops of
 SIDE x SIDE pixels side by side, of the bundled validation photos; "input" (not enlarged), "bicubic" and
 "truth" as well. The file has "scores", row -> metric -> one value for each validation pair, the bundled
-photos first: PSNR (RGB), SSIM, NIQE, and where the extra [perceptual] is installed the distance in features
-of EfficientNet-Lite0. Restorers that are trained already, in _build/runs/, are kept; "trained" says by which
-commit and in how many seconds, "commit" by which they were scored. One thread of the CPU.
+photos first: PSNR (RGB), SSIM, NIQE, the distance in features of EfficientNet-Lite0 (it needs the extra
+[perceptual]), and "detail", the deviation in grey levels of what halving would remove. Restorers that are
+trained already, in _build/runs/, are kept; "trained" says by which commit and in how many seconds, "commit"
+by which they were scored. One thread of the CPU.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ FOLDER = RESULTS / "enlarged"
 TASKS = {"x2_ntire": ("ntire", 2), "x4_aim": ("aim", 4)}
 SOURCES = ("clean", "white", "patches", "law", "deflow", "ludvae", "true")
 BUNDLED: dict[str, dict[str, str]] = {
-    "x2_ntire": {"esrgan": "esrgan_x2_ntire_small"},
+    "x2_ntire": {"pixel": "refiner_x2_ntire_small", "gan": "esrgan_x2_ntire_small"},
     "x4_aim": {},
 }
 SIDE = 96
@@ -83,9 +84,16 @@ def restorer(task: str, row: str, clean: list, degrader: Degrader, scale: int) -
     return checkpoints.load(file)
 
 
+def detail(image: Tensor) -> float:
+    """Deviation of what halving an image removes, in grey levels: how sharp it is, rightly or wrongly."""
+    height, width = (n // 2 * 2 for n in image.shape[1:])
+    even = image[:, :height, :width]
+    return 255 * (even - images.resize(images.resize(even, 1 / 2), 2)).std().item()
+
+
 def scores_of(enlarged: list[Tensor], pairs: list) -> dict[str, list[float]]:
     """Metric -> a value for each pair, of results as 8 bits."""
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[float]] = {"detail": [round(detail(image), 4) for image in enlarged]}
     for name in ("psnr", "ssim", "niqe", "efficientnet"):
         metric = metrics.METRICS[name]
         against = ([photo[None]] if metric.needs_reference else [] for photo, _ in pairs)
@@ -122,6 +130,7 @@ class Sheet:
             "scale": scale,
             "photos": "bundled" + " and Kodak" * kodak,
             "corners": CORNERS,
+            "detail of the truth": [round(detail(photo), 4) for photo, _ in pairs],
             "side": SIDE,
             "seed": SEED,
             "device": device_name(torch.device("cpu")),
