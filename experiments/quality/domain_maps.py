@@ -120,16 +120,17 @@ def taught(name: str, folder: Path, pairs: list, seed: int) -> tuple[Degrader, d
     return degraders.load(file), notes | {"learning, processor_seconds": round(time.process_time() - began)}
 
 
-def given(folder: Path, pairs: list) -> dict[str, Degrader]:
-    """The sources that are no DeFlow."""
-    residual = torch.cat([(noisy - clean).flatten(1) for clean, noisy in pairs], 1)
-    law = train_law(folder / "train_clean", folder / "train_noisy", RUNS / "domain_maps" / "law")
-    return {
-        "clean": Clean(),
-        "white": WhitePerChannel(residual.std(1)),
-        "patches": degraders.NoisePatches.collect(folder / "train_noisy"),
-        "law": degraders.load(law),
-    }
+def other(row: str, folder: Path, pairs: list) -> Degrader:
+    """A source that is no DeFlow."""
+    if row == "clean":
+        return Clean()
+    if row == "white":
+        return WhitePerChannel(torch.cat([(noisy - clean).flatten(1) for clean, noisy in pairs], 1).std(1))
+    if row == "patches":
+        return degraders.NoisePatches.collect(folder / "train_noisy")
+    return degraders.load(
+        train_law(folder / "train_clean", folder / "train_noisy", RUNS / "domain_maps" / "law")
+    )
 
 
 def named(row: str) -> str:
@@ -164,12 +165,13 @@ def main() -> None:
         "bicubic": bicubic,
     }
     write_bytes(FOLDER / "about.json", (json.dumps(about) + "\n").encode())
-    others = given(folder, pairs)
     for row in arguments.only:
         file = FOLDER / f"{named(row)}.json"
         found = json.loads(file.read_text()) if file.is_file() else {}
         for seed in [seed for seed in arguments.seeds if str(seed) not in found]:
-            degrader, notes = taught(row, folder, pairs, seed) if row in MAPS else (others[row], {})
+            degrader, notes = (
+                taught(row, folder, pairs, seed) if row in MAPS else (other(row, folder, pairs), {})
+            )
             model = train(synthetic(clean, degrader, seed, SCALE), seed, SCALE, steps=RESTORER_STEPS)
             with torch.no_grad():
                 scores, drawn = scores_of(model, pairs)
