@@ -8,7 +8,8 @@ As in experiments/quality/restorers.py, seed 0: the same photos, crops, steps an
 made the low-resolution side of the pairs. "clean", "white" (an oracle's strength), "patches" and "true" are
 those of that script; "law", "deflow" and "ludvae" are the bundled models, learned from the same photos
 without pairs. --also adds a row for pairs of any other degrader, a file or a name that
-nflib.degraders.load takes. Trained super-resolvers that come with nflib (BUNDLED) stand beside them.
+nflib.degraders.load takes. Trained super-resolvers that come with nflib stand beside them (those of BUNDLED
+that are there).
 
 It writes experiments/results/enlarged/TASK.json and, for each row, a picture TASK_ROW.png: two crops of
 SIDE x SIDE pixels side by side, of the bundled validation photos; "input" (not enlarged), "bicubic" and
@@ -29,7 +30,7 @@ import torch
 from torch import Tensor
 
 from experiments.photos import PLANS, photos
-from experiments.recording import RESULTS, RUNS, SEED, parser, photo_option, show
+from experiments.recording import RESULTS, RUNS, SEED, WEIGHTS, parser, photo_option, show
 from experiments.restoring import Clean, WhitePerChannel, smaller, synthetic, train
 from nflib import __version__, checkpoints, data, degraders, images, metrics
 from nflib.degraders import Degrader
@@ -185,7 +186,8 @@ def main() -> None:
         for row, degrader in ({source: sources[source] for source in arguments.only} | also).items():
             sheet.restored(row, restorer(task, row, clean, degrader, scale))
         for row, model in BUNDLED[task].items():
-            sheet.restored(row, checkpoints.load(model))
+            if (WEIGHTS / f"{model}.safetensors").is_file():
+                sheet.restored(row, checkpoints.load(model))
         sheet.show()
 
 

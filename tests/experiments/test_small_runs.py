@@ -19,7 +19,8 @@ from experiments.quality import cameras, low_light, ludvae_ablations
 from experiments.quality import restorers as compared
 from experiments.speed import memory
 from nflib import checkpoints, images
-from nflib.training import LowLightTask, Recipe, training, unpaired
+from nflib.metrics import EfficientNetFeatures
+from nflib.training import LowLightTask, Recipe, esrgan, training, unpaired
 from nflib.training import deflow as deflow_training
 from nflib.training import ludvae as ludvae_training
 
@@ -142,8 +143,11 @@ def test_bundled_models_of_degradations(small) -> None:
         assert json.loads((small / f"{name}.json").read_text())["notes"]["metrics"] == notes["metrics"]
 
 
-@pytest.mark.parametrize("name", ["denoiser_ntire_small", "refiner_x2_ntire_small"])
-def test_bundled_restorers(small, name) -> None:
+@pytest.mark.parametrize("name", ["denoiser_ntire_small", "refiner_x2_ntire_small", "esrgan_x2_ntire_small"])
+def test_bundled_restorers(small, name, monkeypatch) -> None:
+    monkeypatch.setattr(restorers, "RUNS", small / "runs")
+    monkeypatch.setattr(restorers, "GAN_STEPS", 2)
+    monkeypatch.setattr(esrgan, "efficientnet_features", lambda: EfficientNetFeatures().eval())
     restorers.make(name, None)
     assert len(checkpoints.load(small / f"{name}.safetensors").notes["metrics"]) == 4
 
