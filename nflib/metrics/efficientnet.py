@@ -14,8 +14,6 @@ from .._compat import import_efficientnet
 from ..files import damaged, read_pickled
 from .inputs import double, valid_pair
 
-__all__ = ["EfficientNetFeatures", "efficientnet_distance", "efficientnet_features", "feature_distance"]
-
 # Stages of the network (Tan and Le 2019, table 1, the Lite variant): blocks, side of the depthwise kernel,
 # stride of the first block, expansion, channels.
 STAGES = (
