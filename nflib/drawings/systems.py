@@ -184,7 +184,8 @@ def ludvae_pairs() -> Drawing:
         "c2n": ("x z", "z y", "z_n y"),
     }
     for way, pairs in ends.items():
-        arrows += [Arrow(*(f"{name}_{way}" for name in pair.split())) for pair in pairs]
+        ends_of = [pair.split() for pair in pairs]
+        arrows += [Arrow(f"{start}_{way}", f"{end}_{way}") for start, end in ends_of]
     alt = (
         "Three ways to make a pair. L2CN: content z and degradation z n are drawn, and both images are made "
         "from them. N2C: a real degraded image y, its content z is found, the clean image x is made. C2N: a "

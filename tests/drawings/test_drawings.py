@@ -1,4 +1,4 @@
-"""The drawings of the book as a reader sees them: text inside boxes, boxes apart, arrows that end at boxes."""
+"""The drawings of the book as a reader sees them: text inside boxes, boxes apart, arrows from box to box."""
 
 from __future__ import annotations
 
