@@ -17,6 +17,7 @@ _SUBMODULES = {
     "data",
     "degraders",
     "domain",
+    "drawings",
     "flow",
     "gaussian",
     "images",

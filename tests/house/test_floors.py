@@ -24,14 +24,14 @@ FLOORS = [
     ["domain", "closed_form", "gaussian"],
     ["data", "metrics", "flow"],
     ["images", "bases", "testing"],
-    ["transforms", "plots", "study"],
+    ["transforms", "drawings", "plots", "study"],
     ["units", "files", "processes", "provenance", "scores"],
     [""],
     ["_compat", "_signals", "_texts", "_version"],
 ]
 LEVEL = {room: len(FLOORS) - i for i, floor in enumerate(FLOORS) for room in floor}
 # A room may stand on one of its own floor: (who, on whom).
-BESIDE = {("gaussian", "closed_form")}
+BESIDE = {("gaussian", "closed_form"), ("drawings", "plots")}
 
 
 def module_of(path: Path) -> str:
