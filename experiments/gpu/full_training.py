@@ -2,7 +2,8 @@
 
     python -m experiments.gpu.full_training --minutes 60 --kodak FOLDER
 
-DeFlow and LUD-VAE at full width (nflib.training.train_deflow and train_ludvae, size "full") learn the
+DeFlow and LUD-VAE at full width (nflib.training.train_deflow and train_ludvae, size "full"), and with
+--models the degraders against critics (c2n, fssr, dasr, cyclegan, cincgan; all at once or alone), learn the
 NTIRE-like degradation from the photos of experiments/photos.py, without pairs. How many steps fit into the
 minutes, which both models share, a rehearsal tells. Killed and started again with the same arguments it goes
 on. Runs are in _build/runs/full/, with pictures of the samples (clean, made, true).
@@ -38,7 +39,12 @@ from nflib.files import write_bytes
 from nflib.training import Rehearsal, Running, training
 
 # How each is trained by name, and which of its models is the one to use.
-MODELS = {"deflow": "best.safetensors", "ludvae": "model.safetensors"}
+MODELS = {
+    "deflow": "best.safetensors",
+    "ludvae": "model.safetensors",
+    **dict.fromkeys(("c2n", "fssr", "dasr", "cyclegan", "cincgan"), "best.safetensors"),
+}
+USUAL = ("deflow", "ludvae")
 SMALL = ("deflow_ntire_small", "ludvae_ntire_small")
 # Of the time: the rest is for validation, and for states that are written.
 TRAINED = 0.75
@@ -82,7 +88,7 @@ def main(words: list[str] | None = None) -> None:
     options.add_argument("--minutes", type=float, required=True, help="for all models together")
     photo_option(options)
     options.add_argument(
-        "--models", nargs="+", choices=MODELS, default=list(MODELS), help="which; all by default"
+        "--models", nargs="+", choices=MODELS, default=list(USUAL), help="which; deflow and ludvae by default"
     )
     options.add_argument("--degradation", choices=PLANS, default="ntire")
     options.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")

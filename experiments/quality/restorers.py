@@ -14,6 +14,7 @@ then the photos are made smaller before they are degraded. What the degraded sid
 - law, deflow, affine-deflow, ludvae: learned from both sides without pairs, by the commands `nflib train law`
   and so on with nothing but their defaults (and, of DeFlow, the map h of experiments/photos.py). Each seed
   learns anew, from photos that were degraded anew: its spread is of the degrader and of the restorer;
+- c2n, fssr, dasr, cyclegan, cincgan: trained against critics, from both sides without pairs, in the same way;
 - true: the true degradation of the clean photos, which nobody would have.
 
 With --few there are no degraded photos but two textured ones, Kodak 5 and 8: patches are collected from them,
@@ -21,7 +22,9 @@ and models learn from them and the clean side. Runs of white noise and of the tr
 --few.
 
 Reported is mean PSNR (RGB) and SSIM over the validation pairs, rounded to 8 bits, and the fraction (PSNR -
-white) / (true - white).
+white) / (true - white). Of degraders against critics the record also has "validation", [step, dB] of the
+whole training, and of denoising "handed back" and "last", the noise of both models as experiments/judging.py
+finds it on the pairs.
 """
 
 from __future__ import annotations
@@ -36,8 +39,9 @@ from pathlib import Path
 import torch
 
 from experiments import photos
+from experiments.judging import judge, noise_notes
 from experiments.photos import PLANS, Plan
-from experiments.recording import RUNS, SEED, parser, photo_option, seed_options
+from experiments.recording import RUNS, SEED, curve, parser, photo_option, seed_options
 from experiments.restoring import (
     CROP,
     RECIPE,
@@ -53,10 +57,12 @@ from experiments.restoring import (
 from nflib import __version__, checkpoints, degraders, images
 from nflib.files import write_bytes
 from nflib.metrics.comparisons import markdown, table
-from nflib.training import Running, train_affine_deflow, train_deflow, train_law, train_ludvae
+from nflib.training import Running, train_law, training
 
 TEXTURED = (5, 8)
-SOURCES = ("clean", "white", "true", "patches", "law", "deflow", "affine-deflow", "ludvae")
+# Trained against critics.
+GANS = ("c2n", "fssr", "dasr", "cyclegan", "cincgan")
+SOURCES = ("clean", "white", "true", "patches", "law", "deflow", "affine-deflow", "ludvae", *GANS)
 
 
 def degraded_photos(plan: Plan, kodak: Path | None, *, few: bool, seed: int) -> list[torch.Tensor]:
@@ -76,11 +82,22 @@ def learned(source: str, name: str, clean: list, degraded: list, out: Path, *, s
                 images.write(folder / f"{number:02}.png", picture)
     if source == "law":
         return train_law(*folders)
-    running = Running(device="cpu", resume=True)
-    if source == "ludvae":
-        return train_ludvae(*folders, seed=seed, running=running)
-    train = train_affine_deflow if source == "affine-deflow" else train_deflow
-    return train(*folders, h=PLANS[name].config.h, seed=seed, running=running)
+    more = {"h": PLANS[name].config.h} if source.endswith("deflow") else {}
+    return training(source).train(*folders, seed=seed, running=Running(device="cpu", resume=True), **more)
+
+
+def contest_notes(file: Path, pairs: list) -> dict:
+    """How a training against critics went: its validations, and the noise of the model that it handed back
+    and of the last one; of no pairs the validations only.
+    """
+    rows = curve(file.parent)
+    models = {"handed back": file, "last": file.with_name("model.safetensors")} if pairs else {}
+    return {
+        "validation": [
+            [int(step), score] for step, score in zip(rows["step"], rows["validation"]) if score is not None
+        ],
+        **{name: noise_notes(judge(checkpoints.load(one), pairs)) for name, one in models.items()},
+    }
 
 
 def main() -> None:
@@ -155,6 +172,8 @@ def main() -> None:
                     "step": checkpoints.load(file).notes.get("steps"),
                     "learning, processor_seconds": round(time.process_time() - began),
                 }
+                if source in GANS:
+                    taught |= contest_notes(file, pairs if scale == 1 else [])
             began, used = time.perf_counter(), time.process_time()
             scores = test(model := train(synthetic(clean, degrade, seed, scale), seed, scale), pairs)
             run = {

@@ -2,6 +2,18 @@
 :mod:`nflib.checkpoints`.
 """
 
+from .adversarial import (
+    C2N,
+    DASR,
+    FSSR,
+    C2NConfig,
+    CinCGAN,
+    CinCGANConfig,
+    CycleGAN,
+    CycleGANConfig,
+    DASRConfig,
+    FSSRConfig,
+)
 from .conditional.size import FlowSize
 from .deflow import AffineDeFlow, AffineDeFlowConfig, DeFlow, DeFlowConfig, linear_start, white_start
 from .dncnn import DnCNN, DnCNNConfig
@@ -18,16 +30,26 @@ from .rrdb import RRDBConfig, RRDBNet
 from .srflow import SRFlow, SRFlowConfig
 
 __all__ = [
+    "C2N",
+    "DASR",
+    "FSSR",
     "LUDVAE",
     "PURPOSES",
     "AffineDeFlow",
     "AffineDeFlowConfig",
+    "C2NConfig",
+    "CinCGAN",
+    "CinCGANConfig",
+    "CycleGAN",
+    "CycleGANConfig",
+    "DASRConfig",
     "DeFlow",
     "DeFlowConfig",
     "DnCNN",
     "DnCNNConfig",
     "ESRGANDiscriminator",
     "ESRGANDiscriminatorConfig",
+    "FSSRConfig",
     "FlowSize",
     "Glow",
     "GlowConfig",

@@ -91,7 +91,8 @@ def _whole(config: ESRGANDiscriminatorConfig) -> list[nn.Module]:
     layers, width = [], 3
     for level in range(5):
         wider = config.channels * 2 ** min(level, 3)
-        layers += [*_convolution(width, wider, 3, 1, norm=level > 0), *_convolution(wider, wider, 4, 2)]
+        norm = "batch" if level else "none"
+        layers += [*_convolution(width, wider, 3, 1, norm=norm), *_convolution(wider, wider, 4, 2)]
         width = wider
     side = config.crop // 32
     return [*layers, nn.Flatten(), nn.Linear(width * side * side, 100), nn.LeakyReLU(0.2), nn.Linear(100, 1)]
@@ -99,20 +100,33 @@ def _whole(config: ESRGANDiscriminatorConfig) -> list[nn.Module]:
 
 def _patches(config: ESRGANDiscriminatorConfig) -> list[nn.Module]:
     """Three convolutions that halve the size, two that do not."""
-    c = config.channels
-    return [
-        *_convolution(3, c, 4, 2, norm=False),
-        *_convolution(c, 2 * c, 4, 2),
-        *_convolution(2 * c, 4 * c, 4, 2),
-        *_convolution(4 * c, 8 * c, 4, 1),
-        nn.Conv2d(8 * c, 1, 4, padding=1),
-    ]
+    return patch_layers(3, config.channels, strides=(2, 2, 2, 1), norm="batch")
 
 
-def _convolution(width: int, wider: int, side: int, stride: int, norm: bool = True) -> list[nn.Module]:
+def patch_layers(inputs: int, channels: int, *, strides: tuple[int, ...], norm: str) -> list[nn.Module]:
+    """The layers of a discriminator that judges every place: 4x4 convolutions of these strides, each twice as
+    wide as the one before, up to eight times ``channels``, and one that gives the logits.
+
+    Args:
+        inputs: channels of what is judged.
+        channels: of the first convolution.
+        strides: of all convolutions but the last.
+        norm: "batch", "instance" or "none", of all convolutions between the first and the last.
+    """
+    layers, width = [], inputs
+    for level, stride in enumerate(strides):
+        wider = channels * 2 ** min(level, 3)
+        layers += _convolution(width, wider, 4, stride, norm=norm if level else "none")
+        width = wider
+    return [*layers, nn.Conv2d(width, 1, 4, padding=1)]
+
+
+def _convolution(width: int, wider: int, side: int, stride: int, norm: str = "batch") -> list[nn.Module]:
     # the shift of a normalisation makes a bias idle
-    conv = nn.Conv2d(width, wider, side, stride, padding=1, bias=not norm)
-    return [conv, *([nn.BatchNorm2d(wider)] if norm else []), nn.LeakyReLU(0.2)]
+    conv = nn.Conv2d(width, wider, side, stride, padding=1, bias=norm == "none")
+    kinds: dict[str, type[nn.Module]] = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
+    norms = [kinds[norm](wider)] if norm in kinds else []
+    return [conv, *norms, nn.LeakyReLU(0.2)]
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:

@@ -3,12 +3,17 @@ one file each.
 """
 
 from .affine_deflow import AffineDeFlowTask, train_affine_deflow
+from .c2n import C2NTask, train_c2n
 from .catalogue import TRAININGS, Training, training
+from .cincgan import CinCGANTask, train_cincgan
+from .cyclegan import CycleGANTask, train_cyclegan
+from .dasr import DASRTask, train_dasr
 from .deflow import DeFlowTask, train_deflow
 from .denoiser import train_denoiser
 from .enhancer import LowLightTask, train_enhancer
 from .esrgan import ESRGANTask, train_esrgan
 from .fit import fit
+from .fssr import FSSRTask, train_fssr
 from .glow import GlowTask, train_glow
 from .law import train_law
 from .law_found import NEIGHBOURS, Estimate, LawFound, find_law, learn_law
@@ -28,9 +33,14 @@ __all__ = [
     "NEIGHBOURS",
     "TRAININGS",
     "AffineDeFlowTask",
+    "C2NTask",
+    "CinCGANTask",
+    "CycleGANTask",
+    "DASRTask",
     "DeFlowTask",
     "ESRGANTask",
     "Estimate",
+    "FSSRTask",
     "GlowTask",
     "LUDVAETask",
     "LawFound",
@@ -52,10 +62,15 @@ __all__ = [
     "learn_law",
     "rehearse",
     "train_affine_deflow",
+    "train_c2n",
+    "train_cincgan",
+    "train_cyclegan",
+    "train_dasr",
     "train_deflow",
     "train_denoiser",
     "train_enhancer",
     "train_esrgan",
+    "train_fssr",
     "train_glow",
     "train_law",
     "train_ludvae",

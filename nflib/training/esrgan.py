@@ -5,7 +5,6 @@ possible.
 from __future__ import annotations
 
 import copy
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -15,27 +14,25 @@ from torch import nn
 
 from .. import checkpoints
 from ..data.folders import Source
-from ..metrics import EfficientNetFeatures, MissingWeights, efficientnet_features, feature_distance
+from ..metrics import EfficientNetFeatures, efficientnet_features, feature_distance
 from ..models import ESRGANDiscriminator, ESRGANDiscriminatorConfig, ImageModel
 from ..models.esrgan import (
     discriminator_loss,
     generator_loss,
     perceptual_loss,
-    vgg19_features,
 )
+from .contest import Contest, perceptual_features, unmoved
 from .folders import Folder, known_size
 from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
 from .restorer import check_validation, fit_restorer, noted
 from .running import Running
-from .state import frozen
 from .super_resolver import (
     large_enough,
     low_resolution_pairs,
     new_super_resolver,
     train_super_resolver,
 )
-from .tasks import Task
 
 # Weights of ESRGAN's generator loss (section 4.1).
 PIXEL, PERCEPTUAL, ADVERSARIAL = 1e-2, 1.0, 5e-3
@@ -54,7 +51,7 @@ def discriminator_config(size: str, crop: int) -> ESRGANDiscriminatorConfig:
     return ESRGANDiscriminatorConfig("vgg", crop=crop)
 
 
-class ESRGANTask(Task):
+class ESRGANTask(Contest):
     """Mean absolute error, perceptual loss and relativistic average GAN loss of a super-resolver, beside the
     loss of its discriminator.
 
@@ -85,22 +82,15 @@ class ESRGANTask(Task):
         )
 
     @property
-    def trained(self) -> nn.ModuleDict:
-        return nn.ModuleDict({"generator": self.model, "discriminator": self.discriminator})
-
-    def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
-        return [(list(network.parameters()), 1.0) for network in self.trained.values()]
-
-    def figures(self) -> dict[str, float]:
-        return self.parts
+    def opponents(self) -> dict[str, nn.Module]:
+        return {"discriminator": self.discriminator}
 
     def loss(self, model, batch, generator) -> torch.Tensor:
         hr, lr = batch
         sr = model(lr)
         real, fake = self.discriminator(hr), self.discriminator(sr.detach())
-        self.discriminator.requires_grad_(False)  # the generator's loss is to move the generator alone
-        judged = self.discriminator(sr)
-        self.discriminator.requires_grad_(True)
+        with unmoved(self.discriminator):  # the generator's loss is to move the generator alone
+            judged = self.discriminator(sr)
         parts = {
             "fidelity": self.fidelity(sr, hr),
             "adversarial": generator_loss(real.detach(), judged),
@@ -124,14 +114,6 @@ class ESRGANTask(Task):
     def score(self, batches) -> float:
         pairs = (self.transfer_batch_to_device(batch, self.device, 0) for batch in batches)
         return torch.stack([self.fidelity(self.averaged(lr), hr) for hr, lr in pairs]).mean().item()
-
-    def keep(self) -> dict:
-        self._good = {**super().keep(), "discriminator": frozen(self.discriminator.state_dict())}
-        return self._good
-
-    def _return_to_good(self) -> None:
-        super()._return_to_good()
-        self.discriminator.load_state_dict(self._good["discriminator"])
 
 
 def train_esrgan(
@@ -218,11 +200,7 @@ def _perceptual_features(name: str, vgg: Folder | None) -> nn.Module | None:
         if vgg is not None:
             raise ValueError("vgg is for features vgg19, got efficientnet")
         return copy.deepcopy(efficientnet_features())
-    try:
-        return vgg19_features(vgg)
-    except MissingWeights as error:
-        logging.getLogger(__name__).warning("training goes without the perceptual loss: %s", error)
-        return None
+    return perceptual_features(vgg)
 
 
 def _said(features: nn.Module | None) -> str:

@@ -124,29 +124,26 @@ def unpaired_folders(
     return data, ValidationCrops(held_out, range(VALIDATION_CROPS))
 
 
-def handed_back(done: Path | Rehearsal) -> Path | Rehearsal:
-    """The best model of a training; a logged line says of which step it is and what the start was worth."""
+def handed_back(done: Path | Rehearsal, start: str = "the start in closed form") -> Path | Rehearsal:
+    """The best model of a training; a logged line says of which step it is and what the start, which it
+    names, was worth.
+    """
     file = best(done)
     if isinstance(file, Rehearsal) or file == done:
         return file
     notes = checkpoints.files.read_header(file).notes
     with file.with_name("metrics.csv").open(encoding="utf-8") as rows:
-        start = next(csv.DictReader(rows))["validation"]
+        first = next(csv.DictReader(rows))["validation"]
     logging.getLogger(__name__).warning(
-        "%s", _said(notes["steps"], notes["validation"], float(start or "nan"), notes["unit"])
+        "%s", _said(notes["steps"], notes["validation"], float(first or "nan"), notes["unit"], start)
     )
     return file
 
 
-def _said(step: int, score: float, start: float, unit: str) -> str:
+def _said(step: int, score: float, first: float, unit: str, start: str) -> str:
     if step == 0:
-        return (
-            f"training did not improve on the start in closed form ({start:.2f} {unit}); the start is handed "
-            "back"
-        )
-    return (
-        f"step {step} was best ({score:.2f} {unit}; the start in closed form {start:.2f}); it is handed back"
-    )
+        return f"training did not improve on {start} ({first:.2f} {unit}); the start is handed back"
+    return f"step {step} was best ({score:.2f} {unit}; {start} {first:.2f}); it is handed back"
 
 
 @torch.no_grad()

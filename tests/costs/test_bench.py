@@ -185,7 +185,7 @@ def test_a_failed_job_is_shown(quick, monkeypatch) -> None:
     [
         (
             {"models": ("fog",)},
-            "models must be of deflow, affine-deflow, ludvae, noise-flow, srflow, glow, .*, got fog",
+            "models must be of deflow, affine-deflow, ludvae, noise-flow, c2n, .*, srflow, glow, .*, got fog",
         ),
         ({"models": ()}, "got nothing"),
         ({"size": "large"}, "size must be one of small, full, got 'large'"),

@@ -41,7 +41,7 @@ def small(tmp_path, monkeypatch) -> Iterator[Path]:
     monkeypatch.setattr(unpaired, "VALIDATION_CROPS", 4)
     for module in (ludvae_training, cameras, ludvae_ablations):
         monkeypatch.setattr(module, "NOISE_CROPS", 64)
-    for name in ("deflow", "ludvae"):
+    for name in ("deflow", "ludvae", *compared.GANS):
         usual = training(name).usual
         monkeypatch.setitem(usual, "small", usual["small"].but(steps=2, batch=2))
     for module in (restoring, cameras, compared):
@@ -84,6 +84,13 @@ def test_comparison_of_restorers(small, call) -> None:
     before = file.read_bytes()
     call(compared, "ntire", "--json", file, "--scale", 2, "--only", *given)  # what is there is kept
     assert file.read_bytes() == before
+
+
+def test_the_record_has_how_a_contest_went(small, call) -> None:
+    call(compared, "ntire", "--json", small / "found.json", "--only", "fssr")
+    run = json.loads((small / "found.json").read_text())["runs"]["fssr"]["0"]
+    assert [step for step, _ in run["validation"]] == [0, 2]
+    assert {part for part in ("handed back", "last") if "metrics" in run[part]} == {"handed back", "last"}
 
 
 def test_comparison_in_low_light(small, call, monkeypatch) -> None:
