@@ -27,7 +27,7 @@ TRAIN = ("--degrader", "white:12", "--network", "dncnn", "--steps", "1", "--batc
 @pytest.mark.parametrize(
     ("most", "command", "file"),
     [
-        (300, ("degrade", "photos", "--model", "white:12", "--out", "out"), "p.png"),
+        (1500, ("degrade", "photos", "--model", "white:12", "--out", "out"), "p.png"),
         (300, ("data", "prepare", "--source", "photos", "--target", "out", "--scales", "1"), "1x/p.png"),
         (
             3000,
@@ -46,7 +46,8 @@ def test_a_full_disk(tmp_path, most, command, file) -> None:
     assert done.returncode == 2
     *begun, said = done.stderr.splitlines()
     assert said == f"nflib: out/{file}: cannot be written: {os.strerror(errno.EFBIG)}"
-    assert all(line.startswith(("degrade: 1 of 1 photos", "Restorer: 1 photos")) for line in begun)
+    # and how far it is, on a slow machine
+    assert all(line.startswith(("degrade: ", "photos: ", "Restorer: ")) or not line for line in begun)
     assert not (tmp_path / "out" / file).exists()
     assert not list(tmp_path.rglob("*.part"))
 
