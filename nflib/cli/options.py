@@ -153,11 +153,11 @@ Compile = Annotated[
 PaperRecipe = Annotated[
     PublishedName | None,
     typer.Option(
-        help="As a paper trained it, at full size. dncnn, to denoise (LUD-VAE, section 4.5): DnCNN, 100,000 "
-        "steps at 1e-4, halved after 50,000, the best by PSNR on validation pairs; dncnn-sidd: the same for "
-        "noise of many strengths, drawn for each image: 20 to 120 grey levels of white, t of DeFlow from 1 to "
-        "4, sigma_x of LUD-VAE from 30 to 70. esrgan, for sr (section 4.3): loss gan, 60,000 steps, the better "
-        "of 50,000 and 60,000 by LPIPS on validation pairs."
+        help="As a paper trained it, at full size. dncnn, to denoise (LUD-VAE, section 4.5): DnCNN, "
+        "100,000 steps at 1e-4, halved after 50,000, the best by PSNR on validation pairs; dncnn-sidd: the "
+        "same for noise of many strengths, drawn for each image: 20 to 120 grey levels of white, t of DeFlow "
+        "from 1 to 4, sigma_x of LUD-VAE from 30 to 70. esrgan, for sr (section 4.3): loss gan, 60,000 "
+        "steps, the better of 50,000 and 60,000 by LPIPS on validation pairs."
     ),
 ]
 Reversible = Annotated[

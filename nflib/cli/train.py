@@ -206,8 +206,8 @@ def restorer(
     start: Annotated[
         str | None,
         typer.Option(
-            help="A trained restorer to go on with: a file, a bundled model, an official checkpoint; loss gan "
-            "trains one first if none is given."
+            help="A trained restorer to go on with: a file, a bundled model, an official checkpoint; loss "
+            "gan trains one first if none is given."
         ),
     ] = None,
     vgg: Annotated[

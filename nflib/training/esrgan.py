@@ -34,7 +34,7 @@ from ..models.esrgan import (
 from .contest import Contest, perceptual_features, unmoved
 from .folders import Folder, known_size
 from .published import published
-from .recipe import Recipe, Usual
+from .recipe import Usual
 from .rehearsal import Rehearsal
 from .restorer import check_validation, fit_restorer, noted
 from .running import Running
@@ -51,14 +51,15 @@ PIXEL, PERCEPTUAL, ADVERSARIAL = 1e-2, 1.0, 5e-3
 # about twice that of the adversarial part.
 EFFICIENTNET = 1e-3
 FEATURES = ("vgg19", "efficientnet")
-RECIPE = Recipe(steps=60_000, batch=16, lr=1e-4, betas=(0.9, 0.999), milestones=(1 / 12, 1 / 6, 1 / 3, 1 / 2))
-# Shares of the steps after which models are compared by how natural they look: 50,000 and 60,000 of the paper.
+# As published, with averaged weights.
+RECIPE = replace(published("esrgan").usual.recipe, clip=5.0, average=0.999)
+# Shares of the steps after which models are compared by how natural they look: 50,000 and 60,000 of 60,000.
 CANDIDATES = (5 / 6, 1.0)
 USUAL = {"small": Usual(replace(RECIPE, steps=1000, batch=8, lr=1e-3), 64), "full": Usual(RECIPE, 128)}
 
 
 class Judge(NamedTuple):
-    """A perceptual distance of images (B, 3, H, W) in [0, 1] from their truth, (B,), and what it is called."""
+    """A perceptual distance of images (B, 3, H, W) in [0, 1] from their truth, (B,), and its name."""
 
     name: str
     distance: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

@@ -44,8 +44,9 @@ class LUDVAE(RecolouredModel):
     Three ways to a pair (figure 4 of the paper). :meth:`degrade` is C2N: a real clean image and what the
     model makes of it, with z_n from the prior. :meth:`denoise` is N2C: a real degraded image and its content
     decoded without z_n; the clean side is then a conditional mean, smoother than photos are, and whoever
-    learns from such pairs learns this model's denoiser again. L2CN would draw z from its prior; here that is
-    the uniform law on whatever the encoder can produce, from which nothing can be drawn, so there is none.
+    learns from such pairs learns this model's denoiser again. L2CN draws z from its prior; here that is the
+    uniform law on whatever the encoder can produce, from which nothing can be drawn. With another one, fitted
+    afterwards, :class:`~nflib.models.ContentPrior` does it.
 
     >>> model, clean = LUDVAE(LUDVAEConfig(levels=1, width=6)).eval(), torch.rand(1, 3, 8, 8)
     >>> model.samples(clean, tau=0.5, n=3).shape
@@ -287,8 +288,7 @@ class LUDVAE(RecolouredModel):
         """The deterministic part of :meth:`degrade`, not clipped: from :meth:`features` of the image with
         pre-noise and :meth:`white`.
         """
-        draws = iter(white)
-        output = self._decode(features, lambda level, state: tau * level.draw(state, next(draws)))
+        output = self._noisy(features, tau, white)
         return clean + output - self._decode(features) if self.config.difference else output
 
     def features(self, prenoised: Tensor) -> list[Tensor]:
@@ -313,7 +313,20 @@ class LUDVAE(RecolouredModel):
         _check("degraded", degraded)
         if prenoised is None:
             prenoised = self.prenoise(self.match(degraded), "degraded", sigma, generator)
-        return self._decode(self.features(prenoised)).clamp(0, 1)
+        return self.denoised(self.features(prenoised))
+
+    def denoised(self, features: list[Tensor]) -> Tensor:
+        """The clean images that :meth:`features` stand for, in [0, 1]."""
+        return self._decode(features).clamp(0, 1)
+
+    def degraded(self, features: list[Tensor], tau: float, white: Sequence[Tensor]) -> Tensor:
+        """The degraded images that :meth:`features` and :meth:`white` stand for, in [0, 1]."""
+        return self.finished(self.to_image(self._noisy(features, tau, white), "degraded"))
+
+    def _noisy(self, features: list[Tensor], tau: float, white: Sequence[Tensor]) -> Tensor:
+        """What features decode to with z_n from the prior, not clipped."""
+        draws = iter(white)
+        return self._decode(features, lambda level, state: tau * level.draw(state, next(draws)))
 
     def example_loss(self, image: Tensor) -> Tensor:
         """Half of the images are degraded, the larger half."""
