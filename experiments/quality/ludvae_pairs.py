@@ -39,7 +39,7 @@ from nflib.units import numbered_generator
 
 MODEL = "ludvae_ntire_small"
 # Crops that the prior is fitted to and pairs that are drawn, and their side.
-FITTED, DRAWN, SIDE = 512, 512, 64
+FITTED, DRAWN, SIDE = 256, 256, 64
 
 
 def l2cn_pairs(model, clean: list, seed: int) -> tuple[list, list]:

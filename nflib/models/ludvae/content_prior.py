@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from ...units import randn
 from .model import LUDVAE
+
+# Crops whose spectra are added up at once.
+TOGETHER = 16
 
 
 class ContentPrior:
@@ -33,14 +38,19 @@ class ContentPrior:
 
     @torch.no_grad()
     def __init__(self, model: LUDVAE, clean: Tensor, generator: torch.Generator | None = None):
-        prenoised = model.prenoise(clean, "clean", generator=generator)
-        latents = torch.cat(
-            [torch.cat(model.features(part), 1).double().cpu() for part in prenoised.split(16)]
-        )
         self.model = model
-        self.mean = latents.mean((0, 2, 3), keepdim=True)
-        waves = torch.fft.fft2(latents - self.mean).permute(2, 3, 1, 0)
-        powers, vectors = torch.linalg.eigh(waves @ waves.mH / len(latents))
+        total: Any = 0
+        spectrum: Any = 0
+        for part in model.prenoise(clean, "clean", generator=generator).split(TOGETHER):
+            latent = torch.cat(model.features(part), 1).double().cpu()
+            waves = torch.fft.fft2(latent, norm="ortho").permute(2, 3, 1, 0)
+            total, spectrum = total + latent.sum((0, 2, 3)), spectrum + waves @ waves.mH
+        pixels = clean.shape[2] * clean.shape[3]
+        mean = total / (len(clean) * pixels)
+        spectrum = spectrum / len(clean)
+        spectrum[0, 0] -= pixels * torch.outer(mean, mean)
+        self.mean = mean.view(1, -1, 1, 1)
+        powers, vectors = torch.linalg.eigh(spectrum)
         # the Hermitian root is one function of the spectrum, so that draws are real
         self.root = (vectors * powers.clamp(min=0).sqrt()[..., None, :]) @ vectors.mH
 
