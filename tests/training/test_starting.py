@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,21 @@ TRAIN: dict[str, tuple[Any, str, dict]] = {
 PHOTOS = smooth_photos(0)
 # Of the start nothing may have been moved but by rounding.
 BARELY = {"steps": 1, "batch": 2, "crop": 32, "lr": 1e-9, "running": Running(device="cpu")}
+
+
+@pytest.fixture(autouse=True)
+def few_crops(monkeypatch) -> None:
+    """Starts and validations by few crops: what is tested does not depend on how good they are."""
+    for name, crops in (
+        ("deflow.START_CROPS", 128),
+        ("affine_deflow.START_CROPS", 64),
+        ("ludvae.NOISE_CROPS", 96),
+        ("unpaired.LIMIT_CROPS", 16),
+        ("unpaired.VALIDATION_CROPS", 32),
+        ("fit.SEEN_CROPS", 8),
+    ):
+        module, _, constant = name.partition(".")
+        monkeypatch.setattr(sys.modules[f"nflib.training.{module}"], constant, crops)
 
 
 def folders() -> tuple[list, list]:
