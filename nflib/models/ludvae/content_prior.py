@@ -62,7 +62,7 @@ class ContentPrior:
         height, width, channels = self.root.shape[:3]
         white = torch.fft.fft2(randn((n, channels, height, width), self.mean, generator), norm="ortho")
         waves = torch.einsum("hwcd,ndhw->nchw", self.root, white)
-        drawn = torch.fft.ifft2(waves).real + self.mean
+        drawn = torch.fft.ifft2(waves, norm="ortho").real + self.mean
         like = next(self.model.parameters())
         return list(drawn.to(like).split(self.model.config.width, 1))
 
