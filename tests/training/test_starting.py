@@ -44,6 +44,7 @@ from nflib.training import (
     train_srflow,
     train_super_resolver,
 )
+from nflib.training.folders import BUNDLED
 from nflib.transforms import ActNorm
 from tests.helpers.folders import smooth_photos
 
@@ -106,7 +107,8 @@ def folders() -> tuple[list, list]:
 
 def train(name: str, out: Path, **how: Any) -> Any:
     function, data, usual = TRAIN[name]
-    given = {"one": (PHOTOS,), "pairs": (PHOTOS, "white:12")}.get(data) or folders()
+    photos = BUNDLED if name == "denoiser" else PHOTOS
+    given = {"one": (PHOTOS,), "pairs": (photos, "white:12")}.get(data) or folders()
     return function(*given, out, **{**BARELY, **usual, **how})
 
 
