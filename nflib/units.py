@@ -135,6 +135,24 @@ def _draw(law, shape, like, generator) -> Tensor:
     return law(tuple(shape), dtype=like.dtype, device=source, generator=generator).to(like.device)
 
 
+def parse_range(text: str, name: str) -> float | tuple[float, float]:
+    """A number, "1.2", or two from low to high, "0.7:1.6".
+
+    >>> parse_range("0.7:1.6", "strength")
+    (0.7, 1.6)
+
+    Raises:
+        ValueError: it is neither; ``name`` says of what.
+    """
+    try:
+        numbers = [float(part) for part in text.split(":")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or numbers != sorted(numbers):
+        raise ValueError(f"{name} must be a number or LOW:HIGH, such as 0.7:1.6, got {text}")
+    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
+
+
 def progress(iterable: Any, description: str = "", total: int | None = None) -> tqdm:
     """A progress bar around an iterable. Silent where nobody watches, in executed notebooks, in CI and in
     pipes, unless ``progress_lines`` was asked for. Within ``progress_to`` it goes there.

@@ -8,9 +8,10 @@ other scenes in val: NAME_reference and NAME_noisy of RENOIR, NAME_mean and NAME
 NAME_clean and NAME_noisy of W2S (grey, microscopy). Whole photos are scored. Methods are
 
 - "input": nothing;
-- "OpenCV non-local means", "scikit-image non-local means", "wavelets" (BayesShrink of scikit-image), "BM3D":
-  with their defaults; where they ask for the level of the noise they get what scikit-image's estimate_sigma
-  finds in the photo. OpenCV, PyWavelets and BM3D are the extra "compare"; what is not installed is left out.
+- "OpenCV non-local means", "scikit-image non-local means", "total variation" (Chambolle's, of scikit-image),
+  "wavelets" (BayesShrink of scikit-image), "BM3D": with their defaults; where they ask for the level of the
+  noise they get what scikit-image's estimate_sigma finds in the photo. OpenCV, PyWavelets and BM3D are the
+  extra "compare"; what is not installed is left out.
   BM3D's licence allows research only;
 - the same, ", tuned": the setting of a short list with the highest mean PSNR on these very pairs, which
   nobody could choose: "chosen" says which;
@@ -58,6 +59,8 @@ OPENCV_LEVELS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 60)
 # Of the estimated level of the noise.
 SHARES = (0.5, 0.8, 1.0, 1.2, 1.5, 1.8, 2.2, 2.7, 3.5, 5.0, 7.0)
 BM3D_SHARES = (1, 2, 3, 5, 8)
+# Of total variation, for values in [0, 1]; its default is 0.1.
+WEIGHTS = (0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.4, 0.6, 0.8)
 
 # From a photo (H, W, 3), uint8, to the like.
 Denoise = Callable[[np.ndarray], np.ndarray]
@@ -79,7 +82,16 @@ def classical() -> Iterator[tuple[str, dict[str, Denoise]]]:
             "OpenCV non-local means, tuned",
             {f"h {h}, {h}": functools.partial(means, h=h) for h in OPENCV_LEVELS},
         )
-    from skimage.restoration import denoise_nl_means, denoise_wavelet
+    from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, denoise_wavelet
+
+    variation = {
+        f"weight {weight}": as_floats(
+            lambda x, weight=weight: denoise_tv_chambolle(x, weight, channel_axis=-1)
+        )
+        for weight in WEIGHTS
+    }
+    yield "total variation", {"weight 0.1": variation["weight 0.1"]}
+    yield "total variation, tuned", variation
 
     usual = {"defaults": as_floats(lambda x: denoise_nl_means(x, channel_axis=-1))}
     yield "scikit-image non-local means", usual

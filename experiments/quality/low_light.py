@@ -13,6 +13,12 @@ originals are known. All training pairs are darkened in the same way; the noise 
   and 26 of LUD-VAE), by nflib.training.train_deflow and train_ludvae as they are;
 - true: the true noise, which nobody would have.
 
+"classical" has enhancers that learn nothing and know no degradation: "CLAHE" (contrast-limited adaptive
+histogram equalisation, scikit-image's defaults, on the brightest channel of HSV); "illumination map" in the
+manner of LIME: the largest channel, smoothed by total variation as in its strategy I, is the light T, and the
+photo is divided by T^0.8; and the same with scikit-image's non-local means after it. `--classical` computes
+them and nothing else.
+
 Every photo of both folders, clean and degraded, is darkened VERSIONS times, differently. Reported is mean
 PSNR (RGB) and SSIM over the test photos, rounded to 8 bits, and the fraction (PSNR - white) / (true - white);
 and all of this once more for results that were multiplied to the mean brightness of the truth, as is usual
@@ -27,9 +33,11 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from experiments.judging import noise
@@ -40,11 +48,14 @@ from nflib import __version__, checkpoints, data, degraders
 from nflib.files import write_bytes
 from nflib.metrics.comparisons import markdown, table
 from nflib.models import LowLightFlow, LowLightFlowConfig
+from nflib.provenance import commit
 from nflib.training import LowLightTask, Running, fit, train_deflow, train_ludvae
 
 VERSIONS = 3
 DARK, LOW_LIGHT = degraders.LowLight(), degraders.degrade_low_light
 MATCHED = ", brightness matched"
+# Of the illumination map: how smooth, its least value, and the power that is divided by.
+LIGHT_WEIGHT, LEAST_LIGHT, LIGHT_GAMMA = 0.15, 0.02, 0.8
 # How a degrader is learned, and its file in the run: once learned it stays.
 LEARNED = {"deflow": (train_deflow, "best.safetensors"), "ludvae": (train_ludvae, "best.safetensors")}
 
@@ -87,13 +98,57 @@ def test(enhance, tests: list) -> dict[str, list[float]]:
     return scored(results) | {name + MATCHED: scores for name, scores in matched.items()}
 
 
+def by_illumination(photo: np.ndarray) -> np.ndarray:
+    """A dark photo (H, W, 3) in [0, 1] over its light (LIME: Guo, Li and Ling, TIP 2017)."""
+    from skimage.restoration import denoise_tv_chambolle
+
+    light = denoise_tv_chambolle(photo.max(2), LIGHT_WEIGHT)
+    return (photo / light.clip(LEAST_LIGHT, 1)[..., None] ** LIGHT_GAMMA).clip(0, 1)
+
+
+def classical() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Name -> enhancer of photos (H, W, 3) in [0, 1]."""
+    from skimage.exposure import equalize_adapthist
+    from skimage.restoration import denoise_nl_means
+
+    return {
+        "CLAHE": equalize_adapthist,
+        "illumination map": by_illumination,
+        "illumination map, non-local means": lambda photo: denoise_nl_means(
+            by_illumination(photo), channel_axis=-1
+        ),
+    }
+
+
+def test_classical(tests: list) -> dict:
+    """Scores of the classical enhancers, with the seconds that a photo takes on one thread."""
+    found = {}
+    for name, enhance in classical().items():
+
+        def on_tensors(batch: torch.Tensor, enhance=enhance) -> torch.Tensor:
+            photo = batch[0].permute(1, 2, 0).double().numpy()
+            return torch.from_numpy(enhance(photo)).permute(2, 0, 1)[None].to(batch)
+
+        used = time.process_time()
+        found[name] = test(on_tensors, tests)
+        found[name]["seconds"] = round((time.process_time() - used) / len(tests), 3)
+        print(f"{name}: {statistics.fmean(found[name]['psnr']):.2f} dB", flush=True)
+    return found
+
+
 def main() -> None:
     options = parser(__doc__)
     photo_option(options)
     seed_options(options)
+    options.add_argument("--classical", action="store_true", help="the classical enhancers and nothing else")
     arguments = options.parse_args()
     torch.set_num_threads(1)
     bright, darkened, low_light, tests = test_photos(arguments.kodak)
+    if arguments.classical:
+        record = json.loads(arguments.json.read_text())
+        record["classical"] = test_classical(tests) | {"commit": commit()}
+        write_bytes(arguments.json, (json.dumps(record) + "\n").encode())
+        return
     sigmas = torch.cat([(noisy - dark).flatten(1) for _, dark, noisy in tests], 1).std(1)
     models = {}
     for name, (learn, file) in LEARNED.items():
@@ -122,6 +177,7 @@ def main() -> None:
             "crop": CROP,
             "recipe": asdict(LowLightTask.recipe),
             "input": test(lambda image: image, tests),
+            "classical": test_classical(tests) | {"commit": commit()},
             "noise": {},
             "models": {},
             "runs": {},

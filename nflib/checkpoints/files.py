@@ -197,6 +197,20 @@ class Header:
     notes: dict
 
 
+def written_by_nflib(path: Path) -> bool:
+    """Whether a file has what :func:`save` writes beside the weights, and so is none of the papers' own.
+
+    Raises:
+        ValueError: it is called a safetensors file, and is damaged.
+    """
+    from safetensors import safe_open
+
+    if path.suffix != ".safetensors":
+        return False
+    with damaged(path, "not a readable safetensors file"), safe_open(path, framework="pt") as file:
+        return "architecture" in (file.metadata() or {})
+
+
 def read_header(path: Path) -> Header:
     """What :func:`save` wrote beside the weights.
 

@@ -53,6 +53,12 @@ class Features(StrEnum):
     efficientnet = "efficientnet"
 
 
+class PublishedName(StrEnum):
+    dncnn = "dncnn"
+    dncnn_sidd = "dncnn-sidd"
+    esrgan = "esrgan"
+
+
 class Precision(StrEnum):
     float32 = "float32"
     bfloat16 = "bfloat16"
@@ -143,6 +149,16 @@ ChannelsLast = Annotated[
 ]
 Compile = Annotated[
     bool, typer.Option("--compile", help="Compile the blocks of the networks; the first steps take minutes.")
+]
+PaperRecipe = Annotated[
+    PublishedName | None,
+    typer.Option(
+        help="As a paper trained it, at full size. dncnn, to denoise (LUD-VAE, section 4.5): DnCNN, "
+        "100,000 steps at 1e-4, halved after 50,000, the best by PSNR on validation pairs; dncnn-sidd: the "
+        "same for noise of many strengths, drawn for each image: 20 to 120 grey levels of white, t of DeFlow "
+        "from 1 to 4, sigma_x of LUD-VAE from 30 to 70. esrgan, for sr (section 4.3): loss gan, 60,000 "
+        "steps, the better of 50,000 and 60,000 by LPIPS on validation pairs."
+    ),
 ]
 Reversible = Annotated[
     bool,

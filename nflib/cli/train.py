@@ -26,7 +26,9 @@ from .options import (
     Loss,
     ModelSize,
     Network,
+    PaperRecipe,
     Photos,
+    PublishedName,
     Recursive,
     Restoration,
     Reversible,
@@ -193,6 +195,7 @@ def restorer(
     ] = Network.unet,
     scale: Annotated[int, typer.Option(help="Of super-resolution: 2, 4, 8 or 16.")] = 2,
     size: ModelSize = Size.small,
+    recipe: PaperRecipe = None,
     loss: Annotated[
         Loss,
         typer.Option(
@@ -202,7 +205,10 @@ def restorer(
     ] = Loss.pixel,
     start: Annotated[
         str | None,
-        typer.Option(help="A trained restorer to go on with; loss gan trains one first if none is given."),
+        typer.Option(
+            help="A trained restorer to go on with: a file, a bundled model, an official checkpoint; loss "
+            "gan trains one first if none is given."
+        ),
     ] = None,
     vgg: Annotated[
         Path | None,
@@ -236,11 +242,18 @@ def restorer(
         train_super_resolver,
     )
     from ..training.folders import photos_of
+    from ..training.published import published
+    from ..units import parse_range
 
     denoise = task is Restoration.denoise
+    gan = loss is Loss.gan or recipe is PublishedName.esrgan
+    if recipe is not None and published(recipe.value).task != task.value:
+        raise ValueError(
+            f"the recipe {recipe.value} is for the task {published(recipe.value).task}, got {task.value}"
+        )
     if loss is not Loss.pixel and task is not Restoration.sr:
         raise ValueError(f"loss {loss.value} needs the task sr, got {task.value}")
-    if loss is not Loss.gan and (vgg is not None or features is not Features.vgg19):
+    if not gan and (vgg is not None or features is not Features.vgg19):
         raise ValueError(f"vgg and features are for the loss gan, got {loss.value}")
     if not denoise and (pairs or strength or network is not Network.unet):
         raise ValueError(f"pairs, strength and network are for the task denoise, got {task.value}")
@@ -252,32 +265,22 @@ def restorer(
     options |= {"validation_clean": validation_clean, "validation_degraded": validation_degraded}
     photos: Any = pairs[0] if clean is None and pairs is not None else photos_of(clean or [])
     if pairs is not None:
-        done = train_denoiser(photos, None, out, degraded=pairs[1], network=network.value, **options)
+        options |= {"network": network.value, "recipe": recipe and recipe.value}
+        done = train_denoiser(photos, None, out, degraded=pairs[1], **options)
     elif denoise:
-        options |= {"strength": range_of(strength), "network": network.value}
+        options |= {"recipe": recipe and recipe.value}
+        options |= {"strength": strength and parse_range(strength, "strength"), "network": network.value}
         done = train_denoiser(clean or [], degrader, out, **options)
     elif task is Restoration.lowlight:
         done = train_enhancer(photos, degrader, out, **options)
-    elif loss is Loss.gan:
-        done = train_esrgan(photos, degrader, out, scale=scale, vgg=vgg, features=features.value, **options)
+    elif gan:
+        options |= {"recipe": recipe and recipe.value, "features": features.value}
+        done = train_esrgan(photos, degrader, out, scale=scale, vgg=vgg, **options)
     else:
         done = train_super_resolver(photos, degrader, out, scale=scale, loss=loss.value, **options)
     report(done, "nflib restore FOLDER")
     if validation_clean is None and isinstance(done, Path):
         say("It is the last one: no --validation-clean and --validation-degraded say which is best.")
-
-
-def range_of(text: str | None) -> float | tuple[float, float] | None:
-    """A strength, "1.2", or a range of them, "0.7:1.6"."""
-    try:
-        numbers = [float(part) for part in text.split(":")] if text else []
-    except ValueError:
-        numbers = []
-    if text is None or len(numbers) == 1:
-        return numbers[0] if numbers else None
-    if len(numbers) != 2:
-        raise ValueError(f"strength must be a number or LOW:HIGH, such as 0.7:1.6, got {text}")
-    return numbers[0], numbers[1]
 
 
 @train_command

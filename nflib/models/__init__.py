@@ -20,7 +20,7 @@ from .dncnn import DnCNN, DnCNNConfig
 from .esrgan import ESRGANDiscriminator, ESRGANDiscriminatorConfig
 from .glow import Glow, GlowConfig
 from .low_light_flow import LowLightFlow, LowLightFlowConfig, colour_map
-from .ludvae import LUDVAE, LUDVAEConfig, follow_colours, start_near_identity
+from .ludvae import LUDVAE, ContentPrior, LUDVAEConfig, follow_colours, start_near_identity
 from .model import PURPOSES, ImageModel, Purpose
 from .noise_flow import NoiseFlow, NoiseFlowConfig
 from .noise_law import NoiseLaw, NoiseLawConfig
@@ -40,6 +40,7 @@ __all__ = [
     "C2NConfig",
     "CinCGAN",
     "CinCGANConfig",
+    "ContentPrior",
     "CycleGAN",
     "CycleGANConfig",
     "DASRConfig",

@@ -19,6 +19,7 @@ from .law import train_law
 from .law_found import NEIGHBOURS, Estimate, LawFound, find_law, learn_law
 from .ludvae import LUDVAETask, train_ludvae
 from .noise_flow import NoiseFlowTask, train_noise_flow
+from .published import PUBLISHED, PublishedRecipe, published
 from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal, rehearse
 from .restorer import RestorationTask, RestorerTask
@@ -31,6 +32,7 @@ from .tasks import Task
 
 __all__ = [
     "NEIGHBOURS",
+    "PUBLISHED",
     "TRAININGS",
     "AffineDeFlowTask",
     "C2NTask",
@@ -46,6 +48,7 @@ __all__ = [
     "LawFound",
     "LowLightTask",
     "NoiseFlowTask",
+    "PublishedRecipe",
     "RRDBTask",
     "Recipe",
     "Rehearsal",
@@ -60,6 +63,7 @@ __all__ = [
     "find_law",
     "fit",
     "learn_law",
+    "published",
     "rehearse",
     "train_affine_deflow",
     "train_c2n",

@@ -19,7 +19,7 @@ from ..models.conditional import ConditionalFlow
 from ..models.deflow import white_start
 from ..models.deflow.config import usual_h
 from ..units import numbered_generator
-from .deflow import DeFlowTask, dequantised, fit_h
+from .deflow import DeFlowTask, dequantised, fit_h, kept_config
 from .fit import fit
 from .folders import Folder, check_crop, known_size
 from .last_stage import known_stage
@@ -28,6 +28,7 @@ from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
 from .resuming import resumed
 from .running import Running
+from .starting import noted_file, take_over, trained_start
 from .unpaired import first_crops, handed_back, unpaired_folders
 
 # The first steps are large, since the networks start at zero: Adam is to forget them soon.
@@ -107,6 +108,7 @@ def train_affine_deflow(
     scale: int = 4,
     h: Map | str | None = None,
     size: str = "small",
+    start: Folder | None = None,
     validation_clean: Folder | None = None,
     validation_degraded: Folder | None = None,
     last_stage: str = "auto",
@@ -130,6 +132,8 @@ def train_affine_deflow(
         scale: how much smaller the condition is, without h: 4 or 8.
         h: the map that hides the degradation from the condition, as for :func:`nflib.training.train_deflow`.
         size: "small" (minutes on a laptop) or "full" (for GPUs).
+        start: a trained model of this kind to go on with, a file or the name of a bundled one: its flow goes
+            on, its h and size stay; the law of the noise is that of these photos.
         validation_clean, validation_degraded: other photos of both kinds, by whose likelihood the best model
             is chosen; by default other crops of the training photos.
         last_stage: what happened to the degraded photos last: "auto" looks for JPEG, "none", or such as
@@ -142,7 +146,9 @@ def train_affine_deflow(
     Returns:
         The path of ``best.safetensors``, the most likely; a logged line says of which step it is.
     """
-    h = usual_h(scale) if h is None else as_map(h)
+    begun = None if start is None else trained_start(start, AffineDeFlow)
+    asked = None if h is None else as_map(h)
+    own = affine_config(size, asked or usual_h(scale)) if begun is None else kept_config(begun.config, asked)
     usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
     stage = known_stage(last_stage, clean, degraded)
     text = "" if stage is None else str(stage)
@@ -152,7 +158,7 @@ def train_affine_deflow(
         law = NoiseLaw(NoiseLawConfig(**before.get("law", {})))
     elif not running.dry_run:
         law = find_law(clean, degraded, last_stage=text or "none", seed=seed).law
-    config = replace(affine_config(size, h), law=law.config, last_stage=text, reversible=reversible)
+    config = replace(own, law=law.config, last_stage=text, reversible=reversible)
     check_crop(crop, config.multiple)
     data, held_out = unpaired_folders(
         clean,
@@ -169,12 +175,17 @@ def train_affine_deflow(
     )
     torch.manual_seed(seed)
     model = AffineDeFlow(config)
+    if begun is not None:
+        take_over(model.encoder, begun.encoder)
+        take_over(model.flow, begun.flow)
+        take_over(model.h, begun.h)
     model.hold(law)
-    if before is None and not running.dry_run:
+    if before is None and begun is None and not running.dry_run:
         fit_h(model, data, seed=seed)
         start_white(model, data, seed=seed)
     validation = Subset(held_out, range(min(VALIDATION_CROPS, len(held_out))))
     task = AffineDeFlowTask(model)
+    task.notes |= noted_file(start)
     return handed_back(
         fit(task, data, out, recipe=usual.recipe, validation=validation, seed=seed, running=running)
     )

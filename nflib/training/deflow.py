@@ -6,15 +6,16 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ..bases import DOMAINS
 from ..data import ColourMatch, UnpairedImages, channel_statistics
-from ..domain import Compose, DenoisingAutoencoder, Map
+from ..domain import Compose, DenoisingAutoencoder, Map, spell
 from ..domain.named import as_map
-from ..models import DeFlow, DeFlowConfig, RRDBConfig, linear_start
+from ..models import DeFlow, DeFlowConfig, RRDBConfig, RRDBNet, linear_start
 from ..models.deflow.config import usual_h
 from ..transforms.precision import raised
 from ..units import bits_per_dim, numbered_generator, rand
@@ -25,6 +26,7 @@ from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
 from .resuming import resumed
 from .running import Running
+from .starting import noted_file, take_over, trained_encoder, trained_start
 from .unpaired import UnpairedTask, first_crops, handed_back, limit_noise, unpaired_folders
 
 # Values are moved by up to half of 1/LEVELS: 8 grey levels in all, as published. It hides what 8 bits and
@@ -37,6 +39,7 @@ NOISE_RATE = 5.0
 LIKELY_CROPS, UNLIKELY = 8, 10.0
 # Crops of each domain for the linear start.
 START_CROPS = 1024
+Config = TypeVar("Config", bound=DeFlowConfig)
 RECIPE = Recipe(lr=1e-3, batch=8, average=0.99, every=100, betas=(0.9, 0.999))
 USUAL = {"small": Usual(replace(RECIPE, steps=300), 64), "full": Usual(replace(RECIPE, steps=100_000), 160)}
 
@@ -73,9 +76,6 @@ class DeFlowTask(UnpairedTask):
         nll = model.nll(image, model.condition(image, generator), [DOMAINS[d] for d in domain.tolist()])
         return bits_per_dim(nll, image[0].numel(), LEVELS).mean()
 
-    def degraded(self, clean: Tensor, generator: torch.Generator) -> Tensor:
-        return self.averaged.match(super().degraded(clean, generator))
-
 
 def dequantised(image: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None) -> Tensor:
     """Uniform noise of width 1/LEVELS and mean zero added: values stay on the image's own scale.
@@ -96,6 +96,8 @@ def train_deflow(
     scale: int = 4,
     h: Map | str | None = None,
     size: str = "small",
+    encoder: Folder | None = None,
+    start: Folder | None = None,
     validation_clean: Folder | None = None,
     validation_degraded: Folder | None = None,
     match_colours: bool = False,
@@ -111,7 +113,8 @@ def train_deflow(
     """Learn a degradation from clean and degraded photos without pairs.
 
     It starts at the linear solution (:func:`nflib.models.linear_start`), which is good already, and goes on
-    from there.
+    from there; or at a trained model. Tables of papers have DeFlow with a pre-trained encoder, and DeFlow-NP
+    without: without ``encoder`` this is the latter.
 
     Args:
         clean, degraded: photos of any sizes and formats, of different scenes.
@@ -122,6 +125,11 @@ def train_deflow(
             autoencoder. By default downsample:SCALE+noise:0.03. An auto-encoder is trained first, on crops of
             both folders.
         size: "small" (minutes on a laptop) or "full" (as large as published).
+        encoder: a pre-trained network for the condition, as published: an RRDBNet that was trained to
+            super-resolve (``train rrdb``, ``train restorer --task sr --size full``), or a model that has one
+            inside; a file, the name of a bundled one or an official checkpoint. The flow's is as large then;
+            it may be of another scale. It is trained with the rest.
+        start: a trained DeFlow to go on with, likewise; its h and size stay what they are.
         validation_clean, validation_degraded: other photos of both kinds, by whose noise spectra the best
             model is chosen; by default the training photos themselves.
         match_colours: bring degraded photos to the colours of clean ones first, and what is degraded later
@@ -137,16 +145,24 @@ def train_deflow(
         The path of ``best.safetensors``: the best by the noise in dark and bright, flat and textured places,
         which is not the last and not the most likely. A logged line says of which step it is.
     """
-    h = usual_h(scale) if h is None else as_map(h)
+    begun = None if start is None else trained_start(start, DeFlow)
+    net = None if encoder is None else trained_encoder(encoder)
+    config = (
+        new_config(size, usual_h(scale) if h is None else as_map(h), net)
+        if begun is None
+        else kept_config(begun.config, None if h is None else as_map(h), net)
+    )
+    match_colours = match_colours or config.matched
     stage = known_stage(last_stage, clean, degraded)
     config = replace(
-        deflow_config(size, h),
+        config,
         matched=match_colours,
         last_stage="" if stage is None else str(stage),
+        most_noise=(),
         reversible=reversible,
     )
     check_crop(crop, config.multiple)
-    usual = USUAL[size].but(steps=steps, batch=batch, crop=crop, lr=lr)
+    usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
     match = ColourMatch(channel_statistics(degraded), channel_statistics(clean)) if match_colours else None
     data, held_out = unpaired_folders(
         clean,
@@ -168,16 +184,58 @@ def train_deflow(
     before = resumed(out, running)
     if before is not None:
         model.config = replace(config, most_noise=tuple(before.get("most_noise", ())))
+    elif not running.dry_run and begun is not None:
+        take_over(model, begun)
+        if match is not None:
+            model.set_colours(match)
+        model.config = replace(config, most_noise=most_noise(data, match, seed=seed))
     elif not running.dry_run:
+        if net is not None:
+            take_over(model.encoder, net)
         fit_h(model, data, seed=seed)
         start_linear(model, data, seed=seed)
         limit_noise(model, data, seed=seed)
         say_how_likely(model, data, seed=seed)
+    task = DeFlowTask(model)
+    task.notes |= noted_file(encoder, "encoder") | noted_file(start)
     return handed_back(
-        fit(
-            DeFlowTask(model), data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running
-        )
+        fit(task, data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)
     )
+
+
+def new_config(size: str, h: Compose, encoder: RRDBNet | None) -> DeFlowConfig:
+    """The configuration of a new model; with a trained encoder, as large as that, told of as many of its
+    blocks.
+    """
+    config = deflow_config(size, h)
+    if encoder is None:
+        return config
+    blocks = encoder.config.blocks
+    taps = tuple(dict.fromkeys(tap * blocks // config.encoder.blocks for tap in config.taps))
+    return replace(config, encoder=replace(encoder.config, scale=config.scale), taps=taps)
+
+
+def kept_config(config: Config, h: Compose | None, encoder: RRDBNet | None = None) -> Config:
+    """The configuration of a trained model that is gone on with.
+
+    Raises:
+        ValueError: another h or encoder is asked for.
+    """
+    if encoder is not None:
+        raise ValueError("a start has its encoder: give either encoder or start")
+    if h is not None and spell(h) != spell(config.h):
+        raise ValueError(f"the start has the h {spell(config.h)}, which stays, got {spell(h)}")
+    return config
+
+
+def most_noise(data: UnpairedImages, match: ColourMatch | None, *, seed: int) -> tuple[float, ...]:
+    """How strong the noise of new folders is at most, by a small model in closed form."""
+    model = DeFlow(replace(deflow_config("small"), matched=match is not None))
+    if match is not None:
+        model.set_colours(match)
+    start_linear(model, data, seed=seed)
+    limit_noise(model, data, seed=seed)
+    return model.config.most_noise
 
 
 def fit_h(model: DeFlow, data: UnpairedImages, *, seed: int) -> None:

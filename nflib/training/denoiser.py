@@ -15,10 +15,12 @@ from ..data import PairedImages
 from ..degraders import Composed, Degrader, Learned
 from ..models import DnCNN, DnCNNConfig, ImageModel, NoiseLaw, RestorationNet, RestorationNetConfig
 from .folders import Folder, known_size, photos_of
+from .published import published
 from .recipe import Usual
 from .rehearsal import Rehearsal
 from .restorer import (
     RECIPE,
+    PublishedDenoiserTask,
     RestorationTask,
     RestorerTask,
     check_validation,
@@ -26,9 +28,9 @@ from .restorer import (
     held_out_pairs,
     noted,
     same_size_pairs,
-    trained_start,
 )
 from .running import Running
+from .starting import trained_start
 from .tasks import Task
 
 # By how much the pairs go beyond the weakest and the strongest noise of single photos that a law was learned
@@ -77,6 +79,7 @@ def train_denoiser(
     strength: float | tuple[float, float] | None = None,
     network: str = "unet",
     size: str = "small",
+    recipe: str | None = None,
     start: Folder | None = None,
     validation_clean: Folder | None = None,
     validation_degraded: Folder | None = None,
@@ -102,8 +105,10 @@ def train_denoiser(
             :class:`nflib.models.NoiseLaw` the range of single photos it was learned from, widened.
         network: "unet" or "dncnn". A ``start`` stays what it is.
         size: "small" (minutes on a laptop) or "full" (for a GPU).
-        start: a trained denoiser to go on with, a file or the name of a bundled model; it may be of another
-            size.
+        recipe: "dncnn" or "dncnn-sidd", as papers have it (:data:`~nflib.training.PUBLISHED`): network, size,
+            steps, crops, learning rate, loss, strengths and choice are those of the recipe.
+        start: a trained denoiser to go on with, a file, the name of a bundled model or an official
+            checkpoint; it may be of another size.
         validation_clean, validation_degraded: true pairs of other photos, with equal names, by whose loss the
             best model is chosen.
         steps, batch, crop, lr: what network and size suggest, by default.
@@ -125,16 +130,26 @@ def train_denoiser(
         raise ValueError(f"network must be one of {', '.join(NETWORKS)}, got {network!r}")
     known_size(size)
     torch.manual_seed(seed)
-    kind = NETWORKS[network]
-    model = kind.model(kind.config(size)) if start is None else trained_start(start, (RestorationNet, DnCNN))
-    kind = next(one for one in NETWORKS.values() if isinstance(model, one.model))
-    usual = kind.usual[size].but(steps=steps, batch=batch, crop=crop, lr=lr)
+    paper = None if recipe is None else published(recipe, "denoise")
+    kind = NETWORKS[network] if paper is None else replace(NETWORKS["dncnn"], task=PublishedDenoiserTask)
+    size = size if paper is None else "full"
+    model = kind.model(kind.config(size)) if start is None else trained_start(start, RestorationNet, DnCNN)
+    if paper is not None and not isinstance(model, DnCNN):
+        raise ValueError(f"{start}: the recipe {recipe} trains a DnCNN, got {type(model).__name__}")
+    if paper is None:
+        kind = next(one for one in NETWORKS.values() if isinstance(model, one.model))
+    usual = (kind.usual[size] if paper is None else paper.usual).but(
+        steps=steps, batch=batch, crop=crop, lr=lr
+    )
     if degraded is not None:
         data = PairedImages(_one(clean), degraded, usual.crop, seed=seed)
         held_out = held_out_pairs(validation_clean, validation_degraded, crop=usual.crop, seed=seed)
         notes = noted(f"true pairs of {degraded}", start)
     else:
         made = degraders.as_degrader(degrader)
+        if paper is not None:
+            made = paper.degrader(made)
+            strength = paper.strength(made) if strength is None else strength
         strength = usual_strength(made) if strength is None else strength
         data, held_out = same_size_pairs(
             photos_of(clean),
@@ -146,6 +161,8 @@ def train_denoiser(
             strength=strength,
         )
         notes = noted(degrader, start) | {"strength": str(strength)}
+    if paper is not None:
+        notes["published"] = paper.name
     return fit_restorer(
         kind.task(model), data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running
     )

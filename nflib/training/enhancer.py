@@ -17,8 +17,9 @@ from .deflow import LEVELS, dequantised
 from .folders import Folder, check_crop, known_size
 from .recipe import Usual
 from .rehearsal import Rehearsal
-from .restorer import RECIPE, check_validation, fit_restorer, noted, same_size_pairs, trained_start
+from .restorer import RECIPE, check_validation, fit_restorer, noted, same_size_pairs
 from .running import Running
+from .starting import trained_start
 from .tasks import Task
 
 # Share of the bright images whose latent has the true colours for its mean.
@@ -87,7 +88,7 @@ def train_enhancer(
     check_validation(validation_clean, validation_degraded)
     usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
     torch.manual_seed(seed)
-    model = LowLightFlow(low_light_config(size)) if start is None else trained_start(start, (LowLightFlow,))
+    model = LowLightFlow(low_light_config(size)) if start is None else trained_start(start, LowLightFlow)
     check_crop(crop, model.multiple)
     data, held_out = same_size_pairs(
         clean, degrader, validation_clean, validation_degraded, crop=usual.crop, seed=seed

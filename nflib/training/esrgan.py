@@ -5,16 +5,26 @@ possible.
 from __future__ import annotations
 
 import copy
+import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import nn
 
 from .. import checkpoints
 from ..data.folders import Source
-from ..metrics import EfficientNetFeatures, efficientnet_features, feature_distance
+from ..metrics import (
+    METRICS,
+    EfficientNetFeatures,
+    MissingWeights,
+    efficientnet_features,
+    feature_distance,
+    lpips,
+)
+from ..metrics.perceptual import lpips_network
 from ..models import ESRGANDiscriminator, ESRGANDiscriminatorConfig, ImageModel
 from ..models.esrgan import (
     discriminator_loss,
@@ -23,7 +33,8 @@ from ..models.esrgan import (
 )
 from .contest import Contest, perceptual_features, unmoved
 from .folders import Folder, known_size
-from .recipe import Recipe, Usual
+from .published import published
+from .recipe import Usual
 from .rehearsal import Rehearsal
 from .restorer import check_validation, fit_restorer, noted
 from .running import Running
@@ -40,8 +51,18 @@ PIXEL, PERCEPTUAL, ADVERSARIAL = 1e-2, 1.0, 5e-3
 # about twice that of the adversarial part.
 EFFICIENTNET = 1e-3
 FEATURES = ("vgg19", "efficientnet")
-RECIPE = Recipe(steps=60_000, batch=16, lr=1e-4, betas=(0.9, 0.999), milestones=(1 / 12, 1 / 6, 1 / 3, 1 / 2))
+# As published, with averaged weights.
+RECIPE = replace(published("esrgan").usual.recipe, clip=5.0, average=0.999)
+# Shares of the steps after which models are compared by how natural they look: 50,000 and 60,000 of 60,000.
+CANDIDATES = (5 / 6, 1.0)
 USUAL = {"small": Usual(replace(RECIPE, steps=1000, batch=8, lr=1e-3), 64), "full": Usual(RECIPE, 128)}
+
+
+class Judge(NamedTuple):
+    """A perceptual distance of images (B, 3, H, W) in [0, 1] from their truth, (B,), and its name."""
+
+    name: str
+    distance: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def discriminator_config(size: str, crop: int) -> ESRGANDiscriminatorConfig:
@@ -64,18 +85,28 @@ class ESRGANTask(Contest):
         discriminator: takes crops of this size. It is part of the state of a run, and not of its result.
         features: of the perceptual loss, from :func:`nflib.models.esrgan.vgg19_features` as published, or
             from :func:`nflib.metrics.efficientnet_features`; None leaves it out.
+        judge: a perceptual distance (B, 3, H, W) x 2 -> (B,), by which the better of the models at the
+            shares CANDIDATES of the steps is chosen; None: validation is the loss without the discriminator.
     """
 
     recipe = RECIPE
     unit = "generator's and discriminator's loss"
 
-    def __init__(self, model: ImageModel, discriminator: ESRGANDiscriminator, features: nn.Module | None):
+    def __init__(
+        self,
+        model: ImageModel,
+        discriminator: ESRGANDiscriminator,
+        features: nn.Module | None,
+        judge: Judge | None = None,
+    ):
         super().__init__(model)
-        self.discriminator, self.features = discriminator, features
+        self.discriminator, self.features, self.judge = discriminator, features, judge
         self.notes = {"discriminator": str(discriminator.config), "perceptual": _said(features)}
 
     @property
     def validation_unit(self) -> str:  # type: ignore[override]  # depends on the features
+        if self.judge is not None:
+            return self.judge.name
         weight = EFFICIENTNET if isinstance(self.features, EfficientNetFeatures) else PERCEPTUAL
         return f"{PIXEL} * mean absolute error" + (
             "" if self.features is None else f" + {weight} * perceptual loss"
@@ -113,7 +144,15 @@ class ESRGANTask(Contest):
     @torch.no_grad()
     def score(self, batches) -> float:
         pairs = (self.transfer_batch_to_device(batch, self.device, 0) for batch in batches)
+        if self.judge is not None:
+            found = [self.judge.distance(self.averaged(lr).clamp(0, 1), hr) for hr, lr in pairs]
+            return torch.cat(found).mean().item()
         return torch.stack([self.fidelity(self.averaged(lr), hr) for hr, lr in pairs]).mean().item()
+
+    def chooses(self, step: int) -> bool:
+        if self.judge is None:
+            return super().chooses(step)
+        return step in {round(share * self.recipe.steps) for share in CANDIDATES}
 
 
 def train_esrgan(
@@ -123,6 +162,7 @@ def train_esrgan(
     *,
     scale: int = 2,
     size: str = "small",
+    recipe: str | None = None,
     start: Folder | None = None,
     vgg: Folder | None = None,
     features: str = "vgg19",
@@ -144,6 +184,8 @@ def train_esrgan(
         out: folder of the run, see :func:`nflib.training.fit`.
         scale: 2, 4, 8 or 16.
         size: "small", a RefinementNet, or "full", an RRDBNet.
+        recipe: "esrgan", as papers have it (:data:`~nflib.training.PUBLISHED`): size, steps, crops, learning
+            rate and choice are those of the recipe.
         start: a trained super-resolver to go on with. Without it the training begins with one by mean
             absolute error, in the folder ``out/start``, with the same steps, batch and crop if they are
             given.
@@ -159,17 +201,24 @@ def train_esrgan(
 
     Returns:
         The path of ``model.safetensors``, the last weights, as no loss on pairs tells which look most
-        natural.
+        natural. With the recipe and validation, that of ``best.safetensors``, by LPIPS; where its weights are
+        missing it says so, and hands back the last.
     """
     check_validation(validation_clean, validation_degraded)
     perceptual = _perceptual_features(features, vgg)
-    usual = large_enough(USUAL[known_size(size)], scale).but(steps=steps, batch=batch, crop=crop, lr=lr)
+    paper = None if recipe is None else published(recipe, "sr")
+    size = size if paper is None else "full"
+    usual = large_enough(USUAL[known_size(size)] if paper is None else paper.usual, scale).but(
+        steps=steps, batch=batch, crop=crop, lr=lr
+    )
     torch.manual_seed(seed)
     model = new_super_resolver(size, scale, start)
     data, held_out = low_resolution_pairs(
         clean, degrader, validation_clean, validation_degraded, scale=scale, crop=usual.crop, seed=seed
     )
-    task = ESRGANTask(model, ESRGANDiscriminator(discriminator_config(size, usual.crop)), perceptual)
+    judge = _judge() if paper is not None and held_out is not None else None
+    critic = ESRGANDiscriminator(discriminator_config(size, usual.crop))
+    task = ESRGANTask(model, critic, perceptual, judge)
     if start is None and not running.dry_run:
         first = train_super_resolver(
             clean,
@@ -186,10 +235,29 @@ def train_esrgan(
             running=running,
         )
         model.load_state_dict(checkpoints.load(cast("Path", first)).state_dict())
-    notes = noted(degrader, start)
+    notes = noted(degrader, start) | ({} if paper is None else {"published": paper.name})
     return fit_restorer(
-        task, data, held_out, out, recipe=usual.recipe, seed=seed, notes=notes, running=running, choose=False
+        task,
+        data,
+        held_out,
+        out,
+        recipe=usual.recipe,
+        seed=seed,
+        notes=notes,
+        running=running,
+        choose=judge is not None,
     )
+
+
+def _judge() -> Judge | None:
+    try:
+        lpips_network()
+    except (MissingWeights, ValueError) as error:
+        logging.getLogger(__name__).warning(
+            "no LPIPS to choose a model by, the last is handed back: %s", error
+        )
+        return None
+    return Judge(f"LPIPS, {METRICS['lpips'].convention}", lpips)
 
 
 def _perceptual_features(name: str, vgg: Folder | None) -> nn.Module | None:

@@ -17,6 +17,7 @@ from .folders import Folder, check_crop, crops_of, known_size
 from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
 from .running import Running
+from .starting import noted_file, take_over, trained_start
 from .tasks import Task
 
 RECIPE = Recipe(lr=5e-4, batch=16)
@@ -56,6 +57,7 @@ def train_glow(
     out: Folder,
     *,
     size: str = "small",
+    start: Folder | None = None,
     validation: Folder | None = None,
     reversible: bool = False,
     steps: int | None = None,
@@ -71,6 +73,7 @@ def train_glow(
         images: photos of any size and format.
         out: folder of the run, see :func:`nflib.training.fit`.
         size: "small" (a laptop) or "full" (as published).
+        start: a trained model to go on with, a file or the name of a bundled one; it may be of another size.
         validation: folder of other photos, by which the best model is chosen.
         reversible: see :class:`~nflib.models.GlowConfig`.
         steps, batch, crop, lr: what the size suggests, by default.
@@ -80,17 +83,14 @@ def train_glow(
     Returns:
         The path of the model.
     """
-    config = replace(glow_config(size), reversible=reversible)
+    begun = None if start is None else trained_start(start, Glow)
+    config = replace(glow_config(size) if begun is None else begun.config, reversible=reversible)
     check_crop(crop, config.multiple)
-    usual = USUAL[size].but(steps=steps, batch=batch, crop=crop, lr=lr)
+    usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
     torch.manual_seed(seed)
     data, held_out = crops_of(ImageCrops, images, validation, seed=seed, crop=usual.crop)
-    return fit(
-        GlowTask(Glow(config)),
-        data,
-        out,
-        recipe=usual.recipe,
-        validation=held_out,
-        seed=seed,
-        running=running,
-    )
+    task = GlowTask(Glow(config))
+    if begun is not None:
+        take_over(task.model, begun)
+    task.notes |= noted_file(start)
+    return fit(task, data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..data import UnpairedImages
+from ..data import ColourMatch, UnpairedImages, channel_statistics
 from ..images.jpeg import JPEG
 from ..models import LUDVAE, LUDVAEConfig, follow_colours, start_near_identity
 from ..noise import noise_filter, window_gain
-from ..units import numbered_generator
+from ..units import numbered_generator, parse_range
 from .fit import fit
 from .folders import Folder, known_size
 from .last_stage import known_stage
@@ -23,6 +24,7 @@ from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
 from .resuming import resumed
 from .running import Running
+from .starting import noted_file, take_over, trained_start
 from .unpaired import UnpairedTask, first_crops, handed_back, limit_noise, unpaired_folders
 
 # Share of the steps in which the weight of the KL term grows to its final value, as published: or the latent
@@ -66,13 +68,16 @@ class LUDVAETask(UnpairedTask):
         content_first: share of the steps in which only clean images are learned. Until the content is, it is
             not noise that the degraded images have beyond it, and a good start of the latent would be lost on
             that.
+        ramp: share of the steps in which the weight of the KL term grows; 0 for a model that was trained
+            before.
     """
 
     recipe = SMALL
     unit = "nats per value"
 
-    def __init__(self, model: LUDVAE, content_first: float = 0.0):
+    def __init__(self, model: LUDVAE, content_first: float = 0.0, ramp: float = RAMP):
         super().__init__(model)
+        self.ramp = ramp
         if not 0 <= content_first < 1:
             raise ValueError(f"content_first must be in [0, 1), got {content_first}")
         self.content_first = content_first
@@ -83,7 +88,7 @@ class LUDVAETask(UnpairedTask):
         degraded = image[domain == 1]
         if self.step < self.content_first * self.recipe.steps:
             degraded = degraded[:0]
-        share = min((self.step + 1) / max(RAMP * self.recipe.steps, 1), 1)
+        share = min((self.step + 1) / max(self.ramp * self.recipe.steps, 1), 1)
         if isinstance(generator, Sequence):  # the clean images first, as the model takes them
             generator = [generator[i] for i in domain.argsort(stable=True).tolist()][
                 : int((domain == 0).sum()) + len(degraded)
@@ -94,6 +99,7 @@ class LUDVAETask(UnpairedTask):
 
 # What of a configuration is found in the photos.
 MEASURED = ("sigma_clean", "sigma_degraded", "most_noise")
+GREY_LEVELS = 255
 
 
 def ludvae_config(size: str, deviation: float = 0.03, last_stage: str = "") -> LUDVAEConfig:
@@ -111,8 +117,13 @@ def train_ludvae(
     out: Folder,
     *,
     size: str = "small",
+    start: Folder | None = None,
+    sigma_x: float | None = None,
+    sigma_y: float | None = None,
+    sigma_drawn: str | tuple[float, float] | None = None,
     validation_clean: Folder | None = None,
     validation_degraded: Folder | None = None,
+    match_colours: bool = False,
     last_stage: str = "auto",
     steps: int | None = None,
     batch: int | None = None,
@@ -126,14 +137,24 @@ def train_ludvae(
     "small" first finds strength and spectrum of the noise (:func:`nflib.noise.noise_filter`), starts there,
     learns the content from clean photos alone for a third of the steps, and then both domains. "full" is the
     published network and recipe with white pre-noise, whose deviations follow from the strength that is
-    found.
+    found, or are named: 15 and 10 grey levels for AIM 2019 (with the colours matched), 8 and 3 for NTIRE
+    2020, 40 and 20 for SIDD (then 30:70 in C2N), 20 and 10 for DND, 3 and 2 for low light, as published.
 
     Args:
         clean, degraded: photos of any sizes and formats, of different scenes.
         out: folder of the run, see :func:`nflib.training.fit`.
         size: "small" (minutes on a laptop) or "full" (as published).
+        start: a trained LUD-VAE to go on with, a file, the name of a bundled one or an official checkpoint;
+            its size stays, and so does its pre-noise unless it is named.
+        sigma_x, sigma_y: deviations of the pre-noise on clean and on degraded images (eq. 20), in grey
+            levels.
+        sigma_drawn: LOW:HIGH, from which C2N draws the deviation of its pre-noise for each image, in grey
+            levels; by default it is sigma_x.
         validation_clean, validation_degraded: other photos of both kinds, whose noise spectra are compared
             during the training; by default the training photos themselves.
+        match_colours: bring degraded photos to the colours of clean ones first, and what is degraded later
+            back, as published for AIM: for folders whose colours differ for reasons other than the
+            degradation.
         last_stage: what happened to the degraded photos last: "auto" looks for JPEG, "none", or such as
             "jpeg:62". The clean photos are compared after it, and it is put back when degrading.
         steps, batch, crop, lr: what the size suggests, by default.
@@ -144,8 +165,18 @@ def train_ludvae(
         The path of ``best.safetensors``: the best by the noise in dark and bright, flat and textured places.
         A logged line says of which step it is.
     """
+    begun = None if start is None else trained_start(start, LUDVAE)
+    match_colours = match_colours or (begun is not None and begun.config.matched)
     stage = known_stage(last_stage, clean, degraded)
+    text = "" if stage is None else str(stage)
+    asked: dict[str, Any] = {
+        "sigma_clean": None if sigma_x is None else sigma_x / GREY_LEVELS,
+        "sigma_degraded": None if sigma_y is None else sigma_y / GREY_LEVELS,
+        "sigma_drawn": None if sigma_drawn is None else drawn_range(sigma_drawn),
+    }
+    asked = {name: value for name, value in asked.items() if value is not None}
     usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
+    match = ColourMatch(channel_statistics(degraded), channel_statistics(clean)) if match_colours else None
     data, held_out = unpaired_folders(
         clean,
         degraded,
@@ -156,31 +187,64 @@ def train_ludvae(
         batch=usual.recipe.batch,
         seed=seed,
         align=1 if stage is None else JPEG_BLOCK,
+        match=match,
         stage=stage,
     )
+    config = ludvae_config(size, last_stage=text) if begun is None else begun.config
+    config = replace(config, matched=match_colours, last_stage=text, **asked)
     before = resumed(out, running)
-    if before is None and not running.dry_run:
-        model = started(size, clean, degraded, seed=seed, stage=stage)
-    else:
-        torch.manual_seed(seed)
-        config = ludvae_config(size, last_stage="" if stage is None else str(stage))
+    if before is not None or running.dry_run:
         measured = {name: before[name] for name in MEASURED if name in before} if before else {}
         values: dict[str, Any] = {
-            name: tuple(v) if isinstance(v, list) else v for name, v in measured.items()
+            name: tuple(v) if isinstance(v, list) else v for name, v in measured.items() if name not in asked
         }
+        torch.manual_seed(seed)
         model = LUDVAE(replace(config, **values))
-    task = LUDVAETask(model, content_first=0.35 if size == "small" else 0.0)
+    elif begun is None:
+        model = started(size, clean, degraded, seed=seed, stage=stage, match=match, asked=asked)
+    else:
+        small = started("small", clean, degraded, seed=seed, stage=stage, match=match)
+        model = LUDVAE(replace(config, most_noise=small.config.most_noise))
+        take_over(model, begun)
+    if match is not None:
+        model.set_colours(match)
+    new = begun is None
+    task = LUDVAETask(
+        model, content_first=0.35 if size == "small" and new else 0.0, ramp=RAMP if new else 0.0
+    )
+    task.notes |= noted_file(start)
     done = fit(task, data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)
     return handed_back(done)
 
 
-def started(size: str, clean: Folder, degraded: Folder, *, seed: int, stage: JPEG | None = None) -> LUDVAE:
-    """A new model for the noise in the photos, before the last stage that is known."""
-    data = UnpairedImages(clean, degraded, NOISE_SIDE, seed=seed, stage=stage)
+def drawn_range(asked: str | tuple[float, float]) -> tuple[float, float]:
+    """The range that C2N draws from, of grey levels named as LOW:HIGH, in units of the image range."""
+    found = parse_range(asked, "sigma_drawn") if isinstance(asked, str) else asked
+    low, high = found if isinstance(found, tuple) else (found, found)
+    return low / GREY_LEVELS, high / GREY_LEVELS
+
+
+def started(
+    size: str,
+    clean: Folder,
+    degraded: Folder,
+    *,
+    seed: int,
+    stage: JPEG | None = None,
+    match: ColourMatch | None = None,
+    asked: Mapping[str, Any] = MappingProxyType({}),
+) -> LUDVAE:
+    """A new model for the noise in the photos, before the last stage that is known, in matched colours; what
+    is asked for of its configuration is not found in them.
+    """
+    data = UnpairedImages(clean, degraded, NOISE_SIDE, seed=seed, stage=stage, match=match)
     crops = first_crops(data, NOISE_CROPS)
     taps, deviation = noise_filter(*crops)
     torch.manual_seed(seed)
-    model = LUDVAE(ludvae_config(size, deviation, "" if stage is None else str(stage)))
+    config = ludvae_config(size, deviation, "" if stage is None else str(stage))
+    model = LUDVAE(replace(config, matched=match is not None, **asked))
+    if match is not None:
+        model.set_colours(match)
     if size == "full":
         return model
     start_near_identity(model, numbered_generator(seed, 2))

@@ -170,7 +170,7 @@ class Recorder(lightning.Callback):
         )
 
     def _best(self, task) -> None:
-        if scores.is_better(self.score, task.best):
+        if task.chooses(task.step) and scores.is_better(self.score, task.best):
             task.best = self.score
             notes = {
                 **self.settings,

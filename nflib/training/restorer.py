@@ -8,19 +8,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
-from .. import checkpoints, degraders
+from .. import degraders
 from ..data import PairedImages
 from ..data.folders import Source
 from ..degraders.named import name_of
-from ..models import ImageModel
+from ..metrics import psnr
 from .fit import fit
 from .folders import HELD_OUT_CROPS, Folder, best, report_skipped
 from .recipe import Recipe
 from .rehearsal import Rehearsal
 from .running import Running
+from .starting import noted_file
 from .tasks import Task
 
 RECIPE = Recipe(steps=1500, batch=8, lr=1e-3, betas=(0.9, 0.999), average=0.99, every=100)
@@ -46,6 +48,25 @@ class RestorerTask(Task):
         return (model(degraded) - clean).square().mean()
 
 
+class PublishedDenoiserTask(RestorerTask):
+    """Mean absolute error of a DnCNN, of which the best model has the highest PSNR on true pairs (LUD-VAE,
+    section 4.5; the error is that of its code).
+    """
+
+    unit = "mean absolute error"
+    validation_unit = "minus PSNR, dB"
+
+    def loss(self, model, batch, generator) -> Tensor:
+        clean, degraded = batch
+        return (model(degraded) - clean).abs().mean()
+
+    @torch.no_grad()
+    def score(self, batches: list) -> float:
+        pairs = (self.transfer_batch_to_device(batch, self.device, 0) for batch in batches)
+        found = [psnr(self.averaged(degraded).clamp(0, 1), clean) for clean, degraded in pairs]
+        return -torch.cat(found).mean().item()
+
+
 class RestorationTask(Task):
     """Mean absolute error of the restored image, to which weak and strong noise add more equally than to the
     squared error. Batches are (clean, degraded).
@@ -63,21 +84,6 @@ class RestorationTask(Task):
         return (model(degraded) - clean).abs().mean()
 
 
-def trained_start(start: Folder, kinds: tuple[type[ImageModel], ...], scale: int = 1) -> ImageModel:
-    """A trained restorer to go on with, a file or the name of a bundled model.
-
-    Raises:
-        ValueError: it is of another kind or scale.
-    """
-    model = checkpoints.load(start)
-    if not isinstance(model, kinds) or model.scale != scale:
-        names = " or ".join(kind.__name__ for kind in kinds)
-        raise ValueError(
-            f"{start}: expected {names} of scale {scale}, found {type(model).__name__} with {model.config}"
-        )
-    return model
-
-
 def check_validation(clean: Folder | None, degraded: Folder | None) -> None:
     """Raise ValueError unless both folders of true pairs are given, or none."""
     if (clean is None) != (degraded is None):
@@ -92,7 +98,7 @@ def fit_restorer(
     *,
     recipe: Recipe,
     seed: int,
-    notes: dict[str, str],
+    notes: dict[str, Any],
     running: Running,
     choose: bool = True,
 ) -> Path | Rehearsal:
@@ -129,6 +135,6 @@ def held_out_pairs(
     return None if clean is None or degraded is None else PairedImages(clean, degraded, crop, seed=seed + 1)
 
 
-def noted(degrader: object, start: Folder | None) -> dict[str, str]:
+def noted(degrader: object, start: Folder | None) -> dict[str, Any]:
     """Notes of a run on synthetic pairs, by which it is known."""
-    return {"degrader": name_of(degrader)} | ({} if start is None else {"start": str(start)})
+    return {"degrader": name_of(degrader)} | noted_file(start)

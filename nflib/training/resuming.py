@@ -55,18 +55,28 @@ def check_unwritten(out: Path) -> None:
 
 def check_same(out: Path, saved: Mapping, settings: Mapping[str, Any], notes: Iterable[str]) -> None:
     """Raise ValueError, naming what differs, unless these settings are those of the saved run."""
-    for name in (*FIXED, *notes):
-        before, now = saved["settings"].get(name), settings[name]
+    files = [name for name, note in saved["settings"].items() if _is_file(note)]
+    for name in dict.fromkeys((*FIXED, *notes, *files)):
+        before, now = saved["settings"].get(name), settings.get(name)
         if name == "recipe" and before is not None:
-            before, now = (json.loads(text) for text in (before, now))
+            before, now = json.loads(before), json.loads(settings[name])
             if now["steps"] < saved["step"]:
                 raise ValueError(
                     f"{out}: has done {saved['step']} steps, now asked for {now['steps']}; choose another "
                     "folder"
                 )
             now = {**now, "steps": before["steps"]}
-        if before != now:
+        if content(before) != content(now):
             raise ValueError(f"{out}: {name} was {before}, now {now}; choose another folder")
+
+
+def content(note: Any) -> Any:
+    """What counts of a note: of a file what it holds, whatever it is called."""
+    return note["sha256"] if _is_file(note) else note
+
+
+def _is_file(note: Any) -> bool:
+    return isinstance(note, dict) and note.keys() == {"file", "sha256"}
 
 
 def say_schedule(out: Path, saved: Mapping, recipe: Recipe) -> None:

@@ -15,6 +15,7 @@ from .folders import Folder, crops_of, known_size
 from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
 from .running import Running
+from .starting import noted_file, trained_start
 from .tasks import Task
 
 RECIPE = Recipe(lr=2e-4, batch=16)
@@ -50,6 +51,7 @@ def train_rrdb(
     *,
     scale: int = 4,
     size: str = "small",
+    start: Folder | None = None,
     validation: Folder | None = None,
     steps: int | None = None,
     batch: int | None = None,
@@ -65,6 +67,8 @@ def train_rrdb(
         out: folder of the run, see :func:`nflib.training.fit`.
         scale: by how much the high resolution is higher: 2, 4, 8 or 16.
         size: "small" (a laptop) or "full" (as published).
+        start: a trained model to go on with, a file, the name of a bundled one or an official checkpoint; it
+            may be of another size.
         validation: folder of other photos, by which the best model is chosen.
         steps, batch, crop, lr: what the size suggests, by default.
         seed: of weights, crops and noise.
@@ -73,11 +77,12 @@ def train_rrdb(
     Returns:
         The path of the model.
     """
-    config = rrdb_config(size, scale)
-    usual = USUAL[size].but(steps=steps, batch=batch, crop=crop, lr=lr)
+    usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
     torch.manual_seed(seed)
-    model = RRDBNet(config)
+    model = RRDBNet(rrdb_config(size, scale))
+    if start is not None:
+        model = trained_start(start, RRDBNet, scale=scale)
     data, held_out = crops_of(SuperResolutionImages, hr, validation, seed=seed, scale=scale, crop=usual.crop)
-    return fit(
-        RRDBTask(model), data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running
-    )
+    task = RRDBTask(model)
+    task.notes |= noted_file(start)
+    return fit(task, data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .. import checkpoints
 from ..data import SuperResolutionImages
 from ..flow import Dequantize
 from ..models import SRFlow, SRFlowConfig
@@ -19,6 +18,7 @@ from .recipe import Recipe, Usual
 from .rehearsal import Rehearsal
 from .rrdb import rrdb_config
 from .running import Running
+from .starting import noted_file, take_over, trained_encoder, trained_start
 from .tasks import Task
 
 # "full" as published: crops, their number and the learning rate.
@@ -61,6 +61,7 @@ def train_srflow(
     scale: int = 4,
     size: str = "small",
     encoder: Folder | None = None,
+    start: Folder | None = None,
     validation: Folder | None = None,
     reversible: bool = False,
     steps: int | None = None,
@@ -77,8 +78,10 @@ def train_srflow(
         out: folder of the run, see :func:`nflib.training.fit`.
         scale: by how much the high resolution is higher: 2, 4, 8 or 16.
         size: "small" (a laptop) or "full" (as published).
-        encoder: a model of ``train rrdb`` of the same size and scale to start from, a file or the name of a
-            bundled one.
+        encoder: a model of ``train rrdb`` of the same size and scale to start from, a file, the name of a
+            bundled one or an official checkpoint.
+        start: a trained model to go on with, a file, the name of a bundled one or an official checkpoint; it
+            may be of another size.
         validation: folder of other photos, by which the best model is chosen.
         reversible: see :class:`~nflib.models.SRFlowConfig`.
         steps, batch, crop, lr: what the size suggests, by default.
@@ -88,20 +91,24 @@ def train_srflow(
     Returns:
         The path of the model.
     """
-    config = replace(srflow_config(size, scale), reversible=reversible)
+    if encoder is not None and start is not None:
+        raise ValueError("a start has its encoder: give either encoder or start")
+    begun = None if start is None else trained_start(start, SRFlow, scale=scale)
+    config = replace(srflow_config(size, scale) if begun is None else begun.config, reversible=reversible)
     check_crop(crop, config.multiple)
-    usual = USUAL[size].but(steps=steps, batch=batch, crop=crop, lr=lr)
+    usual = USUAL[known_size(size)].but(steps=steps, batch=batch, crop=crop, lr=lr)
     torch.manual_seed(seed)
     model = SRFlow(config)
     if encoder is not None:
-        start = checkpoints.load(encoder)
-        if getattr(start, "config", None) != config.encoder:
+        net = trained_encoder(encoder)
+        if net.config != config.encoder:
             raise ValueError(
-                f"{encoder}: expected an RRDBNet with {config.encoder}, found {type(start).__name__} "
-                f"with {start.config}"
+                f"{encoder}: expected an RRDBNet with {config.encoder}, found one with {net.config}"
             )
-        model.encoder.load_state_dict(start.state_dict())
+        take_over(model.encoder, net)
+    if begun is not None:
+        take_over(model, begun)
     data, held_out = crops_of(SuperResolutionImages, hr, validation, seed=seed, scale=scale, crop=usual.crop)
-    return fit(
-        SRFlowTask(model), data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running
-    )
+    task = SRFlowTask(model)
+    task.notes |= noted_file(encoder, "encoder") | noted_file(start)
+    return fit(task, data, out, recipe=usual.recipe, validation=held_out, seed=seed, running=running)

@@ -18,9 +18,10 @@ from ..models import ImageModel, RefinementConfig, RefinementNet, RRDBConfig, RR
 from .folders import Folder, known_size
 from .recipe import Usual
 from .rehearsal import Rehearsal
-from .restorer import RECIPE, check_validation, fit_restorer, noted, trained_start
+from .restorer import RECIPE, check_validation, fit_restorer, noted
 from .rrdb import RRDBTask, rrdb_config
 from .running import Running
+from .starting import trained_start
 
 # Crops are at least this many pixels at the low resolution, unless a crop is asked for.
 SMALLEST_LOW_RESOLUTION = 24
@@ -69,7 +70,7 @@ def large_enough(usual: Usual, scale: int) -> Usual:
 def new_super_resolver(size: str, scale: int, start: Folder | None) -> ImageModel:
     """A new super-resolver of a size, or a trained one to go on with."""
     if start is not None:
-        return trained_start(start, (RRDBNet, RefinementNet), scale)
+        return trained_start(start, RRDBNet, RefinementNet, scale=scale)
     config = super_resolver_config(size, scale)
     return RefinementNet(config) if isinstance(config, RefinementConfig) else RRDBNet(config)
 

@@ -21,8 +21,8 @@ class Task(Steps):
         model: of :mod:`nflib.models`.
 
     Attributes:
-        notes: what else its runs are known by, name -> text: noted with the model, and not to be changed when
-            a run is resumed.
+        notes: what else its runs are known by, name -> text, or of a file its name and "sha256", by which
+            alone it is known: noted with the model, and not to be changed when a run is resumed.
         together: crops with following numbers that belong together: a device gets all of them or none.
         seen: what photos show on which the noise is seen that the model is for; None to find it on those of
             ``noisy``.
@@ -41,7 +41,7 @@ class Task(Steps):
         super().__init__()
         self.automatic_optimization = False  # the guard stands between the gradient and the step
         self.model = model
-        self.notes: dict[str, str] = {}
+        self.notes: dict[str, Any] = {}
 
     def loss(self, model: nn.Module, batch, generator: torch.Generator | Sequence[torch.Generator]) -> Tensor:
         """Mean loss of a batch, a scalar. Whatever is random comes from the generator, or from the one that
@@ -68,6 +68,10 @@ class Task(Steps):
         """A batch like those of this training whose results are these images (B, 3, H, W): to time a step."""
         # a little off, since of the answer itself there is nothing to learn
         return image, self.model.smaller(image).roll(1, -1).contiguous()
+
+    def chooses(self, step: int) -> bool:
+        """Whether the model after so many steps may be the best one."""
+        return True
 
     def figures(self) -> dict[str, float]:
         """What else is worth logging."""

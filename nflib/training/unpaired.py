@@ -45,7 +45,9 @@ class UnpairedTask(Task):
         """Clean crops as the averaged model degrades them, in the colours that degraded crops have in
         training.
         """
-        return self.averaged.degrade(clean, generator=generator)
+        made = self.averaged.degrade(clean, generator=generator)
+        match = getattr(self.averaged, "match", None)
+        return made if match is None else match(made)
 
     def noisy(self, item: Any) -> Tensor | None:
         return item[0] if int(item[1]) == 1 else None
@@ -132,10 +134,11 @@ def handed_back(done: Path | Rehearsal, start: str = "the start in closed form")
     if isinstance(file, Rehearsal) or file == done:
         return file
     notes = checkpoints.files.read_header(file).notes
+    begun = notes["start"]["file"] if "start" in notes else start
     with file.with_name("metrics.csv").open(encoding="utf-8") as rows:
         first = next(csv.DictReader(rows))["validation"]
     logging.getLogger(__name__).warning(
-        "%s", _said(notes["steps"], notes["validation"], float(first or "nan"), notes["unit"], start)
+        "%s", _said(notes["steps"], notes["validation"], float(first or "nan"), notes["unit"], begun)
     )
     return file
 

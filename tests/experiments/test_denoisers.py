@@ -22,12 +22,13 @@ def test_rows_of_a_set(tmp_path, capsys, monkeypatch) -> None:
         images.write(tmp_path / "val" / f"{name}_reference.png", clean)
         images.write(tmp_path / "val" / f"{name}_noisy.png", noisy)
     words = ["--tiny", "--commit", "abc", "--out", str(tmp_path / "found.json"), "--renoir", str(tmp_path)]
-    words += ["--only", "input", "scikit-image", "denoiser_universal"]
+    words += ["--only", "input", "scikit-image", "total variation", "denoiser_universal"]
     denoisers.main(words)
     parts = json.loads((tmp_path / "found.json").read_text())["parts"]
-    wanted = ["input", "scikit-image non-local means", "denoiser_universal"]
+    wanted = ["input", "total variation", "total variation, tuned", "scikit-image non-local means"]
     if importlib.util.find_spec("pywt"):
-        wanted.insert(2, "scikit-image non-local means, tuned")
+        wanted.append("scikit-image non-local means, tuned")
+    wanted.append("denoiser_universal")
     assert list(parts) == [f"renoir/{name}" for name in wanted]
     for part in parts.values():
         assert len(part["psnr"]) == len(part["ssim"]) == 2
@@ -35,6 +36,7 @@ def test_rows_of_a_set(tmp_path, capsys, monkeypatch) -> None:
     means = {name.partition("/")[2]: sum(part["psnr"]) / 2 for name, part in parts.items()}
     assert means["denoiser_universal"] > means["input"] + 1
     assert means["scikit-image non-local means"] > means["input"] + 3
+    assert means["total variation, tuned"] >= means["total variation"] > means["input"] + 3
     assert "denoiser_universal" in capsys.readouterr().out
     monkeypatch.setattr(denoisers, "timed", None)  # nothing is done again
     denoisers.main(words)

@@ -111,12 +111,12 @@ def test_content_comes_first() -> None:
 def test_small_training_finds_the_noise_first(tmp_path, monkeypatch, few_crops) -> None:
     monkeypatch.setattr("nflib.training.ludvae.NOISE_CROPS", 128)
 
-    def larger(photos) -> list[torch.Tensor]:
+    def large(photos) -> list[torch.Tensor]:
         return [torch.nn.functional.interpolate(photo[None], size=128)[0] for photo in photos]
 
     noise = 0.06 * torch.randn(3, 3, 128, 128, generator=generator(3))
-    degraded = [(0.15 + 0.7 * photo + n).clamp(0, 1) for photo, n in zip(larger(smooth_photos(1)), noise)]
-    clean = [0.15 + 0.7 * photo for photo in larger(smooth_photos(0))]
+    degraded = [(0.15 + 0.7 * photo + n).clamp(0, 1) for photo, n in zip(large(smooth_photos(1)), noise)]
+    clean = [0.15 + 0.7 * photo for photo in large(smooth_photos(0))]
     found = train_ludvae(clean, degraded, tmp_path / "run", steps=3, batch=4, running=Running(device="cpu"))
     model = checkpoints.load(found)
     config = model.config
@@ -140,3 +140,44 @@ def test_small_training_finds_the_noise_first(tmp_path, monkeypatch, few_crops) 
 def test_errors(tmp_path, changes, message) -> None:
     with pytest.raises(ValueError, match=message):
         train_ludvae(smooth_photos(0), smooth_photos(1), tmp_path / "run", **changes)
+
+
+def test_prenoise_can_be_named(tmp_path, monkeypatch, few_crops) -> None:
+    """In grey levels, as in the paper, for both sizes and for what is resumed."""
+    monkeypatch.setattr("nflib.training.ludvae.NOISE_CROPS", 128)
+    how = {"sigma_x": 40, "sigma_y": 20, "sigma_drawn": "30:70", "steps": 1, "batch": 2, "crop": 16}
+    photos = larger(smooth_photos(0)), larger(smooth_photos(1, 0.1))
+    running = Running(device="cpu")
+    found = checkpoints.load(train_ludvae(*photos, tmp_path / "run", running=running, **how)).config
+    numbers = (found.sigma_clean, found.sigma_degraded, *found.sigma_drawn)
+    assert [255 * n for n in numbers] == pytest.approx([40, 20, 30, 70])
+    running = Running(device="cpu", resume=True)
+    assert train_ludvae(*photos, tmp_path / "run", running=running, **how).is_file()
+    with pytest.raises(ValueError, match="model was .*now .*choose another folder"):
+        train_ludvae(*photos, tmp_path / "run", running=running, **{**how, "sigma_y": 10})
+    with pytest.raises(
+        ValueError, match="sigma_drawn must be a number or LOW:HIGH, such as 0.7:1.6, got 70:30"
+    ):
+        train_ludvae(*photos, tmp_path / "other", **{**how, "sigma_drawn": "70:30"})
+
+
+def test_colours_are_matched_and_given_back(tmp_path, monkeypatch, few_crops) -> None:
+    """Degraded photos of other colours: the model has both, and what it degrades has theirs."""
+    monkeypatch.setattr("nflib.training.ludvae.NOISE_CROPS", 128)
+    clean = larger(smooth_photos(0))
+    tint = torch.tensor([0.2, 0.0, -0.1]).view(3, 1, 1)
+    degraded = [(0.25 + 0.5 * photo + tint).clamp(0, 1) for photo in larger(smooth_photos(1, 0.05))]
+    file = train_ludvae(
+        clean, degraded, tmp_path / "run", match_colours=True, steps=1, batch=2, running=Running(device="cpu")
+    )
+    model = checkpoints.load(file)
+    assert model.config.matched
+    made = model.degrade(torch.stack(clean), generator=generator())
+    for moment in (torch.mean, torch.std):
+        ours, theirs = (moment(x.transpose(0, 1).flatten(1), 1) for x in (made, torch.stack(degraded)))
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0.02)
+
+
+def larger(photos) -> list[torch.Tensor]:
+    grown = torch.nn.functional.interpolate(torch.stack(list(photos)), size=128, mode="bilinear")
+    return list(0.2 + 0.6 * grown)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -20,13 +20,11 @@ from ...transforms.precision import full_precision
 from ..conditional.condition import Conditioning, level_features
 from ..conditional.flow import ConditionalFlow, check_sizes
 from ..conditional.steps import Step
-from ..model import ImageModel, check_samples
+from ..model import check_samples
+from ..recoloured import RecolouredModel
 from ..rrdb import RRDBNet
 from .config import DeFlowConfig
 from .noise_units import NoiseUnits
-
-if TYPE_CHECKING:
-    from ...data import ColourMatch
 
 
 class Known(NamedTuple):
@@ -39,7 +37,7 @@ class Known(NamedTuple):
     units: NoiseUnits | None = None
 
 
-class DeFlow(ImageModel):
+class DeFlow(RecolouredModel):
     """``p(image | h)`` for two domains that share one flow: a degraded latent is a clean one plus a Gaussian
     shift (eq. 27-29).
 
@@ -56,7 +54,6 @@ class DeFlow(ImageModel):
 
     purpose = "degrade"
     repeated = (Step,)
-    colours: Tensor
 
     def __init__(self, config: DeFlowConfig = DeFlowConfig()):
         super().__init__()
@@ -71,39 +68,10 @@ class DeFlow(ImageModel):
         self.h = nn.ModuleList(
             step.build() for step in config.h.maps if isinstance(step, Map) and step.has_weights
         )
-        if config.matched:
-            # mean and deviation of the clean and of the degraded domain; equal ones change nothing
-            self.register_buffer("colours", torch.tensor([0.0, 1.0]).view(1, 2, 1).repeat(2, 1, 3))
+        self._prepare_colours()
 
     def _latent_law(self, channels: list[int]) -> nn.Module:
         return (LocalDomainGaussian if self.config.local else DomainGaussian)(channels, self.config.noise)
-
-    def set_colours(self, match: ColourMatch) -> None:
-        """Say how degraded images were brought to the colours of clean ones in training: ``degrade`` then
-        gives them back theirs.
-        """
-        if not self.config.matched:
-            raise ValueError(
-                "the model was made for colours as they are; matched=True in its configuration says otherwise"
-            )
-        pairs = [(one.mean, one.deviation) for one in (match.target, match.source)]
-        self.colours.copy_(torch.tensor(pairs, dtype=torch.float64))
-
-    def match(self, degraded: Tensor) -> Tensor:
-        """Degraded images (B, 3, H, W) in the colours in which the flow sees them, in [0, 1]."""
-        return self._recoloured(degraded, 1, 0).clamp(0, 1)
-
-    def to_image(self, values: Tensor, domain: str) -> Tensor:
-        """What the flow decoded, (B, 3, H, W), as images of a domain: in its colours, in [0, 1]."""
-        return (self._recoloured(values, 0, 1) if domain == "degraded" else values).clamp(0, 1)
-
-    def _recoloured(self, values: Tensor, source: int, target: int) -> Tensor:
-        if not self.config.matched:
-            return values
-        (mean, deviation), (new_mean, new_deviation) = self.colours.unsqueeze(-1).unsqueeze(-1)[
-            [source, target]
-        ]
-        return (values - mean) / deviation * new_deviation + new_mean
 
     def condition(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """h of an image, as the configuration has it. (B, 3, H/s, W/s)"""

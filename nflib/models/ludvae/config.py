@@ -26,6 +26,9 @@ class LUDVAEConfig:
         sigma_clean, sigma_degraded: deviations of the pre-noise h of the two domains (sigma_x and sigma_y of
             eq. 20), in units of the image range. For white noise of deviation s they match if
             ``sigma_clean^2 = sigma_degraded^2 + s^2``.
+        sigma_drawn: two numbers: C2N draws the deviation of its pre-noise from between them, for each image;
+            empty for ``sigma_clean``. Published C2N images were made with other deviations than those of the
+            training; for SIDD the paper says 30 to 70 grey levels (section 4.5).
         shaped: the pre-noise has the spectrum of the degradation's noise, and so has the finest layer of the
             latent, see :meth:`LUDVAE.shape_noise`. Published is white, which covers correlated noise only if
             it is strong, and then covers the content too.
@@ -33,6 +36,8 @@ class LUDVAEConfig:
             weight of the KL term.
         difference: C2N adds to the clean image what the latent changes in the decoder's output. Published is
             False, the output itself: then the image also carries what the decoder could not reconstruct.
+        matched: the model sees degraded images in the colours of clean ones (:meth:`LUDVAE.set_colours`), as
+            published for AIM.
         last_stage: what degraded images went through last, such as "jpeg:62"; empty for nothing. The model
             knows clean and degraded images after it, and samples go through it.
         most_noise: the strongest that the noise may be at any place, of each channel
@@ -44,9 +49,11 @@ class LUDVAEConfig:
     priors: str = "content"
     sigma_clean: float = 15 / 255
     sigma_degraded: float = 10 / 255
+    sigma_drawn: tuple[float, ...] = ()
     shaped: bool = False
     decoder_sd: float = 0.01
     difference: bool = False
+    matched: bool = False
     last_stage: str = ""
     most_noise: tuple[float, ...] = ()
 
@@ -56,6 +63,8 @@ class LUDVAEConfig:
             raise ValueError(
                 f"levels must be 1 to 5 and width at least 6, got {self.levels} and {self.width}"
             )
+        if self.sigma_drawn and not _is_range(self.sigma_drawn):
+            raise ValueError(f"sigma_drawn must be two numbers from low to high, got {self.sigma_drawn}")
         if self.priors not in PRIORS:
             raise ValueError(f'priors must be "content" or "latents", got {self.priors!r}')
         if not (self.sigma_clean >= 0 and self.sigma_degraded >= 0 and self.decoder_sd > 0):
@@ -100,29 +109,31 @@ class LUDVAEConfig:
         The published code adds the pre-noise before it matches the colours, so that its ``sigma_degraded``
         comes out as about 11/255.
         """
-        return cls()
+        return cls(matched=True)
 
     @classmethod
     def ntire(cls) -> LUDVAEConfig:
         """Published for the NTIRE 2020 data. The published C2N images were made with sigma 10/255."""
-        return cls(sigma_clean=8 / 255, sigma_degraded=3 / 255)
+        return cls(sigma_clean=8 / 255, sigma_degraded=3 / 255, sigma_drawn=(10 / 255, 10 / 255))
 
     @classmethod
     def sidd(cls) -> LUDVAEConfig:
-        """Published for SIDD. The published C2N images were made with sigma uniform in [30, 70]/255, drawn
-        per image.
-        """
-        return cls(sigma_clean=40 / 255, sigma_degraded=20 / 255)
+        """Published for SIDD, C2N with sigma uniform in [30, 70]/255, drawn per image."""
+        return cls(sigma_clean=40 / 255, sigma_degraded=20 / 255, sigma_drawn=(30 / 255, 70 / 255))
 
     @classmethod
     def dnd(cls) -> LUDVAEConfig:
         """Published for DND. C2N with sigma uniform in [10, 30]/255 and tau uniform in [1, 3], drawn per
         image.
         """
-        return cls(sigma_clean=20 / 255, sigma_degraded=10 / 255)
+        return cls(sigma_clean=20 / 255, sigma_degraded=10 / 255, sigma_drawn=(10 / 255, 30 / 255))
 
     @classmethod
     def lol(cls) -> LUDVAEConfig:
         """Published for low light, the clean domain being darkened photos
         (:func:`nflib.degraders.darken`)."""
         return cls(sigma_clean=3 / 255, sigma_degraded=2 / 255)
+
+
+def _is_range(numbers: tuple[float, ...]) -> bool:
+    return len(numbers) == 2 and 0 <= numbers[0] <= numbers[1] < math.inf

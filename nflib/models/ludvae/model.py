@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from ...images.tiling import Window, joined, overlap_of
 from ...noise.spectrum import SIDE
 from ...transforms.precision import full_precision, raised
-from ...units import randn
-from ..model import ImageModel, check_samples
+from ...units import rand, randn
+from ..model import check_samples
+from ..recoloured import RecolouredModel
 from .config import LUDVAEConfig
 from .levels import ConvBlock, Level, Shape, Source
 from .white import WhiteNoise
@@ -31,7 +32,7 @@ class Terms(NamedTuple):
     kl: Tensor
 
 
-class LUDVAE(ImageModel):
+class LUDVAE(RecolouredModel):
     """``p(clean | z)`` and ``p(degraded | z, z_n)`` with a content latent z and a degradation latent z_n (eq.
     2).
 
@@ -43,8 +44,9 @@ class LUDVAE(ImageModel):
     Three ways to a pair (figure 4 of the paper). :meth:`degrade` is C2N: a real clean image and what the
     model makes of it, with z_n from the prior. :meth:`denoise` is N2C: a real degraded image and its content
     decoded without z_n; the clean side is then a conditional mean, smoother than photos are, and whoever
-    learns from such pairs learns this model's denoiser again. L2CN would draw z from its prior; here that is
-    the uniform law on whatever the encoder can produce, from which nothing can be drawn, so there is none.
+    learns from such pairs learns this model's denoiser again. L2CN draws z from its prior; here that is the
+    uniform law on whatever the encoder can produce, from which nothing can be drawn. With another one, fitted
+    afterwards, :class:`~nflib.models.ContentPrior` does it.
 
     >>> model, clean = LUDVAE(LUDVAEConfig(levels=1, width=6)).eval(), torch.rand(1, 3, 8, 8)
     >>> model.samples(clean, tau=0.5, n=3).shape
@@ -69,6 +71,7 @@ class LUDVAE(ImageModel):
             nn.ModuleList(Level(width, i, count, config.priors, shaped[i]) for i in range(count)),
         )
         self.out = nn.Conv2d(width, 3, 1)
+        self._prepare_colours()
 
     def shape_noise(self, taps: Tensor) -> None:
         """Tell a model with ``shaped=True`` the spectrum of the degradation: the filter (3, 3, 15, 15) of
@@ -168,20 +171,21 @@ class LUDVAE(ImageModel):
         self,
         images: Tensor,
         domain: str,
-        sigma: float | None = None,
+        sigma: float | Tensor | None = None,
         generator: Source = None,
     ) -> Tensor:
         """h of images (eq. 20): the images with noise on top, not clipped.
 
         Args:
             domain: "clean" or "degraded".
-            sigma: the domain's ``sigma_clean`` or ``sigma_degraded`` by default.
+            sigma: one for all, or (B, 1, 1, 1), one for each; the domain's ``sigma_clean`` or
+                ``sigma_degraded`` by default.
         """
         if domain not in ("clean", "degraded"):
             raise ValueError(f'domain must be "clean" or "degraded", got {domain!r}')
         if sigma is None:
             sigma = self.config.sigma_clean if domain == "clean" else self.config.sigma_degraded
-        if not sigma >= 0:
+        if not torch.as_tensor(sigma >= 0).all():
             raise ValueError(f"sigma must not be negative, got {sigma}")
         if not self.config.shaped:
             return images + sigma * randn(images.shape, images, generator)
@@ -235,7 +239,8 @@ class LUDVAE(ImageModel):
                 input exactly, unless ``prenoised`` is given: then the reconstruction without degradation.
             n: how many.
             prenoised: what the content encoder sees, by default :meth:`prenoise` of the images.
-            sigma: of the pre-noise, ``sigma_clean`` by default.
+            sigma: of the pre-noise, a number; by default it is drawn from ``sigma_drawn`` for each image, or
+                ``sigma_clean``.
             generator: same seed, same result.
             tile: side of the tiles in which larger images are computed, in pixels; by default there is one.
             overlap: of neighbouring tiles. Exact if a quarter of it is what the networks see around a pixel:
@@ -250,7 +255,7 @@ class LUDVAE(ImageModel):
         if prenoised is None:
             if tau == 0:
                 return clean.expand(n, *clean.shape).clone()
-            prenoised = self.prenoise(clean, "clean", sigma, generator)
+            prenoised = self.prenoise(clean, "clean", self._drawn(sigma, clean, generator), generator)
         shape = (len(clean), self.config.width, *clean.shape[2:])
         draws = [WhiteNoise(shape, len(self.levels), clean, generator) for _ in range(n)]
 
@@ -260,7 +265,19 @@ class LUDVAE(ImageModel):
                 yield self.translate(window(clean), features, tau, white.cut(window))
 
         results = joined(degraded, clean.new_zeros(n, *clean.shape), tile=tile, overlap=overlap)
-        return self.finished(self.limited(results, clean, tau).clamp(0, 1))
+        return self.finished(self.to_image(self.limited(results, clean, tau), "degraded"))
+
+    def _drawn(
+        self,
+        sigma: float | None,
+        clean: Tensor,
+        generator: torch.Generator | Sequence[torch.Generator] | None,
+    ) -> float | Tensor | None:
+        """The deviation of C2N's pre-noise: as asked for, or one for each image, (B, 1, 1, 1)."""
+        if sigma is not None or not self.config.sigma_drawn:
+            return sigma
+        low, high = self.config.sigma_drawn
+        return low + (high - low) * rand((len(clean), 1, 1, 1), clean, generator)
 
     def white(self, images: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, ...]:
         """White noise for one draw of z_n, the top layer's first."""
@@ -271,8 +288,7 @@ class LUDVAE(ImageModel):
         """The deterministic part of :meth:`degrade`, not clipped: from :meth:`features` of the image with
         pre-noise and :meth:`white`.
         """
-        draws = iter(white)
-        output = self._decode(features, lambda level, state: tau * level.draw(state, next(draws)))
+        output = self._noisy(features, tau, white)
         return clean + output - self._decode(features) if self.config.difference else output
 
     def features(self, prenoised: Tensor) -> list[Tensor]:
@@ -296,8 +312,21 @@ class LUDVAE(ImageModel):
         """
         _check("degraded", degraded)
         if prenoised is None:
-            prenoised = self.prenoise(degraded, "degraded", sigma, generator)
-        return self._decode(self.features(prenoised)).clamp(0, 1)
+            prenoised = self.prenoise(self.match(degraded), "degraded", sigma, generator)
+        return self.denoised(self.features(prenoised))
+
+    def denoised(self, features: list[Tensor]) -> Tensor:
+        """The clean images that :meth:`features` stand for, in [0, 1]."""
+        return self._decode(features).clamp(0, 1)
+
+    def degraded(self, features: list[Tensor], tau: float, white: Sequence[Tensor]) -> Tensor:
+        """The degraded images that :meth:`features` and :meth:`white` stand for, in [0, 1]."""
+        return self.finished(self.to_image(self._noisy(features, tau, white), "degraded"))
+
+    def _noisy(self, features: list[Tensor], tau: float, white: Sequence[Tensor]) -> Tensor:
+        """What features decode to with z_n from the prior, not clipped."""
+        draws = iter(white)
+        return self._decode(features, lambda level, state: tau * level.draw(state, next(draws)))
 
     def example_loss(self, image: Tensor) -> Tensor:
         """Half of the images are degraded, the larger half."""

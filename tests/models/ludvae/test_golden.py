@@ -92,7 +92,7 @@ def noises(monkeypatch) -> Callable[..., Any]:
             assert tuple(shape) == tuple(draw.shape)
             return draw
 
-        for module in ("ludvae.model", "ludvae.levels"):
+        for module in ("ludvae.model", "ludvae.levels", "ludvae.white"):
             monkeypatch.setattr(f"nflib.models.{module}.randn", next_draw)
 
     return give

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 from nflib import checkpoints
 from nflib.checkpoints import load_official, official_state
+from nflib.data import ChannelStatistics, ColourMatch
 from nflib.metrics import autocorrelation
 from nflib.models import LUDVAE, LUDVAEConfig
 from nflib.models.ludvae.levels import Gaussian, Merge
@@ -376,3 +377,77 @@ def test_a_started_model_follows_the_colours() -> None:
         image = torch.full((1, 3, 160, 160), brightness)
         residual = (model.degrade(image, generator=generator(1), prenoised=image) - image)[0].flatten(1)
         torch.testing.assert_close(residual.std(1), torch.tensor([red, 0.02, 0.01]), rtol=0.05, atol=0)
+
+
+def test_a_drawn_prenoise_is_one_for_each_image(monkeypatch) -> None:
+    """Uniform between both numbers, the same again with the same generators, and one that is named wins."""
+    model = build(sigma_drawn=(0.1, 0.3))
+    seen = []
+    usual = LUDVAE.prenoise
+
+    def watched(self, images, domain, sigma=None, generator=None) -> torch.Tensor:
+        seen.append(sigma)
+        return usual(self, images, domain, sigma, generator)
+
+    monkeypatch.setattr(LUDVAE, "prenoise", watched)
+    clean = draw(200, 3, 4, 4)
+    model.degrade(clean, generator=generator(0))
+    model.degrade(clean, generator=generator(0))
+    drawn = seen[0].flatten()
+    assert torch.equal(drawn, seen[1].flatten())
+    assert 0.1 <= drawn.min() < 0.11
+    assert 0.29 < drawn.max() <= 0.3
+    assert abs(drawn.mean() - 0.2) < 5 * 0.2 / 12**0.5 / 200**0.5
+    model.degrade(clean[:2], generator=[generator(4), generator(5)])
+    model.degrade(clean[1:2], generator=[generator(5)])
+    assert torch.equal(seen[2][1:], seen[3])
+    model.degrade(clean[:1], sigma=0.7, generator=generator(0))
+    assert seen[4] == 0.7
+    with pytest.raises(
+        ValueError, match=r"sigma_drawn must be two numbers from low to high, got \(0.3, 0.1\)"
+    ):
+        LUDVAEConfig(sigma_drawn=(0.3, 0.1))
+
+
+def test_the_prenoise_of_an_image_has_its_deviation() -> None:
+    model = build()
+    flat = torch.full((2, 3, 64, 64), 0.5)
+    sigma = torch.tensor([0.05, 0.2]).view(2, 1, 1, 1)
+    found = (model.prenoise(flat, "clean", sigma, generator(0)) - flat).flatten(1).std(1)
+    torch.testing.assert_close(found, sigma.flatten(), rtol=0.03, atol=0)
+
+
+def test_published_settings() -> None:
+    """Those of section 4.2 in grey levels, and for C2N what section 4.5 and the code say."""
+    found = {
+        name: [round(255 * s) for s in (c.sigma_clean, c.sigma_degraded, *c.sigma_drawn)]
+        for name in ("aim", "ntire", "sidd", "dnd", "lol")
+        for c in [getattr(LUDVAEConfig, name)()]
+    }
+    assert found == {
+        "aim": [15, 10],
+        "ntire": [8, 3, 10, 10],
+        "sidd": [40, 20, 30, 70],
+        "dnd": [20, 10, 10, 30],
+        "lol": [3, 2],
+    }
+    assert LUDVAEConfig.aim().matched
+
+
+def test_matched_colours_go_in_and_come_back() -> None:
+    """C2N as in plain colours, moved to those of degraded images; N2C sees their images in clean colours."""
+    source = ChannelStatistics((0.3, 0.4, 0.5), (0.1, 0.1, 0.1), 1)
+    target = ChannelStatistics((0.5, 0.5, 0.5), (0.2, 0.2, 0.2), 1)
+    plain, model = build(difference=True), build(difference=True, matched=True)
+    model.load_state_dict({**model.state_dict(), **plain.state_dict()})
+    clean = draw(2, 3, 8, 8).sigmoid()
+    in_plain = plain.degrade(clean, generator=generator(1))
+    assert torch.equal(model.degrade(clean, generator=generator(1)), in_plain)
+    model.set_colours(ColourMatch(source, target))
+    means = torch.tensor(source.mean).view(3, 1, 1)
+    found = model.degrade(clean, generator=generator(1))
+    unclipped = (in_plain > 0) & (in_plain < 1)
+    wanted = (in_plain - 0.5) / 2 + means
+    torch.testing.assert_close(found[unclipped], wanted[unclipped], rtol=0, atol=1e-5)
+    ours = model.denoise((clean - 0.5) / 2 + means, generator=generator(2))
+    torch.testing.assert_close(ours, plain.denoise(clean, generator=generator(2)), rtol=0, atol=1e-5)
