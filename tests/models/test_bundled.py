@@ -129,6 +129,24 @@ def test_the_refiner_is_above_bicubic_on_true_noise() -> None:
         assert metrics.psnr(restored, x[None]) > metrics.psnr(bicubic, x[None]) + 2
 
 
+def test_the_gan_is_sharper_than_the_pixel_loss_and_further_from_the_truth() -> None:
+    """The same network and pairs; both at once is what tells an ESRGAN from a better or a worse training."""
+    pixel, gan = (nflib.load(f"{name}_x2_ntire_small") for name in ("refiner", "esrgan"))
+    for x in crops():
+        noisy = DEGRADATIONS["ntire"](
+            nflib.images.resize(x, 1 / 2).clamp(0, 1), generator=torch.Generator().manual_seed(0)
+        )
+        with torch.no_grad():
+            smooth, sharp = (net(noisy[None]).clamp(0, 1) for net in (pixel, gan))
+        assert metrics.psnr(sharp, x[None]) < metrics.psnr(smooth, x[None])
+        assert detail(sharp) > 1.3 * detail(smooth)
+
+
+def detail(image: torch.Tensor) -> float:
+    """Deviation of what halving would remove."""
+    return (image - nflib.images.resize(nflib.images.resize(image, 1 / 2), 2)).std().item()
+
+
 @pytest.mark.parametrize(("name", "channels"), [("ntire", "RGB"), ("camera", "GB")])
 def test_the_spectrum_of_ludvaes_noise_is_like_the_truth(name, channels) -> None:
     """Photos that were not trained on; deviation within 15 % but for the red of the camera-like noise, of
