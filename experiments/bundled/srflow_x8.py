@@ -79,7 +79,9 @@ def scored(results: list[Tensor], pairs: list[tuple[Tensor, Tensor]]) -> dict[st
 
 @torch.no_grad()
 def answers(encoder: RRDBNet, model: SRFlow, pairs: list) -> tuple[dict[str, list[Tensor]], list[float]]:
-    """Row -> results as 8 bits, and the diversity of samples of each part, in grey levels."""
+    """Row -> results as 8 bits, and the diversity of the samples of each part at the highest temperature, in
+    grey levels.
+    """
     rows = {
         "bicubic": [images.resize(small, SCALE) for _, small in pairs],
         "rrdb": [encoder(small[None])[0] for _, small in pairs],
@@ -91,7 +93,8 @@ def answers(encoder: RRDBNet, model: SRFlow, pairs: list) -> tuple[dict[str, lis
         drawn = [model.super_resolve(small[None], tau, count, generator) for _, small in pairs]
         for number in range(min(count, 2)):
             rows[f"tau_{tau:g}" + f"_{number + 1}" * (count > 1)] = [x[number, 0] for x in drawn]
-        diversity = [round(metrics.diversity(x).item(), 3) for x in drawn]
+        if count > 1:  # of the last temperature
+            diversity = [round(metrics.diversity(x).item(), 3) for x in drawn]
     return {row: [as_8_bits(x) for x in results] for row, results in rows.items()}, diversity
 
 
