@@ -49,12 +49,16 @@ KEPT = ("recipe", "crops", "steps", "seconds", "device", "torch", "nflib", "comm
 
 
 def trained(name: str, task, recipe: Recipe, photos: list[Tensor]) -> torch.nn.Module:
-    """The model with the weights that were best on crops of the held-out photos."""
+    """The model with the weights that were best on crops of the held-out photos, and the notes of its
+    training.
+    """
     held_out = SuperResolutionImages(4 * list(data.photos("validation").values()), SCALE, CROP, SEED + 1)
     train_on = SuperResolutionImages(photos, SCALE, CROP, SEED)
     running = Running(device="cpu", resume=True)
     fit(task, train_on, RUN / name, recipe=recipe, validation=held_out, seed=SEED, running=running)
-    return checkpoints.load(RUN / name / "best.safetensors")
+    best, last = (checkpoints.load(RUN / name / f"{which}.safetensors") for which in ("best", "model"))
+    best.notes = last.notes | best.notes
+    return best
 
 
 def parts() -> list[tuple[Tensor, Tensor]]:
