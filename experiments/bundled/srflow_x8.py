@@ -29,7 +29,7 @@ from experiments.recording import RESULTS, RUNS, SEED, curve, parser, photo_opti
 from nflib import checkpoints, data, images, metrics
 from nflib.data import SuperResolutionImages
 from nflib.degraders.degrader import as_8_bits
-from nflib.files import write_bytes
+from nflib.files import json_text, write_bytes
 from nflib.models import RRDBNet, SRFlow
 from nflib.provenance import commit
 from nflib.training import Recipe, RRDBTask, Running, SRFlowTask, fit
@@ -140,7 +140,7 @@ def main() -> None:
     for row, results in rows.items():
         images.write(FOLDER / f"{row}.png", crops(results))
     images.write(FOLDER / "input.png", crops([small for _, small in pairs], SCALE))
-    write_bytes(FOLDER / "found.json", (json.dumps(record) + "\n").encode())
+    write_bytes(FOLDER / "found.json", (json_text(record) + "\n").encode())
     print(json.dumps(record["scores"], indent=1), diversity)
 
 
