@@ -101,7 +101,7 @@ def few_crops(monkeypatch) -> None:
     """Trainings look for their start, for the limits of the noise and for the best step in a few dozen crops:
     for tests to which it is all the same how good they are.
     """
-    monkeypatch.setattr("nflib.training.deflow.START_CROPS", 64)
+    monkeypatch.setattr("nflib.training.deflow.START_CROPS", 128)
     monkeypatch.setattr("nflib.training.affine_deflow.START_CROPS", 64)
     monkeypatch.setattr("nflib.training.ludvae.NOISE_CROPS", 32)
     monkeypatch.setattr("nflib.training.unpaired.VALIDATION_CROPS", 4)

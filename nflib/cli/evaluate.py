@@ -20,7 +20,10 @@ def evaluate(
         typer.Argument(help="Folder of the truth, same file names; not needed without a comparison."),
     ] = None,
     metrics: Annotated[
-        str, typer.Option(help="Some of psnr, ssim, ssim-uniform, lpips, niqe, brisque, piqe; with commas.")
+        str,
+        typer.Option(
+            help="Some of psnr, ssim, ssim-uniform, lpips, efficientnet, niqe, brisque, piqe; with commas."
+        ),
     ] = "psnr,ssim",
     border: Annotated[int, typer.Option(help="Pixels to leave out on every side.")] = 0,
     per_image: Annotated[

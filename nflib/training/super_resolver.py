@@ -119,7 +119,7 @@ def train_super_resolver(
         out: folder of the run, see :func:`nflib.training.fit`.
         scale: 2, 4, 8 or 16.
         size: "small", a RefinementNet, or "full", an RRDBNet.
-        loss: "pixel", or "perceptual" (:class:`~nflib.training.super_resolver.PerceptualTask`), whose network
+        loss: "pixel", or "perceptual" (``PerceptualTask``), whose network
             the extra [perceptual] installs.
         start: a trained super-resolver to go on with, a file or the name of a bundled model; it may be of
             another size.

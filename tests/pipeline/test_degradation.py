@@ -69,6 +69,7 @@ def test_samples_of_a_folder(folder, model, tmp_path) -> None:
         "tile": 32,
         "source": "b.png",
         "files": ["b_1.png", "b_2.png", "b_3.png"],
+        "results": {f"b_{i}.png": digest(out / f"b_{i}.png") for i in (1, 2, 3)},
         "nflib": nflib.__version__,
     }
     clean = images.read(folder / "b.png")

@@ -93,6 +93,7 @@ def test_a_folder(folder, files, tmp_path, name, scale) -> None:
         "scale": scale,
         "source": "b.png",
         "files": ["b.png"],
+        "results": {"b.png": digest(out / "b.png")},
         "nflib": nflib.__version__,
     }
     with torch.no_grad():

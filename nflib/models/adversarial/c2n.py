@@ -28,7 +28,8 @@ class C2NConfig:
         blocks: residual blocks that look at the image.
         independent: residual blocks of each of the two paths of the noise that knows nothing of the image.
         dependent: the same of the noise that does.
-        strides: of the critic that it is trained against (:class:`PatchCriticConfig`).
+        strides: of the critic that it is trained against
+            (:class:`nflib.models.adversarial.PatchCriticConfig`).
         last_stage: what degraded images went through last, such as "jpeg:62"; empty for nothing.
     """
 

@@ -34,7 +34,7 @@ class TranslatorConfig:
         norm: "instance" normalises every convolution but the last over its image; then large images, which
             are computed in tiles, are normalised tile by tile. "none" does not.
         residual: the result is added to the image, and starts at zero; else it goes through a sigmoid.
-        strides: of the critic (:class:`PatchCriticConfig`).
+        strides: of the critic (:class:`nflib.models.adversarial.PatchCriticConfig`).
         last_stage: what degraded images went through last, such as "jpeg:62"; empty for nothing.
     """
 

@@ -37,7 +37,7 @@ class DeFlowConfig(FlowSize):
         local: the strength of the noise depends on the colours of the condition, axis by axis
             (:class:`~nflib.bases.LocalDomainGaussian`); as published it is the same everywhere. Needs
             ``splits=False``.
-        matched: the flow sees degraded images in the colours of clean ones (:meth:`DeFlow.set_colours`), as
+        matched: the flow sees degraded images in the colours of clean ones (``DeFlow.set_colours``), as
             in the published work on AIM.
         noise: the noise factor A of each latent starts as ``noise * I``. The published configurations have 0,
             a saddle from which it never moves; zero is for loading them.

@@ -36,7 +36,7 @@ class LUDVAEConfig:
             weight of the KL term.
         difference: C2N adds to the clean image what the latent changes in the decoder's output. Published is
             False, the output itself: then the image also carries what the decoder could not reconstruct.
-        matched: the model sees degraded images in the colours of clean ones (:meth:`LUDVAE.set_colours`), as
+        matched: the model sees degraded images in the colours of clean ones (``LUDVAE.set_colours``), as
             published for AIM.
         last_stage: what degraded images went through last, such as "jpeg:62"; empty for nothing. The model
             knows clean and degraded images after it, and samples go through it.

@@ -230,7 +230,7 @@ class LUDVAE(RecolouredModel):
     ) -> Tensor:
         """C2N: n degraded versions of each clean image, (n, B, 3, H, W) in [0, 1]. They share the pre-noise.
 
-        The random numbers of a place do not depend on the tiles (:class:`WhiteNoise`). So neighbouring tiles
+        The random numbers of a place do not depend on the tiles (``WhiteNoise``). So neighbouring tiles
         agree, up to what a network misses beyond the border of its tile.
 
         Args:
