@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from pybtex.database import Entry
 from pybtex.plugin import register_plugin
+from pybtex.richtext import Text
 from pybtex.style.formatting.alpha import Style as AlphaStyle
 from pybtex.style.labels import BaseLabelStyle
 from sphinx.application import Sphinx
@@ -19,9 +20,10 @@ NAME = "as_cited"
 def label(entry: Entry) -> str:
     """Last names and year: one author, two, or the first of more."""
     persons = entry.persons.get("author") or entry.persons["editor"]
-    first, *others = (str(" ".join([*one.prelast_names, *one.last_names])) for one in persons)
+    names = (" ".join([*one.prelast_names, *one.last_names]) for one in persons)
+    first, *others = (str(Text.from_latex(name)) for name in names)
     who = first if not others else f"{first} and {others[0]}" if len(others) == 1 else f"{first} et al."
-    return f"{who}, {entry.fields.get('year', 'n.d.')}".replace("{", "").replace("}", "")
+    return f"{who}, {entry.fields.get('year', 'n.d.')}"
 
 
 class AsCitedLabels(BaseLabelStyle):

@@ -44,6 +44,7 @@ def test_labels_are_those_of_the_text() -> None:
     assert labels["kuhn1951nonlinear"] == "Kuhn and Tucker, 1951"
     assert labels["wolf2021deflow"] == "Wolf et al., 2021"
     assert labels["efron1982jackknife"] == "Efron, 1982"
+    assert labels["hyvarinen1999nonlinear"] == "Hyvärinen and Pajunen, 1999"
     assert labels["park-srflow-slides"] == "Park, n.d."
 
 
