@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .._compat import import_efficientnet
 from ..files import damaged, read_pickled
-from .inputs import double, valid_pair
+from .inputs import double, network_pair
 
 # Stages of the network (Tan and Le 2019, table 1, the Lite variant): blocks, side of the depthwise kernel,
 # stride of the first block, expansion, channels.
@@ -30,7 +30,6 @@ STEM = 32
 TAKEN = (0, 2, 4, 10)
 # As TensorFlow's networks have them.
 MEAN, SCALE, EPSILON = 127 / 255, 128 / 255, 1e-3
-SMALLEST = 32
 
 
 class _SameConv(nn.Conv2d):
@@ -141,11 +140,7 @@ def efficientnet_distance(
     Returns:
         (B,), float64.
     """
-    images, reference = valid_pair(images, reference)
-    if images.shape[1] != 3 or min(images.shape[-2:]) < SMALLEST:
-        raise ValueError(
-            f"images must be (B, 3, H, W), at least {SMALLEST}x{SMALLEST}, got {tuple(images.shape)}"
-        )
+    images, reference = network_pair(images, reference)
     features = efficientnet_features() if features is None else features
     like = next(features.parameters())
     with torch.no_grad():

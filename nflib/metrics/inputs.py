@@ -16,6 +16,8 @@ from ..images.strips import strips
 LUMA = (65.481, 128.553, 24.966)
 # MATLAB's rgb2gray: the same standard without the offset.
 GREY = (0.298936021293776, 0.587043074451121, 0.114020904255103)
+# Side of the images that networks of perceptual distances take.
+SMALLEST = 32
 
 
 def valid(images: Tensor, name: str = "images", channels: tuple[int, ...] = (1, 3)) -> Tensor:
@@ -55,6 +57,18 @@ def valid_pair(images: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
             f"{tuple(reference.shape)}"
         )
     return images, reference.to(images.device)
+
+
+def network_pair(images: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    """A pair for the networks of perceptual distances: as :func:`valid_pair` makes it, RGB, and not smaller
+    than they take.
+    """
+    images, reference = valid_pair(images, reference)
+    if images.shape[1] != 3 or min(images.shape[-2:]) < SMALLEST:
+        raise ValueError(
+            f"images must be (B, 3, H, W), at least {SMALLEST}x{SMALLEST}, got {tuple(images.shape)}"
+        )
+    return images, reference
 
 
 def crop_border(images: Tensor, border: int) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .._compat import import_lpips
-from .inputs import double, valid_pair
+from .inputs import double, network_pair
 from .weights import checked_file
 
 # torchvision's files; the digits are the beginning of the file's SHA-256.
@@ -18,7 +18,6 @@ BACKBONES = {
     "squeeze": "squeezenet1_1-b8a52dc0.pth",
     "vgg": "vgg16-397923af.pth",
 }
-SMALLEST = 32
 
 
 def lpips(images: Tensor, reference: Tensor, network: torch.nn.Module | None = None) -> Tensor:
@@ -41,11 +40,7 @@ def lpips(images: Tensor, reference: Tensor, network: torch.nn.Module | None = N
     Returns:
         (B,), float64.
     """
-    images, reference = valid_pair(images, reference)
-    if images.shape[1] != 3 or min(images.shape[-2:]) < SMALLEST:
-        raise ValueError(
-            f"images must be (B, 3, H, W), at least {SMALLEST}x{SMALLEST}, got {tuple(images.shape)}"
-        )
+    images, reference = network_pair(images, reference)
     network = lpips_network() if network is None else network
     like = next(network.parameters())
     with torch.no_grad():

@@ -4,7 +4,8 @@ halves of every batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,61 +93,96 @@ def critic_of(config: Any, norm: str) -> PatchCritic:
     return PatchCritic(PatchCriticConfig(width=config.width, strides=config.strides, norm=norm))
 
 
-def train_against_critic(
-    model: Callable[[Any], AdversarialDegrader],
+def sized(config: Any, size: str) -> Any:
+    """The configuration of a size, of a class of them: "small", or "full", as published."""
+    return config.small() if known_size(size) == "small" else config()
+
+
+def against_critic(
+    model: type[AdversarialDegrader],
     config: Any,
     task: Callable[[Any], AdversarialTask],
-    folders: tuple[Folder, Folder],
-    out: Folder,
     *,
-    usual: Usual,
-    validation: tuple[Folder | None, Folder | None],
-    last_stage: str,
-    seed: int,
-    running: Running,
-) -> Path | Rehearsal:
-    """Train a new degrader on two folders; what the functions of single trainings do with their arguments.
+    usual: Mapping[str, Usual],
+    about: str,
+) -> Callable[..., Path | Rehearsal]:
+    """The function that trains a degrader of this family: they differ in what is played, and in nothing that
+    they are told.
 
     Args:
-        model, config: class and configuration of the degrader.
+        model, config: classes of the degrader and of its configuration.
         task: makes the task of a model.
-        folders: of clean and of degraded photos.
-        out: folder of the run.
-        usual: recipe and side of the crops.
-        validation: two more folders, or None twice.
-        last_stage: of the degraded photos, as text.
+        usual: recipe and side of the crops of each size.
+        about: what it learns, and how: the first paragraph of its docstring.
+    """
+
+    def train(
+        clean: Folder,
+        degraded: Folder,
+        out: Folder,
+        *,
+        size: str = "small",
+        validation_clean: Folder | None = None,
+        validation_degraded: Folder | None = None,
+        last_stage: str = "none",
+        steps: int | None = None,
+        batch: int | None = None,
+        crop: int | None = None,
+        lr: float | None = None,
+        seed: int = 0,
+        running: Running = Running(),
+    ) -> Path | Rehearsal:
+        stage = known_stage(last_stage, clean, degraded)
+        made = replace(sized(config, size), last_stage="" if stage is None else str(stage))
+        asked = usual[size].but(steps=steps, batch=batch, crop=crop, lr=lr)
+        check_crop(asked.crop, max(made.multiple, 2))
+        data, held_out = unpaired_folders(
+            clean,
+            degraded,
+            validation_clean,
+            validation_degraded,
+            crop=asked.crop,
+            validation_crop=NOISE_SIDE,
+            batch=asked.recipe.batch,
+            seed=seed,
+            align=1 if stage is None else JPEG_BLOCK,
+            stage=stage,
+        )
+        torch.manual_seed(seed)
+        done = fit(
+            task(model(made)),
+            data,
+            out,
+            recipe=asked.recipe,
+            validation=held_out,
+            seed=seed,
+            running=running,
+        )
+        return handed_back(done, start="a new model")
+
+    train.__name__ = train.__qualname__ = f"train_{model.__name__.lower()}"
+    train.__module__ = task.__module__
+    train.__doc__ = textwrap.fill(about, 106, subsequent_indent="    ") + ARGUMENTS
+    return train
+
+
+# What all of them say of their arguments.
+ARGUMENTS = """
+
+    Args:
+        clean, degraded: photos of any sizes and formats, of different scenes.
+        out: folder of the run, see :func:`nflib.training.fit`.
+        size: "small" (minutes on a laptop) or "full" (as published).
+        validation_clean, validation_degraded: other photos of both kinds, by whose noise the best model is
+            chosen; by default the training photos themselves.
+        last_stage: what happened to the degraded photos last: "none", as published, leaves it to the network
+            to imitate; "auto" looks for JPEG; such as "jpeg:62" says it. Then the clean photos are compared
+            after it, and it is put back when degrading.
+        steps, batch, crop, lr: what the size suggests, by default.
         seed: of weights, crops and noise.
-        running: on which devices, how precisely.
+        running: see :class:`nflib.training.Running`.
 
     Returns:
-        The path of the best model by its noise.
-    """
-    stage = known_stage(last_stage, *folders)
-    config = replace(config, last_stage="" if stage is None else str(stage))
-    check_crop(usual.crop, max(config.multiple, 2))
-    data, held_out = unpaired_folders(
-        *folders,
-        *validation,
-        crop=usual.crop,
-        validation_crop=NOISE_SIDE,
-        batch=usual.recipe.batch,
-        seed=seed,
-        align=1 if stage is None else JPEG_BLOCK,
-        stage=stage,
-    )
-    torch.manual_seed(seed)
-    done = fit(
-        task(model(config)),
-        data,
-        out,
-        recipe=usual.recipe,
-        validation=held_out,
-        seed=seed,
-        running=running,
-    )
-    return handed_back(done, start="a new model")
-
-
-def asked(usual: dict[str, Usual], size: str, **changes: Any) -> Usual:
-    """What a size takes, with what was asked for in its place."""
-    return usual[known_size(size)].but(**changes)
+        The path of ``best.safetensors``, the best by the noise in dark and bright, flat and textured places.
+        Published trainings hand back the last one, ``model.safetensors``: nothing else tells.
+"""

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from torch import Tensor, nn
 
 from ..models import C2N, C2NConfig
 from ..models.adversarial import gradient_penalty
-from .adversarial import AdversarialTask, asked, critic_of, sides_of, train_against_critic
-from .folders import Folder, known_size
+from .adversarial import AdversarialTask, against_critic, critic_of, sides_of
 from .recipe import Recipe, Usual
-from .rehearsal import Rehearsal
-from .running import Running
 
 # Weights of the gradient penalty and of the stability loss.
 PENALTY, STABILITY = 10.0, 10.0
@@ -56,56 +52,11 @@ class C2NTask(AdversarialTask):
         )
 
 
-def c2n_config(size: str) -> C2NConfig:
-    """The configuration of a size."""
-    return C2NConfig.small() if known_size(size) == "small" else C2NConfig()
-
-
-def train_c2n(
-    clean: Folder,
-    degraded: Folder,
-    out: Folder,
-    *,
-    size: str = "small",
-    validation_clean: Folder | None = None,
-    validation_degraded: Folder | None = None,
-    last_stage: str = "none",
-    steps: int | None = None,
-    batch: int | None = None,
-    crop: int | None = None,
-    lr: float | None = None,
-    seed: int = 0,
-    running: Running = Running(),
-) -> Path | Rehearsal:
-    """Learn a noise from clean and degraded photos without pairs, by a generator that draws noise, against a
-    critic.
-
-    Args:
-        clean, degraded: photos of any sizes and formats, of different scenes.
-        out: folder of the run, see :func:`nflib.training.fit`.
-        size: "small" (minutes on a laptop) or "full" (as published).
-        validation_clean, validation_degraded: other photos of both kinds, by whose noise the best model is
-            chosen; by default the training photos themselves.
-        last_stage: what happened to the degraded photos last: "none", as published, leaves it to the network
-            to imitate; "auto" looks for JPEG; such as "jpeg:62" says it. Then the clean photos are compared
-            after it, and it is put back when degrading.
-        steps, batch, crop, lr: what the size suggests, by default.
-        seed: of weights, crops and noise.
-        running: see :class:`nflib.training.Running`.
-
-    Returns:
-        The path of ``best.safetensors``, the best by the noise in dark and bright, flat and textured places.
-        Published trainings hand back the last one, ``model.safetensors``: nothing else tells.
-    """
-    return train_against_critic(
-        C2N,
-        c2n_config(size),
-        C2NTask,
-        (clean, degraded),
-        out,
-        usual=asked(USUAL, size, steps=steps, batch=batch, crop=crop, lr=lr),
-        validation=(validation_clean, validation_degraded),
-        last_stage=last_stage,
-        seed=seed,
-        running=running,
-    )
+train_c2n = against_critic(
+    C2N,
+    C2NConfig,
+    C2NTask,
+    usual=USUAL,
+    about="Learn a noise from clean and degraded photos without pairs, by a generator that draws noise, "
+    "against a critic.",
+)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,15 @@ from ..models import (
     FSSR,
     LUDVAE,
     AffineDeFlow,
+    C2NConfig,
     CinCGAN,
+    CinCGANConfig,
     CycleGAN,
+    CycleGANConfig,
+    DASRConfig,
     DeFlow,
     DeFlowConfig,
+    FSSRConfig,
     Glow,
     ImageModel,
     LowLightFlow,
@@ -31,16 +37,16 @@ from ..models import (
     SRFlow,
     SRFlowConfig,
 )
+from .adversarial import sized
 from .affine_deflow import USUAL as AFFINE
 from .affine_deflow import AffineDeFlowTask, affine_config, train_affine_deflow
 from .c2n import USUAL as C2N_USUAL
-from .c2n import C2NTask, c2n_config, train_c2n
+from .c2n import C2NTask, train_c2n
 from .cincgan import USUAL as CINCGAN_USUAL
-from .cincgan import CinCGANTask, cincgan_config, train_cincgan
+from .cincgan import CinCGANTask, train_cincgan
 from .cyclegan import USUAL as CYCLEGAN_USUAL
-from .cyclegan import CycleGANTask, cyclegan_config, train_cyclegan
-from .dasr import USUAL as DASR_USUAL
-from .dasr import DASRTask, dasr_config, train_dasr
+from .cyclegan import CycleGANTask, train_cyclegan
+from .dasr import DASRTask, train_dasr
 from .deflow import USUAL as DEFLOW
 from .deflow import DeFlowTask, deflow_config, train_deflow
 from .denoiser import USUAL as DENOISER
@@ -48,7 +54,7 @@ from .denoiser import denoiser_config, train_denoiser
 from .enhancer import USUAL as ENHANCER
 from .enhancer import LowLightTask, low_light_config, train_enhancer
 from .fssr import USUAL as FSSR_USUAL
-from .fssr import FSSRTask, fssr_config, train_fssr
+from .fssr import FSSRTask, train_fssr
 from .glow import USUAL as GLOW
 from .glow import GlowTask, glow_config, train_glow
 from .ludvae import USUAL as LUDVAE_USUAL
@@ -136,11 +142,27 @@ _ROWS = (
         noise_flow_config,
         NOISE_FLOW,
     ),
-    Training("c2n", "C2N", train_c2n, C2N, C2NTask, c2n_config, C2N_USUAL),
-    Training("fssr", "FSSR", train_fssr, FSSR, FSSRTask, fssr_config, FSSR_USUAL),
-    Training("dasr", "DASR", train_dasr, DASR, DASRTask, dasr_config, DASR_USUAL),
-    Training("cyclegan", "CycleGAN", train_cyclegan, CycleGAN, CycleGANTask, cyclegan_config, CYCLEGAN_USUAL),
-    Training("cincgan", "CinCGAN", train_cincgan, CinCGAN, CinCGANTask, cincgan_config, CINCGAN_USUAL),
+    Training("c2n", "C2N", train_c2n, C2N, C2NTask, partial(sized, C2NConfig), C2N_USUAL),
+    Training("fssr", "FSSR", train_fssr, FSSR, FSSRTask, partial(sized, FSSRConfig), FSSR_USUAL),
+    Training("dasr", "DASR", train_dasr, DASR, DASRTask, partial(sized, DASRConfig), FSSR_USUAL),
+    Training(
+        "cyclegan",
+        "CycleGAN",
+        train_cyclegan,
+        CycleGAN,
+        CycleGANTask,
+        partial(sized, CycleGANConfig),
+        CYCLEGAN_USUAL,
+    ),
+    Training(
+        "cincgan",
+        "CinCGAN",
+        train_cincgan,
+        CinCGAN,
+        CinCGANTask,
+        partial(sized, CinCGANConfig),
+        CINCGAN_USUAL,
+    ),
     Training(
         "srflow", "SRFlow", train_srflow, SRFlow, SRFlowTask, srflow_config, SRFLOW, SRFlowConfig.df2k_x4
     ),

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from torch import Tensor, nn
 
 from ..models import CinCGAN, CinCGANConfig
 from ..models.adversarial import TranslatorNet
-from .adversarial import AdversarialTask, asked, critic_of, sides_of, train_against_critic
-from .folders import Folder, known_size
+from .adversarial import AdversarialTask, against_critic, critic_of, sides_of
 from .recipe import Recipe, Usual
-from .rehearsal import Rehearsal
-from .running import Running
 
 # Weights of the cycle, of the identity and of the total variation, beside the adversarial loss.
 CYCLE, IDENTITY, VARIATION = 10.0, 5.0, 0.5
@@ -64,56 +60,11 @@ def variation(images: Tensor) -> Tensor:
     return images.diff(dim=2).abs().mean() + images.diff(dim=3).abs().mean()
 
 
-def cincgan_config(size: str) -> CinCGANConfig:
-    """The configuration of a size."""
-    return CinCGANConfig.small() if known_size(size) == "small" else CinCGANConfig()
-
-
-def train_cincgan(
-    clean: Folder,
-    degraded: Folder,
-    out: Folder,
-    *,
-    size: str = "small",
-    validation_clean: Folder | None = None,
-    validation_degraded: Folder | None = None,
-    last_stage: str = "none",
-    steps: int | None = None,
-    batch: int | None = None,
-    crop: int | None = None,
-    lr: float | None = None,
-    seed: int = 0,
-    running: Running = Running(),
-) -> Path | Rehearsal:
-    """Learn a degradation from clean and degraded photos without pairs, as what undoes a denoiser that is
-    trained against a critic. One degraded image for one clean one.
-
-    Args:
-        clean, degraded: photos of any sizes and formats, of different scenes.
-        out: folder of the run, see :func:`nflib.training.fit`.
-        size: "small" (minutes on a laptop) or "full" (as published).
-        validation_clean, validation_degraded: other photos of both kinds, by whose noise the best model is
-            chosen; by default the training photos themselves.
-        last_stage: what happened to the degraded photos last: "none", as published, leaves it to the network
-            to imitate; "auto" looks for JPEG; such as "jpeg:62" says it. Then the clean photos are compared
-            after it, and it is put back when degrading.
-        steps, batch, crop, lr: what the size suggests, by default.
-        seed: of weights, crops and noise.
-        running: see :class:`nflib.training.Running`.
-
-    Returns:
-        The path of ``best.safetensors``, the best by the noise in dark and bright, flat and textured places.
-        Published trainings hand back the last one, ``model.safetensors``: nothing else tells.
-    """
-    return train_against_critic(
-        CinCGAN,
-        cincgan_config(size),
-        CinCGANTask,
-        (clean, degraded),
-        out,
-        usual=asked(USUAL, size, steps=steps, batch=batch, crop=crop, lr=lr),
-        validation=(validation_clean, validation_degraded),
-        last_stage=last_stage,
-        seed=seed,
-        running=running,
-    )
+train_cincgan = against_critic(
+    CinCGAN,
+    CinCGANConfig,
+    CinCGANTask,
+    usual=USUAL,
+    about="Learn a degradation from clean and degraded photos without pairs, as what undoes a denoiser that "
+    "is trained against a critic. One degraded image for one clean one.",
+)

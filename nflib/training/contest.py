@@ -76,7 +76,7 @@ def unmoved(network: nn.Module) -> Iterator[None]:
         network.requires_grad_(True)
 
 
-def perceptual_features(file: Folder | None) -> nn.Module | None:
+def perceptual_features(file: Folder | None = None) -> nn.Module | None:
     """VGG19's features from the file, or from where torch keeps it; None, and a line is logged, where it is
     nowhere.
 

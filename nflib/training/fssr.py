@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 
 from torch import Tensor, nn
 
 from ..models import FSSR, FSSRConfig
-from ..models.adversarial import high_frequencies, low_frequencies
+from ..models.adversarial import PatchCritic, Translator, high_frequencies, low_frequencies
 from ..models.esrgan import perceptual_loss
-from .adversarial import AdversarialTask, asked, critic_of, sides_of, train_against_critic
+from .adversarial import AdversarialTask, against_critic, critic_of, sides_of
 from .contest import perceptual_features
-from .folders import Folder, known_size
 from .recipe import Recipe, Usual
-from .rehearsal import Rehearsal
-from .running import Running
 
 # Weights of the loss: low frequencies, perceptual, adversarial ("colour", "perceptual" and "texture").
 COLOUR, PERCEPTUAL, TEXTURE = 1.0, 0.01, 0.005
@@ -39,20 +34,25 @@ class FSSRTask(AdversarialTask):
         features: of the perceptual loss; None leaves it out.
     """
 
-    model: FSSR
+    model: Translator
     recipe = SMALL
 
-    def __init__(self, model: FSSR, features: nn.Module | None = None):
+    def __init__(self, model: Translator, features: nn.Module | None = None):
         super().__init__(model)
-        self.critic = critic_of(model.config, "batch")
+        self.critic = self.new_critic()
         self.features = features
         self.notes["perceptual"] = "left out" if features is None else "VGG19, conv5_4"
+
+    def new_critic(self) -> PatchCritic:
+        """The critic of this training."""
+        return critic_of(self.model.config, "batch")
 
     @property
     def opponents(self) -> dict[str, nn.Module]:
         return {"critic": self.critic}
 
     def judge(self, images: Tensor) -> Tensor:
+        """Logits of the critic for images (B, 3, H, W), of which it is shown a part."""
         return self.critic(high_frequencies(images) + 0.5)  # which lie around zero
 
     def loss(self, model, batch, generator) -> Tensor:
@@ -69,59 +69,17 @@ class FSSRTask(AdversarialTask):
         return self.summed(**parts)
 
 
-def fssr_config(size: str) -> FSSRConfig:
-    """The configuration of a size."""
-    return FSSRConfig.small() if known_size(size) == "small" else FSSRConfig()
+def _with_features(model: FSSR) -> FSSRTask:
+    return FSSRTask(model, perceptual_features())
 
 
-def train_fssr(
-    clean: Folder,
-    degraded: Folder,
-    out: Folder,
-    *,
-    size: str = "small",
-    vgg: Folder | None = None,
-    validation_clean: Folder | None = None,
-    validation_degraded: Folder | None = None,
-    last_stage: str = "none",
-    steps: int | None = None,
-    batch: int | None = None,
-    crop: int | None = None,
-    lr: float | None = None,
-    seed: int = 0,
-    running: Running = Running(),
-) -> Path | Rehearsal:
-    """Learn a degradation from clean and degraded photos without pairs, by frequency separation, against a
-    critic of the high frequencies. One degraded image for one clean one.
-
-    Args:
-        clean, degraded: photos of any sizes and formats, of different scenes.
-        out: folder of the run, see :func:`nflib.training.fit`.
-        size: "small" (minutes on a laptop) or "full" (as published).
-        vgg: weights of torchvision's ``vgg19`` for the perceptual loss; by default where torch keeps them.
-            Where they are missing this part is left out, with a warning.
-        validation_clean, validation_degraded: other photos of both kinds, by whose noise the best model is
-            chosen; by default the training photos themselves.
-        last_stage: what happened to the degraded photos last: "none", as published, leaves it to the network
-            to imitate; "auto" looks for JPEG; such as "jpeg:62" says it. Then the clean photos are compared
-            after it, and it is put back when degrading.
-        steps, batch, crop, lr: what the size suggests, by default.
-        seed: of weights, crops and noise.
-        running: see :class:`nflib.training.Running`.
-
-    Returns:
-        The path of ``best.safetensors``, the best by the noise in dark and bright, flat and textured places.
-        Published trainings hand back the last one, ``model.safetensors``: nothing else tells.
-    """
-    return train_against_critic(
-        FSSR,
-        fssr_config(size),
-        partial(FSSRTask, features=perceptual_features(vgg)),
-        (clean, degraded),
-        out,
-        usual=asked(USUAL, size, steps=steps, batch=batch, crop=crop, lr=lr),
-        validation=(validation_clean, validation_degraded),
-        last_stage=last_stage,
-        seed=seed,
-        running=running,
-    )
+train_fssr = against_critic(
+    FSSR,
+    FSSRConfig,
+    _with_features,
+    usual=USUAL,
+    about="Learn a degradation from clean and degraded photos without pairs, by frequency separation, "
+    "against a critic of the high frequencies. One degraded image for one clean one. The perceptual loss "
+    "needs the weights of torchvision's ``vgg19`` where torch keeps them; without, that part is left out, "
+    "with a warning.",
+)
